@@ -1,0 +1,15 @@
+import type { Abi } from './abi.ts'
+import { assemblyscript } from './assemblyscript.ts'
+
+/** The ABIs that are offered, in the order in which a module's exports are held against them. */
+export const ABIS = [assemblyscript] as const
+
+/** The name of an ABI that is offered. */
+export type AbiName = (typeof ABIS)[number]['name']
+
+/** The ABI of that name. */
+export function abiNamed(name: AbiName): Abi<AbiName> {
+  const abi = ABIS.find((candidate: Abi) => candidate.name === name)
+  if (!abi) throw new Error(`there is no ABI ${name}`)
+  return abi
+}

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto'
+import { JobicoError, messageOf } from '../shared/errors.ts'
+import { cut, type Abi, type NeededExport } from './abi.ts'
+import { ABIS, type AbiName } from './abis.ts'
+import {
+  isWasm,
+  mebibytes,
+  memoryFaults,
+  readWasm,
+  withMaximum,
+  type WasmImport,
+  type WasmModule,
+} from './wasm.ts'
+
+/** The largest module that is taken, in bytes. */
+export const MODULE_BYTES = 64 * 1024 * 1024
+
+/** What a module is called in messages, and the most linear memory it may have. */
+export interface CheckOptions {
+  readonly name: string
+  readonly memoryBytes: number
+}
+
+/** A module that may be run: `bytes` have the cap of the memory in them, `digest` is of the bytes as given. */
+export interface CheckedModule {
+  readonly abi: AbiName
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly digest: `sha256-${string}`
+}
+
+const SHOWN_FAULTS = 12
+const SHOWN_NAME = 80
+const COMPILE = 'npx asc assembly/index.ts --exportRuntime --outFile'
+
+/** Decides whether a module may be run, and as what. Pure; throws one MODULE_INVALID that names all faults and their fixes. */
+export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptions): CheckedModule {
+  const refused = (problem: string, cause?: unknown) =>
+    new JobicoError('MODULE_INVALID', `${shown(name)} ${problem}`, { cause, members: { module: name } })
+  const unreadable = fileFault(bytes, name)
+  if (unreadable !== undefined) throw refused(unreadable)
+  const module = read(bytes, (problem, cause) => refused(`is broken: ${problem}; compile it again`, cause))
+  const abi = ABIS.find((candidate) => speaks(module, candidate))
+  const faults = [
+    ...memoryFaults(module, memoryBytes),
+    ...(abi ? abiFaults(module, abi) : [entryFault(module)]),
+  ]
+  if (!abi || faults.length > 0) throw refused(`can't be run: ${list(faults, '; ')}`)
+  const capped = withMaximum(bytes, module, memoryBytes)
+  const invalid = bodyFault(capped)
+  if (invalid !== undefined) throw refused(`is broken: ${invalid}; compile it again`)
+  return { abi: abi.name, bytes: capped, digest: digestOf(bytes) }
+}
+
+/** The name under which a module is kept: `sha256-` and the hexadecimal SHA-256 of its bytes. */
+export function digestOf(bytes: Uint8Array): `sha256-${string}` {
+  return `sha256-${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+function fileFault(bytes: Uint8Array, name: string): string | undefined {
+  if (bytes.length === 0) return `is empty; compile it with \`${COMPILE} ${shown(name)}\``
+  if (bytes.length > MODULE_BYTES) {
+    return `has ${mebibytes(bytes.length)}, the limit is ${mebibytes(MODULE_BYTES)}; compile it with --optimize and without --debug`
+  }
+  if (isWasm(bytes)) return undefined
+  const start = bytes.subarray(0, 8)
+  const text = JSON.stringify(new TextDecoder('latin1').decode(start))
+  const hex = Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+  return `is no WebAssembly: it starts with ${text} (${hex}); ${sourceFix(bytes, name)}`
+}
+
+function sourceFix(bytes: Uint8Array, name: string): string {
+  if (bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[6] === 1)
+    return 'it is a component, build it as a core module'
+  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 4096))
+  if (/^\s*(?:;;.*\s*)*\(module\b/.test(text)) return `it is the text format, compile it with wat2wasm`
+  return `compile it with \`${COMPILE} ${shown(name)}\``
+}
+
+function read(bytes: Uint8Array, refused: (problem: string, cause: unknown) => JobicoError): WasmModule {
+  try {
+    return readWasm(bytes)
+  } catch (thrown) {
+    throw refused(messageOf(thrown), thrown)
+  }
+}
+
+function speaks(module: WasmModule, abi: Abi): boolean {
+  return [...abi.entry.keys()].every((name) => module.exports.some((found) => found.name === name))
+}
+
+function entryFault(module: WasmModule): string {
+  const found =
+    list(
+      module.exports.map(({ name }) => shown(name)),
+      ', ',
+    ) || 'nothing'
+  const needed = ABIS.map((abi) => {
+    const entry = [...abi.entry].map(([name, { type, fix }]) => `${name}: ${type} (${fix})`)
+    return `${abi.name} needs the export ${entry.join(' and ')}`
+  })
+  return `it has no known entry: ${needed.join(', or ')}; it exports ${found}`
+}
+
+function abiFaults(module: WasmModule, abi: Abi): string[] {
+  const needed = [...abi.entry, ...abi.needs].map(([name, wanted]) => exportFault(module, name, wanted))
+  const optional = [...abi.optional]
+    .filter(([name]) => module.exports.some((found) => found.name === name))
+    .map(([name, wanted]) => exportFault(module, name, wanted))
+  const forbidden = module.exports
+    .filter(({ name }) => abi.forbidden?.test(name))
+    .map(({ name }) => `the export ${shown(name)} has a name that ${abi.name} does not allow: rename it`)
+  const faults = [...needed, ...optional, ...forbidden, ...importFaults(module.imports, abi)]
+  return faults.filter((fault) => fault !== undefined)
+}
+
+function exportFault(module: WasmModule, name: string, { type, fix }: NeededExport): string | undefined {
+  const found = module.exports.find((candidate) => candidate.name === name)
+  if (found?.type === type) return undefined
+  return found
+    ? `its export ${name} is ${shown(found.type)}, not ${type}: ${fix}`
+    : `it lacks the export ${name}: ${fix}`
+}
+
+function importFaults(imports: readonly WasmImport[], abi: Abi): string[] {
+  const faults = imports
+    .filter(({ kind }) => kind !== 'memory') // told with the faults of the memory
+    .map((wanted) => importFault(wanted, abi))
+    .filter((fault) => fault !== undefined)
+  if (faults.length === 0) return []
+  const offered = [...abi.imports].flatMap(([module, names]) =>
+    [...names.keys()].map((name) => `${module}.${name}`),
+  )
+  return [...faults, `imports that are offered: ${offered.join(', ')}`]
+}
+
+function importFault({ module, name, type }: WasmImport, abi: Abi): string | undefined {
+  const offered = abi.imports.get(module)?.get(name)
+  if (offered === type) return undefined
+  const full = `${shown(module)}.${shown(name)}`
+  if (type === 'table') return `it imports the table ${full}: compile it without --importTable`
+  return offered === undefined
+    ? `it imports ${full}, which is not offered: do without it`
+    : `it imports ${full} as ${shown(type)}, it is ${offered}`
+}
+
+/** What the engine finds wrong with the bodies of the functions. */
+function bodyFault(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+  if (WebAssembly.validate(bytes)) return undefined
+  try {
+    new WebAssembly.Module(bytes)
+    return undefined
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
+function list(parts: readonly string[], separator: string): string {
+  const more = parts.length - SHOWN_FAULTS
+  const last = parts.at(-1)
+  if (more <= 0 || last === undefined) return parts.join(separator)
+  return [...parts.slice(0, SHOWN_FAULTS - 1), `${more} more`, last].join(separator)
+}
+
+/** A name out of the file as it may stand in a message: short, and without control characters. */
+function shown(name: string): string {
+  return cut(name.replaceAll(/\p{C}/gu, '\u{fffd}'), SHOWN_NAME)
+}

@@ -1,0 +1,289 @@
+import { JobicoError } from '../shared/errors.ts'
+import { cursorOver, lebOf, malformed, type Cursor } from './bytes.ts'
+
+/** What an import or export is. */
+export type ExternKind = 'function' | 'table' | 'memory' | 'global' | 'tag'
+
+/** One import; `type` is written like `(i32, f64) -> i32` for a function, else like `memory`. */
+export interface WasmImport {
+  readonly module: string
+  readonly name: string
+  readonly kind: ExternKind
+  readonly type: string
+}
+
+/** One export; `type` as with imports. */
+export interface WasmExport {
+  readonly name: string
+  readonly kind: ExternKind
+  readonly type: string
+}
+
+/** The limits of a memory in pages of 64 KiB; `fault` says what about it can't be capped. */
+export interface MemoryLimits {
+  readonly min: number
+  readonly max: number | undefined
+  readonly fault: string | undefined
+}
+
+/** What Jobico needs to know of a module. Bodies of functions are not looked at. */
+export interface WasmModule {
+  readonly imports: readonly WasmImport[]
+  readonly exports: readonly WasmExport[]
+  /** Memories that the module itself declares; imported ones are among the imports. */
+  readonly memories: readonly MemoryLimits[]
+  /** True where a start function runs during instantiation. */
+  readonly hasStart: boolean
+  /** Byte range of the whole memory section, its header included. */
+  readonly memorySection: readonly [start: number, end: number] | undefined
+}
+
+/** Bytes of a page of linear memory. */
+export const PAGE_BYTES = 65536
+
+// Limits on what is kept while reading, so that a hostile file costs no more than a few times its size.
+const MOST = {
+  sections: 10_000,
+  typeBytes: 1_048_576,
+  types: 100_000,
+  functions: 1_000_000,
+  entries: 100_000,
+  values: 1_000,
+}
+const SECTION = { type: 1, import: 2, function: 3, memory: 5, export: 7, start: 8, last: 13 } as const
+const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
+const FUNCTION_FORM = 0x60
+
+const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x7f, 'i32'],
+  [0x7e, 'i64'],
+  [0x7d, 'f32'],
+  [0x7c, 'f64'],
+  [0x7b, 'v128'],
+  [0x70, 'funcref'],
+  [0x6f, 'externref'],
+])
+const KINDS: readonly ExternKind[] = ['function', 'table', 'memory', 'global', 'tag']
+
+interface Section {
+  readonly body: Cursor
+  readonly start: number
+  readonly end: number
+}
+
+interface FunctionTypes {
+  /** Type of the function of that index, imported ones first. */
+  of(index: number, at: number): string
+  /** Type of that index in the type section. */
+  typed(index: number, at: number): string
+  declare(typeIndex: number): void
+}
+
+/** True where the bytes start as every core WebAssembly module does. */
+export function isWasm(bytes: Uint8Array): boolean {
+  return MAGIC_AND_VERSION.every((byte, at) => bytes[at] === byte)
+}
+
+/** Reads a module's outside. Pure and total: any bytes give an answer or MODULE_INVALID with the offset of the fault. */
+export function readWasm(bytes: Uint8Array): WasmModule {
+  if (!isWasm(bytes)) throw malformed(0, 'it does not start with the WebAssembly magic and version 1')
+  const sections = readSections(bytes)
+  const functions = functionTypes(sections.get(SECTION.type)?.body)
+  const imports = entries(sections.get(SECTION.import), 'imports', (body) => readImport(body, functions))
+  const declared = sections.get(SECTION.function)?.body
+  if (declared) readFunctions(declared, functions)
+  const memory = sections.get(SECTION.memory)
+  return {
+    imports,
+    exports: entries(sections.get(SECTION.export), 'exports', (body) => readExport(body, functions)),
+    memories: entries(memory, 'memories', readLimits),
+    hasStart: sections.has(SECTION.start),
+    memorySection: memory && [memory.start, memory.end],
+  }
+}
+
+/** What keeps a module's memory from being capped at `maxBytes`, each with its fix; empty where nothing does. */
+export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
+  const faults: string[] = []
+  if (module.imports.some(({ kind }) => kind === 'memory')) {
+    faults.push('it imports its memory: compile it without --importMemory')
+  }
+  if (module.memories.length > 1) faults.push(`it has ${module.memories.length} memories: one is supported`)
+  const [memory] = module.memories
+  if (memory?.fault !== undefined) faults.push(memory.fault)
+  if (memory && memory.min > pagesIn(maxBytes)) {
+    faults.push(
+      `it starts with ${mebibytes(memory.min * PAGE_BYTES)} of memory, its cap is ${mebibytes(maxBytes)}: ` +
+        'raise `memory` of the event in the Job, or compile it with a smaller initial memory',
+    )
+  }
+  return faults
+}
+
+/** A copy of the module whose memory can't grow above `maxBytes`; MODULE_INVALID where that can't be had. */
+export function capMemory(bytes: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
+  const module = readWasm(bytes)
+  const faults = memoryFaults(module, maxBytes)
+  if (faults.length > 0) throw new JobicoError('MODULE_INVALID', faults.join('; '))
+  return withMaximum(bytes, module, maxBytes)
+}
+
+/** As `capMemory`, for a module that was read and has no memory faults. */
+export function withMaximum(
+  bytes: Uint8Array,
+  module: WasmModule,
+  maxBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const [memory] = module.memories
+  if (!memory || !module.memorySection) return new Uint8Array(bytes)
+  const [start, end] = module.memorySection
+  const max = Math.min(memory.max ?? Infinity, pagesIn(maxBytes))
+  const body = [1, 0x01, ...lebOf(memory.min), ...lebOf(max)]
+  const section = [SECTION.memory, ...lebOf(body.length), ...body]
+  const capped = new Uint8Array(start + section.length + bytes.length - end)
+  capped.set(bytes.subarray(0, start))
+  capped.set(section, start)
+  capped.set(bytes.subarray(end), start + section.length)
+  return capped
+}
+
+/** Bytes as MiB with at most one decimal, such as `64 MiB`. */
+export function mebibytes(bytes: number): string {
+  return `${Math.round((bytes / 1048576) * 10) / 10} MiB`
+}
+
+function pagesIn(bytes: number): number {
+  return Math.min(Math.floor(bytes / PAGE_BYTES), 65536)
+}
+
+function readSections(bytes: Uint8Array): Map<number, Section> {
+  const sections = new Map<number, Section>()
+  const cursor = cursorOver(bytes, MAGIC_AND_VERSION.length, bytes.length)
+  for (let read = 0; cursor.offset < cursor.end; read += 1) {
+    const start = cursor.offset
+    if (read === MOST.sections) throw malformed(start, `it has more than ${MOST.sections} sections`)
+    const id = cursor.byte('the id of a section')
+    if (id > SECTION.last) throw malformed(start, `there is no section ${id}`)
+    if (id !== 0 && sections.has(id)) throw malformed(start, `section ${id} comes twice`)
+    const body = cursor.part(cursor.u32('the length of a section'), `section ${id}`)
+    if (id !== 0) sections.set(id, { body, start, end: cursor.offset })
+  }
+  return sections
+}
+
+function entries<T>(section: Section | undefined, what: string, read: (body: Cursor) => T): T[] {
+  if (!section) return []
+  const { body } = section
+  const count = body.count(`the number of ${what}`, MOST.entries)
+  const list = Array.from({ length: count }, () => read(body))
+  if (body.offset !== body.end) throw malformed(body.offset, `bytes are left over after the ${what}`)
+  return list
+}
+
+function functionTypes(section: Cursor | undefined): FunctionTypes {
+  const types: string[] = []
+  const functions: number[] = []
+  if (section && section.end - section.offset > MOST.typeBytes) {
+    throw malformed(section.offset, `its types take more than ${MOST.typeBytes} bytes`)
+  }
+  const total = section?.count('the number of types', MOST.types) ?? 0
+  for (let read = 0; section && read < total; read += 1) types.push(readFunctionType(section))
+  const typed = (index: number, at: number) => {
+    const type = types[index]
+    if (type === undefined) throw malformed(at, `there is no type ${index}`)
+    return type
+  }
+  return {
+    typed,
+    declare: (typeIndex) => void functions.push(typeIndex),
+    of(index, at) {
+      const type = functions[index]
+      if (type === undefined) throw malformed(at, `there is no function ${index}`)
+      return typed(type, at)
+    },
+  }
+}
+
+function readFunctionType(cursor: Cursor): string {
+  const at = cursor.offset
+  if (cursor.byte('a type') !== FUNCTION_FORM) {
+    throw malformed(at, 'it has a type that is no function: compile it without garbage-collected types')
+  }
+  const params = readValueTypes(cursor, 'the parameters of a type')
+  return `(${params}) -> ${readValueTypes(cursor, 'the results of a type') || 'nothing'}`
+}
+
+function readValueTypes(cursor: Cursor, what: string): string {
+  const count = cursor.count(what, MOST.values)
+  return Array.from({ length: count }, () => readValueType(cursor)).join(', ')
+}
+
+function readValueType(cursor: Cursor): string {
+  const at = cursor.offset
+  const byte = cursor.byte('a value type')
+  const type = VALUE_TYPES.get(byte)
+  if (type === undefined) throw malformed(at, `the value type 0x${byte.toString(16)} is not supported`)
+  return type
+}
+
+function readFunctions(cursor: Cursor, functions: FunctionTypes): void {
+  const total = cursor.count('the number of functions', MOST.functions)
+  for (let read = 0; read < total; read += 1) functions.declare(cursor.u32('the type of a function'))
+}
+
+function readImport(cursor: Cursor, functions: FunctionTypes): WasmImport {
+  const module = cursor.name("the module's name of an import")
+  const name = cursor.name('the name of an import')
+  const kind = readKind(cursor)
+  return { module, name, kind, type: readImportType(cursor, kind, functions) }
+}
+
+function readImportType(cursor: Cursor, kind: ExternKind, functions: FunctionTypes): string {
+  const at = cursor.offset
+  if (kind === 'function') {
+    const index = cursor.u32('the type of an import')
+    functions.declare(index)
+    return functions.typed(index, at)
+  }
+  if (kind === 'table' || kind === 'global') readValueType(cursor)
+  if (kind === 'table' || kind === 'memory') readLimits(cursor)
+  else cursor.byte('the mutability of a global or the attribute of a tag')
+  if (kind === 'tag') cursor.u32('the type of a tag')
+  return kind
+}
+
+function readExport(cursor: Cursor, functions: FunctionTypes): WasmExport {
+  const name = cursor.name('the name of an export')
+  const kind = readKind(cursor)
+  const at = cursor.offset
+  const index = cursor.u32('the index of an export')
+  return { name, kind, type: kind === 'function' ? functions.of(index, at) : kind }
+}
+
+function readKind(cursor: Cursor): ExternKind {
+  const at = cursor.offset
+  const byte = cursor.byte('a kind')
+  const kind = KINDS[byte]
+  if (kind === undefined)
+    throw malformed(at, `there is no kind 0x${byte.toString(16)} of imports and exports`)
+  return kind
+}
+
+function readLimits(cursor: Cursor): MemoryLimits {
+  const at = cursor.offset
+  const flags = cursor.byte('the limits of a memory or table')
+  if (flags > 0x0f) throw malformed(at, `limits can't have the flags 0x${flags.toString(16)}`)
+  const wide = (flags & 0x04) !== 0
+  const read = (what: string) => (wide ? cursor.u64(what) : cursor.u32(what))
+  const min = read('a minimum')
+  const max = (flags & 0x01) !== 0 ? read('a maximum') : undefined
+  if ((flags & 0x08) !== 0) cursor.u32('the size of a page')
+  return { min, max, fault: memoryFault(flags) }
+}
+
+function memoryFault(flags: number): string | undefined {
+  if ((flags & 0x02) !== 0) return 'its memory is shared: compile it without threads and --sharedMemory'
+  if ((flags & 0x04) !== 0) return 'its memory is addressed with 64 bits (memory64): compile it for wasm32'
+  if ((flags & 0x08) !== 0) return 'its memory has pages of its own size: compile it with pages of 64 KiB'
+  return undefined
+}

@@ -1,0 +1,78 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+
+import type { Validate } from '../../schemas/validator.ts'
+import { eventHeaders, headersSize } from '../shared/cloudevent-nats.ts'
+import type { CloudEvent } from '../shared/cloudevent.ts'
+import { JobicoError } from '../shared/errors.ts'
+import type { DecodedEvent } from './decoded-event.ts'
+
+/** The most faults that one answer lists. */
+const MAX_FAULTS = 100
+/** The most bytes that an event's headers may take, so that those of Jobico still fit beside them. */
+const MAX_HEADERS = 48 * 1024
+/** What a message needs beside the event: headers of Jobico's own and of NATS. */
+const MESSAGE_RESERVE = 8 * 1024
+
+const NO_DATA = [{ pointer: '', detail: 'the event has no data' }]
+
+/** One fault in the data of one event of a request. */
+export interface DataFault {
+  readonly index: number
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** An event that may be stored, and its headers. */
+export interface CheckedEvent {
+  readonly event: CloudEvent
+  readonly headers: MsgHdrs
+}
+
+/** The most bytes that a request's body, or one event with its headers, may have. */
+export function sizeLimit(maxPayload: number): number {
+  return maxPayload - MESSAGE_RESERVE
+}
+
+/**
+ * Checks every event of a request before any is stored. Throws DATA_INVALID with the member `errors`, or TOO_LARGE when
+ * an event with its headers has more than `limit` bytes.
+ */
+export function checkEvents(
+  decoded: readonly DecodedEvent[],
+  validate: Validate,
+  limit: number,
+): readonly CheckedEvent[] {
+  const faults = dataFaults(decoded, validate)
+  if (faults.length > 0) throw dataInvalid(faults)
+  return decoded.map(({ event }) => ({ event, headers: boundedHeaders(event, limit) }))
+}
+
+function dataFaults(decoded: readonly DecodedEvent[], validate: Validate): readonly DataFault[] {
+  const faults: DataFault[] = []
+  for (const [index, { event, value }] of decoded.entries()) {
+    const found = event.data === undefined ? NO_DATA : validate(value)
+    for (const { pointer, detail } of found) faults.push({ index, pointer, detail })
+    if (faults.length >= MAX_FAULTS) break
+  }
+  return faults.slice(0, MAX_FAULTS)
+}
+
+function boundedHeaders(event: CloudEvent, limit: number): MsgHdrs {
+  const headers = eventHeaders(event)
+  const headersBytes = headersSize(headers)
+  if (headersBytes > MAX_HEADERS) {
+    throw new JobicoError('TOO_LARGE', `the attributes take ${headersBytes} bytes, more than ${MAX_HEADERS}`)
+  }
+  const bytes = headersBytes + (event.data?.length ?? 0)
+  if (bytes > limit) throw new JobicoError('TOO_LARGE', `the event takes ${bytes} bytes, more than ${limit}`)
+  return headers
+}
+
+function dataInvalid(errors: readonly DataFault[]): JobicoError {
+  const [first] = errors
+  const more = errors.length > 1 ? `, and ${errors.length - 1} more in errors` : ''
+  const where = first?.pointer === '' ? '' : `${first?.pointer ?? ''} `
+  return new JobicoError('DATA_INVALID', `event ${first?.index ?? 0}: ${where}${first?.detail ?? ''}${more}`, {
+    members: { errors },
+  })
+}

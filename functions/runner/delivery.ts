@@ -1,0 +1,36 @@
+import type { Msg, MsgHdrs } from '@nats-io/transport-node'
+
+/** Which of an event's two consumers a message came from. */
+export type Source = 'queue' | 'retry'
+
+/** A message as a consumer handed it over. */
+export interface Delivery {
+  readonly source: Source
+  readonly key: string
+  /** How often it was handed over, this time included. */
+  readonly deliveries: number
+  readonly headers: MsgHdrs | undefined
+  readonly data: Uint8Array
+  /** Where to acknowledge it. */
+  readonly ackSubject: string
+}
+
+/** What is said on a message's ack subject. */
+export const ACK = '+ACK'
+export const NAK = '-NAK'
+export const WORKING = '+WPI'
+export const TERM = '+TERM'
+
+const SHORT_FORM = { length: 9, deliveries: 4 }
+const LONG_FORM = { deliveries: 6 }
+
+/** Reads a message that JetStream delivered; undefined when it is none. The ack subject has two forms (ADR-15 of NATS). */
+export function readDelivery(source: Source, message: Msg): Delivery | undefined {
+  const { reply: ackSubject, subject, headers, data } = message
+  if (!ackSubject?.startsWith('$JS.ACK.')) return undefined
+  const tokens = ackSubject.split('.')
+  const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
+  const path = subject.split('.')
+  const key = path[path.length - (source === 'queue' ? 1 : 2)] ?? ''
+  return { source, key, deliveries: Number(tokens[at]), headers, data, ackSubject }
+}

@@ -1,0 +1,140 @@
+import { EventEmitter, once } from 'node:events'
+
+import { messageOf } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import type { EventRef } from '../shared/names.ts'
+import type { Requests } from '../shared/requests.ts'
+import { MAX_PREFETCH } from '../shared/streams.ts'
+import { TERM, WORKING, type Delivery, type Source } from './delivery.ts'
+import type { Gate } from './gate.ts'
+import { createIntake } from './intake.ts'
+import type { Report } from './life.ts'
+import { prefetch } from './policy.ts'
+import { createSlots } from './slots.ts'
+
+/** What a desk stands on. */
+export interface DeskOptions {
+  readonly requests: Requests
+  readonly ref: EventRef
+  readonly concurrency: number
+  readonly gate: Gate
+  readonly log: Log
+  /** Takes a delivery to its end. */
+  readonly live: (delivery: Delivery) => Promise<Report>
+  readonly onReport: (report: Report, key: string) => void
+}
+
+/** Where the events lie that this process holds: it pulls as many as can start soon, and keeps JetStream informed of them. */
+export interface Desk {
+  /** How many events are held. */
+  inHand(): number
+  /** Waits for the right to execute, alone where asked, and gives what ends it; undefined when the desk is closing. */
+  enter(alone: boolean): Promise<(() => void) | undefined>
+  /** Measures an execution, since the mean time decides how much is pulled. */
+  timed<T>(execute: () => Promise<T>): Promise<T>
+  /** The delivery is acknowledged or handed back. */
+  settled(delivery: Delivery): void
+  /** What may be pulled has changed. */
+  gateChanged(): void
+  /** Pulls no more; resolves when all that was held is at its end. */
+  close(): Promise<void>
+}
+
+const WORKING_EVERY_MS = 10_000
+/** Weight of the newest execution in the mean of execution times. */
+const NEWEST_WEIGHT = 0.05
+
+/** Opens a desk, which begins to pull. */
+export function createDesk(options: DeskOptions): Desk {
+  const { requests, ref, concurrency, gate, log } = options
+  const slots = createSlots(concurrency)
+  const held = new Set<Delivery>()
+  const underWay = new Set<Promise<void>>()
+  const changes = new EventEmitter().setMaxListeners(0)
+  let closing = false
+  let meanMs = Infinity
+
+  const free = () => concurrency + prefetch(concurrency, meanMs, MAX_PREFETCH) - underWay.size
+  const wanted = (source: Source, onTheWayFromOther: number) => {
+    const from = gate.current()
+    if (from === 'nothing' || free() < 1) return 0
+    if (source === 'retry') return 1 + Math.floor(prefetch(concurrency, meanMs, MAX_PREFETCH) / 2)
+    return from === 'retries' ? 0 : Math.max(1, free() - onTheWayFromOther)
+  }
+  const take = async (delivery: Delivery) => {
+    try {
+      options.onReport(await options.live(delivery), delivery.key)
+    } catch (err) {
+      if (!closing) giveUp(options, delivery, err)
+    } finally {
+      held.delete(delivery)
+    }
+  }
+  const onDelivery = (delivery: Delivery) => {
+    held.add(delivery)
+    const task = take(delivery).finally(() => {
+      underWay.delete(task)
+      intake.refill()
+    })
+    underWay.add(task)
+  }
+  const intake = createIntake({
+    requests,
+    ref,
+    wanted,
+    onDelivery,
+    onTrouble: (source, trouble) => {
+      if (trouble === undefined) log.info({ source }, 'Consumer is back')
+      else log.warn({ source, trouble }, 'Consumer does not answer')
+    },
+  })
+  const heartbeat = setInterval(() => {
+    for (const { ackSubject } of held) requests.post({ subject: ackSubject, payload: WORKING })
+  }, WORKING_EVERY_MS)
+
+  return {
+    inHand: () => underWay.size,
+    async enter(alone) {
+      const leave = await (alone ? slots.takeAll() : slots.take())
+      while (!closing && gate.current() === 'nothing') await once(changes, 'change')
+      if (!closing) return leave
+      leave()
+      return undefined
+    },
+    async timed(execute) {
+      const began = performance.now()
+      try {
+        return await execute()
+      } finally {
+        const tookMs = performance.now() - began
+        meanMs = meanMs === Infinity ? tookMs : meanMs + (tookMs - meanMs) * NEWEST_WEIGHT
+      }
+    },
+    settled: (delivery) => void held.delete(delivery),
+    gateChanged() {
+      changes.emit('change')
+      intake.refill()
+    },
+    async close() {
+      closing = true
+      changes.emit('change')
+      await intake.stop()
+      await Promise.all(underWay)
+      clearInterval(heartbeat)
+    },
+  }
+}
+
+/** A message that is no event is taken out of the queue; anything else comes again when JetStream hears no more of it. */
+function giveUp({ requests, log }: DeskOptions, delivery: Delivery, err: unknown): void {
+  const { key, ackSubject } = delivery
+  if (err instanceof Error && 'code' in err && err.code === 'EVENT_INVALID') {
+    log.error(
+      { key, reason: messageOf(err) },
+      'Message dropped: it is no CloudEvent, so no listener has accepted it',
+    )
+    requests.post({ subject: ackSubject, payload: TERM })
+    return
+  }
+  log.error({ key, err }, 'Event could not be settled; it will come again')
+}

@@ -1,0 +1,94 @@
+import { streamNames, type EventRef } from '../shared/names.ts'
+import type { Requests } from '../shared/requests.ts'
+
+/** From where events may be pulled now. */
+export type Opening = 'all' | 'retries' | 'nothing'
+
+/** The sizes of a Job's streams; a stream that is not there is undefined. */
+export interface StreamSizes {
+  readonly queueMaxBytes: number | undefined
+  readonly retryBytes: number | undefined
+  readonly outcomes: { readonly bytes: number; readonly maxBytes: number } | undefined
+}
+
+/** So close to its limit the outcome stream counts as full. */
+const OUTCOMES_MARGIN_BYTES = 64 * 1024
+const CHECK_MS = 5_000
+
+/**
+ * Decides what may be pulled: nothing while no verdict can be stored, since an execution whose outcome is lost is one for
+ * nothing; only retries while those take more room than the queue is allowed, since executions may add to them.
+ */
+export function opening({ queueMaxBytes, retryBytes, outcomes }: StreamSizes): Opening {
+  if (outcomes === undefined || retryBytes === undefined) return 'nothing'
+  const margin = Math.min(OUTCOMES_MARGIN_BYTES, outcomes.maxBytes / 10)
+  if (outcomes.maxBytes > 0 && outcomes.bytes > outcomes.maxBytes - margin) return 'nothing'
+  if (queueMaxBytes !== undefined && queueMaxBytes > 0 && retryBytes > queueMaxBytes) return 'retries'
+  return 'all'
+}
+
+/** Knows what may be pulled, from a look at the streams every five seconds and from verdicts that could not be stored. */
+export interface Gate {
+  current(): Opening
+  /** A verdict waits to be stored until the answer is called. */
+  holdBack(): () => void
+  close(): void
+}
+
+/** Opens the gate after a first look; `onChange` hears of each change. */
+export async function createGate(
+  requests: Requests,
+  ref: EventRef,
+  onChange: (now: Opening) => void,
+): Promise<Gate> {
+  let seen = opening(await readSizes(requests, ref))
+  let waiting = 0
+  let told: Opening = 'all'
+  const current = () => (waiting > 0 ? 'nothing' : seen)
+  const tell = () => {
+    if (told === current()) return
+    told = current()
+    onChange(told)
+  }
+  const look = async () => {
+    seen = opening(await readSizes(requests, ref))
+    tell()
+  }
+  const timer = setInterval(() => void look().catch(() => undefined), CHECK_MS)
+  timer.unref()
+  tell()
+  return {
+    current,
+    holdBack() {
+      waiting++
+      tell()
+      return () => {
+        waiting--
+        tell()
+      }
+    },
+    close: () => {
+      clearInterval(timer)
+    },
+  }
+}
+
+interface RawStreamInfo {
+  readonly config?: { readonly max_bytes?: number }
+  readonly state?: { readonly bytes?: number }
+}
+
+async function readSizes(requests: Requests, ref: EventRef): Promise<StreamSizes> {
+  const names = streamNames(ref)
+  const read = async (stream: string) => {
+    const answer = await requests.send({ subject: `$JS.API.STREAM.INFO.${stream}` })
+    const { config, state } = answer.json<RawStreamInfo>()
+    return state && { bytes: state.bytes ?? 0, maxBytes: config?.max_bytes ?? -1 }
+  }
+  const [queue, retry, outcomes] = await Promise.all([
+    read(names.queue),
+    read(names.retry),
+    read(names.outcomes),
+  ])
+  return { queueMaxBytes: queue?.maxBytes, retryBytes: retry?.bytes, outcomes }
+}

@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { eventHeaders } from '../shared/cloudevent-nats.ts'
+import type { CloudEvent } from '../shared/cloudevent.ts'
+import { JobicoError } from '../shared/errors.ts'
+import { eventKey, eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
+import { publish, publishBatch, type PubAck } from '../shared/publish.ts'
+import type { Outgoing, Requests } from '../shared/requests.ts'
+import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
+import { deleteMessage } from '../shared/stored.ts'
+import { verdictHeaders, type Verdict } from '../shared/verdict.ts'
+import { ACK, NAK, type Delivery } from './delivery.ts'
+import type { Gate } from './gate.ts'
+import { handOver } from './output.ts'
+import { historyHeaders, type History } from './result.ts'
+import type { ServerClock } from './server-clock.ts'
+
+/** What a ledger stands on. */
+export interface LedgerOptions {
+  readonly requests: Requests
+  readonly ref: EventRef
+  readonly clock: ServerClock
+  readonly gate: Gate
+  readonly doneRetentionSeconds: number
+  readonly deadRetentionSeconds: number
+  /** Ends every wait for a store that does not answer. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * The books of an event's runner. Every entry is made again until JetStream has confirmed it, however long that takes;
+ * only the end of the process breaks off the wait, with an AbortError.
+ */
+export interface Ledger {
+  /** The verdict that stands, if any. */
+  verdict(key: string): Promise<StoredVerdict | undefined>
+  /**
+   * Writes a verdict in place of the one with sequence `replaces`, 0 for none, and gives the verdict that stands then:
+   * this one, or the one that another writer was quicker with.
+   */
+  conclude(event: CloudEvent, verdict: Verdict, replaces: number): Promise<Verdict>
+  /** Stores an event that is to run after `delayMs`, in place of an earlier such entry; gives the entry's sequence. */
+  postpone(event: CloudEvent, history: History, delayMs: number): Promise<number>
+  /** Takes such an entry back. */
+  cancel(seq: number): Promise<void>
+  /** Hands a result to the next event; with `again` only when that event does not have it yet. */
+  handOver(ref: EventRef, result: CloudEvent, again: boolean): Promise<void>
+  /** Tells JetStream that a delivery is settled. Gives up after a few tries: it then comes again, and its verdict is found. */
+  acknowledge(delivery: Delivery): Promise<void>
+  /** Gives a delivery back, for any runner to take. */
+  handBack(delivery: Delivery): void
+}
+
+const FIRST_WAIT_MS = 50
+const LONGEST_WAIT_MS = 1_000
+const ACK_TRIES = 5
+
+/** Opens the books. */
+export function createLedger(options: LedgerOptions): Ledger {
+  const { requests, ref, clock, gate, signal } = options
+  const streams = streamNames(ref)
+  const subjects = eventSubjects(ref)
+
+  const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
+  const store = (message: () => Outgoing) =>
+    persist(async () => {
+      const ack = await attempt(() => publish(requests, message()))
+      return ack.stored ? ack.seq : undefined
+    })
+
+  return {
+    verdict: async (key) => {
+      const { found } = await persist(async () => ({ found: await readVerdict(requests, ref, key) }))
+      return found
+    },
+    async conclude(event, verdict, replaces) {
+      let expected = replaces
+      let release: (() => void) | undefined
+      try {
+        return await persist(async () => {
+          const ack = await attempt(() => writeVerdict(options, event, verdict, expected))
+          if (ack.stored) return verdict
+          if (ack.refusal !== 'wrong-sequence') {
+            release ??= gate.holdBack()
+            return undefined
+          }
+          const standing = await readVerdict(
+            requests,
+            ref,
+            eventKey(event.attributes.source, event.attributes.id),
+          )
+          if (standing === undefined) expected = 0
+          return standing?.seq === expected ? undefined : standing?.verdict
+        })
+      } finally {
+        release?.()
+      }
+    },
+    postpone: (event, history, delayMs) => {
+      const key = eventKey(event.attributes.source, event.attributes.id)
+      return store(() => {
+        const headers = historyHeaders(event, history)
+        headers.set('Nats-Schedule', `@at ${new Date(clock.now() + delayMs).toISOString()}`)
+        headers.set('Nats-Schedule-Target', subjects.due(key))
+        return { subject: subjects.later(key), headers, payload: event.data ?? new Uint8Array() }
+      })
+    },
+    cancel: async (seq) => {
+      await persist(async () => {
+        await deleteMessage(requests, streams.retry, seq)
+        return true
+      })
+    },
+    async handOver(next, result, again) {
+      const { key, message } = handOver(next, result)
+      const known = again && (await persist(() => eventState(requests, next, key))).state !== 'unknown'
+      if (!known) await store(() => message)
+    },
+    async acknowledge({ ackSubject }) {
+      for (let tries = 0; tries < ACK_TRIES; tries++) {
+        const confirmed = await requests.send({ subject: ackSubject, payload: ACK }).catch(() => undefined)
+        if (confirmed !== undefined) return
+        await delay(FIRST_WAIT_MS * 2 ** tries, undefined, { signal })
+      }
+    },
+    handBack: ({ ackSubject }) => {
+      requests.post({ subject: ackSubject, payload: NAK })
+    },
+  }
+}
+
+/** A publish whose failure to get any answer is one more refusal. */
+async function attempt(step: () => Promise<PubAck>): Promise<PubAck> {
+  try {
+    return await step()
+  } catch (thrown) {
+    if (!(thrown instanceof JobicoError)) throw thrown
+    return { stored: false, refusal: 'unavailable', description: thrown.message }
+  }
+}
+
+/** Repeats a step until it gives something, waiting a little longer each time; a store that can't be reached gives nothing. */
+async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const given = await step().catch((thrown: unknown) => {
+      if (thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE') return undefined
+      throw thrown
+    })
+    if (given !== undefined) return given
+    await delay(waitMs, undefined, { signal })
+  }
+}
+
+/** A done verdict is one message; a dead one goes with the event as it was, both or none. */
+function writeVerdict(
+  options: LedgerOptions,
+  event: CloudEvent,
+  verdict: Verdict,
+  expected: number,
+): Promise<PubAck> {
+  const { requests, ref, doneRetentionSeconds, deadRetentionSeconds } = options
+  const key = eventKey(event.attributes.source, event.attributes.id)
+  const subjects = eventSubjects(ref)
+  const ttl = `${verdict.kind === 'done' ? doneRetentionSeconds : deadRetentionSeconds}s`
+  const headers = verdictHeaders(verdict)
+  headers.set('Nats-TTL', ttl)
+  headers.set('Nats-Expected-Last-Subject-Sequence', String(expected))
+  const subject = subjects.verdict(key)
+  if (verdict.kind === 'done') {
+    return publish(requests, { subject, headers, payload: verdict.result.data ?? new Uint8Array() })
+  }
+  const bodyHeaders = eventHeaders(event)
+  for (const [name, [value = '']] of verdictHeaders(verdict)) bodyHeaders.set(name, value)
+  bodyHeaders.set('Nats-TTL', ttl)
+  const body = {
+    subject: subjects.deadBody(key),
+    headers: bodyHeaders,
+    payload: event.data ?? new Uint8Array(),
+  }
+  return publishBatch(requests, [{ subject, headers }, body])
+}

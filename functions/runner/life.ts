@@ -1,0 +1,192 @@
+import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
+import { toStructuredJson, type CloudEvent } from '../shared/cloudevent.ts'
+import type { EventRef } from '../shared/names.ts'
+import type { StoredVerdict } from '../shared/state.ts'
+import type { AttemptError, Verdict } from '../shared/verdict.ts'
+import type { Outcome } from '../guests/abi.ts'
+import type { Delivery } from './delivery.ts'
+import type { Ledger } from './ledger.ts'
+import { outputFault, postToSink, type Output } from './output.ts'
+import { decide, type Failure, type RetryPolicy } from './policy.ts'
+import { readHistory, resultEvent, type History } from './result.ts'
+
+/** What happened to an event, for logs and metrics. */
+export type Report =
+  | { readonly kind: 'done'; readonly attempts: number; readonly durationMs: number }
+  | {
+      readonly kind: 'retried'
+      readonly attempt: number
+      readonly delayMs: number
+      readonly fault: AttemptError
+    }
+  | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
+  /** Its verdict was there already: nothing ran. */
+  | { readonly kind: 'known' }
+  | { readonly kind: 'handed-back' }
+
+/** What the life of an event needs around it. */
+export interface World {
+  readonly ref: EventRef
+  readonly ledger: Ledger
+  readonly retry: RetryPolicy
+  readonly timeoutMs: number
+  /** Digest of the module. */
+  readonly module: string
+  readonly output: Output | undefined
+  /** The most bytes of a result, headers included. */
+  readonly maxResultBytes: number
+  /** The time of the NATS server, in milliseconds since the epoch. */
+  readonly now: () => number
+  /** Waits for the right to execute, alone where asked; undefined when this process is stopping. */
+  readonly enter: (alone: boolean) => Promise<(() => void) | undefined>
+  readonly execute: (key: string, event: string) => Promise<Outcome>
+  /** A delivery is settled, and need not be kept alive any more. */
+  readonly settled: (delivery: Delivery) => void
+}
+
+/** How long after its time limit an execution that was noted beforehand counts as one whose process died. */
+const SUSPECT_MARGIN_MS = 10_000
+
+/** An event on its way through this process. */
+interface Passage {
+  readonly world: World
+  readonly delivery: Delivery
+  readonly event: CloudEvent
+  readonly history: History
+  /** The sequence of the verdict that this passage may replace; 0 for none. */
+  readonly replaces: number
+}
+
+/**
+ * Takes one delivery to its end: a verdict, a time for its next attempt, or back to the queue. Nothing is acknowledged
+ * before what follows from it is stored. Rejects only when the process ends or the message is no event.
+ */
+export async function live(world: World, delivery: Delivery): Promise<Report> {
+  const event = eventOfMessage(delivery.headers, delivery.data)
+  const found = readHistory(delivery.headers)
+  const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
+  const mayHaveVerdict = history.suspect || delivery.source === 'retry' || world.output !== undefined
+  const before = mayHaveVerdict ? await world.ledger.verdict(delivery.key) : undefined
+  const passage = { world, delivery, event, history, replaces: before?.seq ?? 0 }
+  if (before !== undefined && before.seq !== history.redrive) return await finishKnown(passage, before)
+  if (history.attempts >= world.retry.maxAttempts) return await buryUnrun(passage)
+  return await run(passage)
+}
+
+/** An earlier passage wrote the verdict and may have ended before its hand-over. */
+async function finishKnown({ world, delivery }: Passage, { verdict }: StoredVerdict): Promise<Report> {
+  await passOn(world, verdict, true)
+  await acknowledge(world, delivery)
+  return { kind: 'known' }
+}
+
+async function buryUnrun(passage: Passage): Promise<Report> {
+  const { errors, attempts } = passage.history
+  const last = errors.at(-1) ?? processDied(attempts)
+  const report = await bury(passage, attempts, last.code, last.reason)
+  await acknowledge(passage.world, passage.delivery)
+  return report
+}
+
+function processDied(attempt: number): AttemptError {
+  return { attempt, code: 'PROCESS_DIED', reason: 'the process died during the execution, or was killed' }
+}
+
+async function run(passage: Passage): Promise<Report> {
+  const { world, delivery, event, history } = passage
+  const leave = await world.enter(history.suspect)
+  if (leave === undefined) {
+    world.ledger.handBack(delivery)
+    world.settled(delivery)
+    return { kind: 'handed-back' }
+  }
+  let note: number | undefined
+  let outcome: Outcome
+  const began = performance.now()
+  try {
+    if (history.suspect) note = await noteBeforehand(passage)
+    outcome = await world.execute(delivery.key, toStructuredJson(event))
+  } finally {
+    leave()
+  }
+  const report = await settle(passage, outcome, performance.now() - began)
+  if (note === undefined) await acknowledge(world, delivery)
+  else await world.ledger.cancel(note)
+  return report
+}
+
+/** Stores the attempt before it begins, so that a death of the process counts, and takes the delivery from the queue. */
+async function noteBeforehand({ world, delivery, event, history }: Passage): Promise<number> {
+  const attempts = history.attempts + 1
+  const noted = { ...history, attempts, errors: [...history.errors, processDied(attempts)] }
+  const note = await world.ledger.postpone(event, noted, world.timeoutMs + SUSPECT_MARGIN_MS)
+  await acknowledge(world, delivery)
+  return note
+}
+
+/** Stores what follows from an execution. */
+async function settle(passage: Passage, executed: Outcome, durationMs: number): Promise<Report> {
+  const { world, event, history } = passage
+  const attempt = history.attempts + 1
+  if (executed.kind !== 'ok') return await fail(passage, executed, attempt)
+  const time = new Date(world.now()).toISOString()
+  const result = resultEvent(world.ref, event, executed.data, time)
+  const failure = await deliver(world, result)
+  if (failure !== undefined) return await fail(passage, failure, attempt)
+  const verdict: Verdict = { kind: 'done', result, attempts: attempt, module: world.module, time }
+  const standing = await world.ledger.conclude(event, verdict, passage.replaces)
+  await passOn(world, standing, standing !== verdict)
+  return { kind: 'done', attempts: attempt, durationMs }
+}
+
+async function fail(passage: Passage, failure: Failure, attempt: number): Promise<Report> {
+  const { world, event, history } = passage
+  const decision = decide(failure, attempt, world.retry, Math.random())
+  if (decision.kind === 'dead') return await bury(passage, attempt, decision.code, decision.reason)
+  const fault = { attempt, code: decision.code, reason: decision.reason }
+  const past = { ...history, suspect: false, attempts: attempt, errors: [...history.errors, fault] }
+  await world.ledger.postpone(event, past, decision.delayMs)
+  return { kind: 'retried', attempt, delayMs: decision.delayMs, fault }
+}
+
+/** Looks at a result, and gives it to the sink where there is one; undefined when all went well. */
+async function deliver(world: World, result: CloudEvent): Promise<Failure | undefined> {
+  const size = headersSize(eventHeaders(result)) + (result.data?.length ?? 0)
+  if (size > world.maxResultBytes) {
+    const reason = `the result has ${size} bytes with its attributes; at most ${world.maxResultBytes} can be stored`
+    return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
+  }
+  const { output } = world
+  if (output === undefined || result.data === undefined) return undefined
+  if (output.kind === 'sink') return await postToSink(output.uri, result, world.timeoutMs)
+  const fault = outputFault(output.validate, result.data)
+  return fault === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason: fault }
+}
+
+async function bury(
+  passage: Passage,
+  attempts: number,
+  code: AttemptError['code'],
+  reason: string,
+): Promise<Report> {
+  const { world, event, history, replaces } = passage
+  const fault = { attempt: attempts, code, reason }
+  const isNew = history.errors.at(-1)?.attempt !== attempts
+  const errors = isNew ? [...history.errors, fault] : history.errors
+  const time = new Date(world.now()).toISOString()
+  const verdict: Verdict = { kind: 'dead', code, reason, errors, attempts, module: world.module, time }
+  const standing = await world.ledger.conclude(event, verdict, replaces)
+  await passOn(world, standing, true)
+  return { kind: 'dead', attempts, fault }
+}
+
+/** Hands the result of a done verdict to the next event; `again` when that may have happened before. */
+async function passOn({ output, ledger }: World, verdict: Verdict, again: boolean): Promise<void> {
+  if (output?.kind !== 'event' || verdict.kind !== 'done' || verdict.result.data === undefined) return
+  await ledger.handOver(output.ref, verdict.result, again)
+}
+
+async function acknowledge({ ledger, settled }: World, delivery: Delivery): Promise<void> {
+  await ledger.acknowledge(delivery)
+  settled(delivery)
+}

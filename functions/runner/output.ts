@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+
+import { CloudEvent as SdkEvent, HTTP } from 'cloudevents'
+
+import { compileSchema, type Validate } from '../../schemas/validator.ts'
+import { eventHeaders } from '../shared/cloudevent-nats.ts'
+import type { CloudEvent } from '../shared/cloudevent.ts'
+import { messageOf } from '../shared/errors.ts'
+import { eventKey, eventSubjects, type EventRef } from '../shared/names.ts'
+import type { Outgoing } from '../shared/requests.ts'
+import type { OutputConfig } from './config.ts'
+import type { Failure } from './policy.ts'
+
+/** Where results go beside their verdict, ready for use. */
+export type Output =
+  | { readonly kind: 'event'; readonly ref: EventRef; readonly validate: Validate }
+  | { readonly kind: 'sink'; readonly uri: string }
+
+/** Makes an output ready: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
+export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
+  if ('sink' in config) return { kind: 'sink', uri: config.sink }
+  const schema: unknown = JSON.parse(await readFile(config.schema, 'utf8'))
+  return { kind: 'event', ref: { ...ref, event: config.event }, validate: compileSchema(schema) }
+}
+
+/** What is wrong with a result as data of the output's event; undefined when it is right. */
+export function outputFault(validate: Validate, data: Uint8Array): string | undefined {
+  const [fault] = validate(JSON.parse(new TextDecoder().decode(data)))
+  return (
+    fault &&
+    `the result does not match the schema of the output event: ${fault.pointer || '/'} ${fault.detail}`
+  )
+}
+
+/** The message that hands a result to the next event, and that event's key. Sent twice within the window it is stored once. */
+export function handOver(
+  ref: EventRef,
+  result: CloudEvent,
+): { readonly key: string; readonly message: Outgoing } {
+  const key = eventKey(result.attributes.source, result.attributes.id)
+  const headers = eventHeaders(result)
+  headers.set('Nats-Msg-Id', `out.${ref.event}.${key}`)
+  const payload = result.data === undefined ? {} : { payload: result.data }
+  return { key, message: { subject: eventSubjects(ref).due(key), headers, ...payload } }
+}
+
+const RETRYABLE_STATUS: readonly number[] = [408, 425, 429]
+
+/**
+ * Sends a result to a sink as a binary CloudEvent by POST. 2xx is no failure; 408, 425, 429, 5xx and no answer are a retry, after
+ * the time that Retry-After names; anything else, redirections too, is a reject. Never throws.
+ */
+export async function postToSink(
+  uri: string,
+  result: CloudEvent,
+  timeoutMs: number,
+): Promise<Failure | undefined> {
+  try {
+    const { data, trace, attributes } = result
+    const { headers } = HTTP.binary(new SdkEvent({ ...attributes, data: '' }, false))
+    const response = await fetch(uri, {
+      method: 'POST',
+      headers: { ...(headers as Record<string, string>), ...trace },
+      body: data === undefined ? null : Buffer.from(data),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    await response.body?.cancel()
+    return sinkFailure(uri, response.status, response.headers.get('retry-after'), Date.now())
+  } catch (thrown) {
+    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
+    return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: `${uri} did not answer: ${messageOf(cause)}` }
+  }
+}
+
+/** What a sink's answer means, undefined when it took the result; `retryAfter` is seconds or an HTTP date. Pure. */
+export function sinkFailure(
+  uri: string,
+  status: number,
+  retryAfter: string | null,
+  nowMs: number,
+): Failure | undefined {
+  if (status >= 200 && status < 300) return undefined
+  const reason = `${uri} answered ${status}`
+  if (status < 500 && !RETRYABLE_STATUS.includes(status))
+    return { kind: 'reject', code: 'SINK_REFUSED', reason }
+  const afterMs = retryAfterMs(retryAfter, nowMs)
+  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason, ...(afterMs === undefined ? {} : { afterMs }) }
+}
+
+const LONGEST_RETRY_AFTER_MS = 86_400_000
+
+function retryAfterMs(value: string | null, nowMs: number): number | undefined {
+  if (value === null) return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - nowMs
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS)
+}

@@ -1,0 +1,71 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+
+import { eventHeaders } from '../shared/cloudevent-nats.ts'
+import type { CloudEvent } from '../shared/cloudevent.ts'
+import { eventKey, resultSource, type EventRef } from '../shared/names.ts'
+import { JOBICO_HEADERS, decodeErrors, encodeErrors, type AttemptError } from '../shared/verdict.ts'
+
+const encoder = new TextEncoder()
+/** Attributes that a result takes over from its cause: its subject, correlation and trace. */
+const HANDED_ON = ['subject', 'correlationid', 'traceparent', 'tracestate']
+
+/** The CloudEvent that an execution gave; `data` is JSON text. Pure. */
+export function resultEvent(
+  ref: EventRef,
+  cause: CloudEvent,
+  data: string | undefined,
+  time: string,
+): CloudEvent {
+  const { attributes } = cause
+  const handedOn = HANDED_ON.flatMap((name) =>
+    name in attributes ? [[name, attributes[name] ?? ''] as const] : [],
+  )
+  return {
+    attributes: {
+      specversion: '1.0',
+      id: eventKey(attributes.source, attributes.id),
+      source: resultSource(ref),
+      type: `${attributes.type}.result`,
+      time,
+      causationid: attributes.id,
+      causationsource: attributes.source,
+      ...(data === undefined ? {} : { datacontenttype: 'application/json' }),
+      ...Object.fromEntries(handedOn),
+    },
+    data: data === undefined ? undefined : encoder.encode(data),
+    trace: cause.trace,
+  }
+}
+
+/** What the headers of an event's message say of its past. */
+export interface History {
+  /** Executions that had begun. */
+  readonly attempts: number
+  readonly errors: readonly AttemptError[]
+  /** A process died under it: it was stored before an execution whose end nobody saw. */
+  readonly suspect: boolean
+  /** The sequence of the dead verdict that a redriven event is to replace. */
+  readonly redrive: number | undefined
+}
+
+/** Reads an event's past from its headers. Pure. */
+export function readHistory(fields: MsgHdrs | undefined): History {
+  const text = (name: string) => fields?.get(name) ?? ''
+  const count = (name: string) => (/^\d{1,15}$/.test(text(name)) ? Number(text(name)) : 0)
+  return {
+    attempts: count(JOBICO_HEADERS.attempt),
+    errors: decodeErrors(text(JOBICO_HEADERS.errors)),
+    suspect: text(JOBICO_HEADERS.suspect) !== '',
+    redrive: count(JOBICO_HEADERS.redrive) || undefined,
+  }
+}
+
+/** The headers of an event that is to run later, with its past. Pure. */
+export function historyHeaders(event: CloudEvent, { attempts, errors, suspect, redrive }: History): MsgHdrs {
+  const fields = eventHeaders(event)
+  fields.set(JOBICO_HEADERS.attempt, String(attempts))
+  if (errors.length > 0) fields.set(JOBICO_HEADERS.errors, encodeErrors(errors))
+  if (suspect) fields.set(JOBICO_HEADERS.suspect, '1')
+  if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
+  return fields
+}

@@ -1,0 +1,35 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { abiNamed, type AbiName } from '../guests/abis.ts'
+import type { LogLevel, Outcome } from '../guests/abi.ts'
+import { lineLimit } from '../guests/line-limit.ts'
+
+/** What a worker thread is started with. */
+export interface WorkerSetup {
+  readonly abi: AbiName
+  readonly module: WebAssembly.Module
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a worker says: once that it is ready, then for each event its lines and its outcome. It is told events as JSON. */
+export type WorkerMessage = { readonly kind: 'ready' } | WorkerLine | Outcome
+
+/** A line of the running event; sent at once, so that it outlives a thread that is terminated. */
+export interface WorkerLine {
+  readonly kind: 'log'
+  readonly level: LogLevel
+  readonly message: string
+}
+
+if (!parentPort) throw new Error('this file is the entry of a worker thread')
+const port = parentPort
+const say = (message: WorkerMessage) => port.postMessage(message)
+
+const { abi, module, env } = workerData as WorkerSetup
+const lines = lineLimit((level, message) => say({ kind: 'log', level, message }))
+const execute = abiNamed(abi).prepare(module, { env: new Map(Object.entries(env)), log: lines.log })
+
+port.on('message', (event: string) => {
+  lines.reset()
+  say(execute(event))
+})
+say({ kind: 'ready' })

@@ -1,0 +1,72 @@
+import { JobicoError } from './errors.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Bounds of a whole number; both ends are allowed. */
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+  readonly fallback?: number
+}
+
+/** Reads variables and gathers every fault, so that one run reports all of them. */
+export interface EnvReader {
+  /** The variable's text; a fault when it is missing or empty and there is no fallback. */
+  text(name: string, fallback?: string): string
+  /** The variable's text, or undefined when it is missing or empty. */
+  optional(name: string): string | undefined
+  /** The variable as a whole number within bounds. */
+  integer(name: string, bounds: Bounds): number
+  /** The variable as true or false. */
+  flag(name: string, fallback: boolean): boolean
+  /** Every variable that starts with the prefix, by the rest of its name. */
+  prefixed(prefix: string): Readonly<Record<string, string>>
+  /** Records a fault that the caller found in a variable. */
+  fault(name: string, problem: string): void
+}
+
+/** Runs `read` over the environment and freezes its answer; throws one CONFIG_INVALID that names every fault. */
+export function readEnv<T extends object>(
+  environment: Environment,
+  read: (env: EnvReader) => T,
+): Readonly<T> {
+  const faults: string[] = []
+  const config = read(reader(environment, faults))
+  if (faults.length > 0) {
+    throw new JobicoError('CONFIG_INVALID', `these environment variables are not right: ${faults.join('; ')}`)
+  }
+  return Object.freeze(config)
+}
+
+function reader(environment: Environment, faults: string[]): EnvReader {
+  const fault = (name: string, problem: string) => void faults.push(`${name} ${problem}`)
+  const optional = (name: string) => environment[name] || undefined
+  return {
+    fault,
+    optional,
+    text(name, fallback) {
+      const value = optional(name) ?? fallback
+      if (value === undefined) fault(name, 'is missing')
+      return value ?? ''
+    },
+    integer(name, { min, max, fallback }) {
+      const text = optional(name) ?? fallback?.toString()
+      const value = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : NaN
+      if (value >= min && value <= max) return value
+      fault(name, text === undefined ? 'is missing' : `is ${text}, not a whole number from ${min} to ${max}`)
+      return min
+    },
+    flag(name, fallback) {
+      const text = optional(name)
+      if (text !== undefined && text !== 'true' && text !== 'false')
+        fault(name, `is ${text}, neither true nor false`)
+      return text === undefined ? fallback : text === 'true'
+    },
+    prefixed(prefix) {
+      const found = Object.entries(environment).filter(
+        (entry): entry is [string, string] => entry[0].startsWith(prefix) && entry[1] !== undefined,
+      )
+      return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value]))
+    },
+  }
+}

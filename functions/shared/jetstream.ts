@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises'
+
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from './errors.ts'
+
+/** The oldest nats-server that has what Jobico stands on: message schedules in work queues, atomic batches, TTLs. */
+export const OLDEST_NATS = '2.15.0'
+
+/** Where NATS is, and as whom to connect. */
+export interface NatsOptions {
+  /** One URL, or several separated by commas. */
+  readonly url: string
+  /** Path of a credentials file. */
+  readonly credsFile?: string | undefined
+  /** The connection's name in NATS's monitoring. */
+  readonly name: string
+}
+
+/**
+ * Connects to NATS, waiting as long as it takes, and reconnects for ever. Throws NATS_TOO_OLD for a server older than
+ * OLDEST_NATS. The caller closes the connection.
+ */
+export async function connectNats({ url, credsFile, name }: NatsOptions): Promise<NatsConnection> {
+  const connection = await connect({
+    servers: url.split(','),
+    name,
+    waitOnFirstConnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+    ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(await readFile(credsFile)) }),
+  })
+  const version = connection.info?.version ?? ''
+  if (!isRecent(version)) {
+    await connection.close()
+    throw new JobicoError(
+      'NATS_TOO_OLD',
+      `nats-server ${version} is too old: Jobico needs ${OLDEST_NATS} or later; upgrade the server at ${url}`,
+    )
+  }
+  return connection
+}
+
+/** Tells whether a version of nats-server is OLDEST_NATS or later. */
+export function isRecent(version: string): boolean {
+  const [have, need] = [version, OLDEST_NATS].map(
+    (text) => /^v?(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number) ?? [],
+  )
+  const [major = 0, minor = 0] = have ?? []
+  const [oldestMajor = 0, oldestMinor = 0] = need ?? []
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)
+}

@@ -1,0 +1,109 @@
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from './errors.ts'
+
+/** How long a request to JetStream waits for its answer; a client of the listener must hear within two seconds. */
+export const REQUEST_TIMEOUT_MS = 1_500
+const SWEEP_MS = 100
+const NO_RESPONDERS = 503
+
+/** A message to send: JetStream answers it on the reply subject that goes with it. */
+export interface Outgoing {
+  readonly subject: string
+  readonly payload?: Uint8Array | string
+  readonly headers?: MsgHdrs
+}
+
+/** Requests over one shared inbox. Several times as fast as one subscription or one timer for each request. */
+export interface Requests {
+  readonly connection: NatsConnection
+  /** Sends and gives the answer. Throws QUEUE_UNAVAILABLE when nobody listens, when none came in time, or when offline. */
+  send(message: Outgoing, timeoutMs?: number): Promise<Msg>
+  /** Sends with no answer wanted. */
+  post(message: Outgoing): void
+  /** Whether the connection is up right now. */
+  isOnline(): boolean
+  /** Fails what still waits; leaves the connection to its owner. */
+  close(): void
+}
+
+interface Waiting {
+  readonly resolve: (answer: Msg) => void
+  readonly reject: (fault: JobicoError) => void
+  readonly deadline: number
+}
+
+/** Opens the shared inbox on a connection. */
+export function createRequests(connection: NatsConnection): Requests {
+  const inbox = createInbox()
+  const waiting = new Map<string, Waiting>()
+  let sent = 0
+  let online = true
+
+  const fail = (token: string, why: string) => {
+    waiting.get(token)?.reject(unavailable(why))
+    waiting.delete(token)
+  }
+  const subscription = connection.subscribe(`${inbox}.*`, {
+    callback: (_fault, answer) => {
+      const token = answer.subject.slice(inbox.length + 1)
+      const request = waiting.get(token)
+      if (request === undefined) return
+      if (isNoResponders(answer)) {
+        fail(token, 'JetStream does not answer')
+        return
+      }
+      waiting.delete(token)
+      request.resolve(answer)
+    },
+  })
+  const sweep = setInterval(() => {
+    const now = performance.now()
+    for (const [token, { deadline }] of waiting)
+      if (deadline <= now) fail(token, 'NATS did not answer in time')
+  }, SWEEP_MS)
+  sweep.unref()
+  void followStatus(connection, (up) => (online = up))
+
+  return {
+    connection,
+    isOnline: () => online && !connection.isClosed(),
+    send(message, timeoutMs = REQUEST_TIMEOUT_MS) {
+      if (!online || connection.isClosed())
+        return Promise.reject(unavailable('the connection to NATS is down'))
+      const token = (sent++).toString(36)
+      return new Promise((resolve, reject) => {
+        waiting.set(token, { resolve, reject, deadline: performance.now() + timeoutMs })
+        publish(connection, message, `${inbox}.${token}`)
+      })
+    },
+    post: (message) => publish(connection, message),
+    close() {
+      clearInterval(sweep)
+      subscription.unsubscribe()
+      for (const token of waiting.keys()) fail(token, 'the process is stopping')
+    },
+  }
+}
+
+function publish(connection: NatsConnection, { subject, payload, headers }: Outgoing, reply?: string): void {
+  connection.publish(subject, payload, {
+    ...(headers === undefined ? {} : { headers }),
+    ...(reply === undefined ? {} : { reply }),
+  })
+}
+
+function isNoResponders(answer: Msg): boolean {
+  return answer.data.length === 0 && answer.headers?.code === NO_RESPONDERS
+}
+
+async function followStatus(connection: NatsConnection, report: (online: boolean) => void): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'disconnect' || type === 'staleConnection') report(false)
+    if (type === 'reconnect') report(true)
+  }
+}
+
+function unavailable(why: string): JobicoError {
+  return new JobicoError('QUEUE_UNAVAILABLE', `${why}; sending again is safe`)
+}

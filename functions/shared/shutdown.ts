@@ -1,0 +1,29 @@
+import type { Log } from './log.ts'
+
+/**
+ * Runs `stop` once, at SIGTERM or SIGINT, or when the parent that holds this process's IPC channel is gone, and then
+ * ends the process: with 0, or with 1 when `stop` fails or takes longer than `graceMs`.
+ */
+export function onShutdown(log: Log, graceMs: number, stop: () => Promise<void>): void {
+  let stopping = false
+  const begin = (reason: string) => {
+    if (stopping) return
+    stopping = true
+    log.info({ reason }, 'Stopping')
+    setTimeout(() => end(log, 1, 'Stopped before all was finished'), graceMs).unref()
+    stop().then(
+      () => end(log, 0, 'Stopped'),
+      (err: unknown) => {
+        log.error({ err }, 'Could not stop cleanly')
+        end(log, 1, 'Stopped')
+      },
+    )
+  }
+  process.on('SIGTERM', begin).on('SIGINT', begin)
+  if (process.channel !== undefined) process.on('disconnect', () => begin('disconnect'))
+}
+
+function end(log: Log, code: number, message: string): void {
+  log.info(message)
+  log.flush(() => process.exit(code))
+}

@@ -1,0 +1,125 @@
+import { headers, type MsgHdrs } from '@nats-io/transport-node'
+
+import { eventHeaders, eventOfMessage } from './cloudevent-nats.ts'
+import type { CloudEvent } from './cloudevent.ts'
+import { ERROR_CODES, JobicoError, type ErrorCode } from './errors.ts'
+import { percentDecode, percentEncode } from './percent.ts'
+import type { StoredMessage } from './stored.ts'
+
+/** Headers of our own, beside those of CloudEvents. Together they stay under 4 KiB on any message. */
+export const JOBICO_HEADERS = {
+  /** How many executions of the event have begun. */
+  attempt: 'Jobico-Attempt',
+  /** The fault of each attempt so far: JSON, percent-encoded. */
+  errors: 'Jobico-Errors',
+  /** On a schedule that was stored before an execution began: its firing means that the process died under it. */
+  suspect: 'Jobico-Suspect',
+  /** On a redriven event: the sequence of the dead verdict that it is to replace. */
+  redrive: 'Jobico-Redrive',
+  verdict: 'Jobico-Verdict',
+  attempts: 'Jobico-Attempts',
+  module: 'Jobico-Module',
+  time: 'Jobico-Time',
+  code: 'Jobico-Code',
+  reason: 'Jobico-Reason',
+} as const
+
+/** Why one attempt failed. */
+export interface AttemptError {
+  readonly attempt: number
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+interface VerdictFacts {
+  /** Executions that had begun. */
+  readonly attempts: number
+  /** Digest of the module that ran. */
+  readonly module: string
+  /** When the verdict was made, RFC 3339. */
+  readonly time: string
+}
+
+/** How an event ended. */
+export type Verdict =
+  | ({ readonly kind: 'done'; readonly result: CloudEvent } & VerdictFacts)
+  | ({
+      readonly kind: 'dead'
+      readonly code: ErrorCode
+      readonly reason: string
+      readonly errors: readonly AttemptError[]
+    } & VerdictFacts)
+
+/** The longest reason that is kept, in characters. */
+export const MAX_REASON = 512
+const MAX_ERRORS_BYTES = 2_000
+const MAX_ENCODED_REASON = 1_000
+
+/** The headers of a verdict's message; for a done one the payload is the data of the result. */
+export function verdictHeaders(verdict: Verdict): MsgHdrs {
+  const fields = verdict.kind === 'done' ? eventHeaders(verdict.result) : headers()
+  fields.set(JOBICO_HEADERS.verdict, verdict.kind)
+  fields.set(JOBICO_HEADERS.attempts, String(verdict.attempts))
+  fields.set(JOBICO_HEADERS.module, verdict.module)
+  fields.set(JOBICO_HEADERS.time, verdict.time)
+  if (verdict.kind === 'dead') {
+    fields.set(JOBICO_HEADERS.code, verdict.code)
+    fields.set(JOBICO_HEADERS.reason, encodeReason(verdict.reason))
+    fields.set(JOBICO_HEADERS.errors, encodeErrors(verdict.errors))
+  }
+  return fields
+}
+
+/** The verdict that a message holds. Throws EVENT_INVALID when it holds none. */
+export function verdictOfMessage({
+  headers: fields,
+  data,
+}: Pick<StoredMessage, 'headers' | 'data'>): Verdict {
+  const text = (name: string) => fields?.get(name) ?? ''
+  const facts = {
+    attempts: Number(text(JOBICO_HEADERS.attempts)),
+    module: text(JOBICO_HEADERS.module),
+    time: text(JOBICO_HEADERS.time),
+  }
+  const kind = text(JOBICO_HEADERS.verdict)
+  if (kind === 'done') return { kind, result: eventOfMessage(fields, data), ...facts }
+  const code = text(JOBICO_HEADERS.code)
+  if (kind !== 'dead' || !isErrorCode(code))
+    throw new JobicoError('EVENT_INVALID', 'the message is no verdict')
+  const reason = percentDecode(text(JOBICO_HEADERS.reason)) ?? ''
+  return { kind, code, reason, errors: decodeErrors(text(JOBICO_HEADERS.errors)), ...facts }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code)
+}
+
+/** A reason as a header's value of at most 1,000 bytes. */
+export function encodeReason(reason: string): string {
+  let length = Math.min(reason.length, MAX_REASON)
+  let encoded = percentEncode(reason.slice(0, length).toWellFormed())
+  while (encoded.length > MAX_ENCODED_REASON) {
+    length = Math.floor(length * 0.8)
+    encoded = percentEncode(reason.slice(0, length).toWellFormed())
+  }
+  return encoded
+}
+
+/** The faults of the attempts as a header's value of at most 2,000 bytes; the first ones go when there is no room. */
+export function encodeErrors(errors: readonly AttemptError[]): string {
+  const short = errors.map((error) => ({ ...error, reason: error.reason.slice(0, 160).toWellFormed() }))
+  for (let from = 0; from < short.length; from++) {
+    const encoded = percentEncode(JSON.stringify(short.slice(from)))
+    if (encoded.length <= MAX_ERRORS_BYTES) return encoded
+  }
+  return '[]'
+}
+
+/** The faults of the attempts from a header's value; none when it is not readable. */
+export function decodeErrors(value: string): readonly AttemptError[] {
+  try {
+    return JSON.parse(percentDecode(value) ?? '[]') as readonly AttemptError[]
+  } catch {
+    return []
+  }
+}

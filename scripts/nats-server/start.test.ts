@@ -1,0 +1,72 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import t from 'tap'
+
+import { connectNats } from '../../functions/shared/jetstream.ts'
+import { findNatsServer } from './find.ts'
+import { startNatsServer } from './start.ts'
+
+const run = promisify(execFile)
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+t.test('a server starts on a free port, serves, and ends when told', async (t) => {
+  const server = await startNatsServer({ storeDir: t.testdir() })
+  const connection = await connectNats({ url: server.url, name: 'test' })
+  t.match(connection.info, { jetstream: true, port: server.port })
+  await connection.close()
+  await server.stop()
+  t.notOk(isAlive(server.pid))
+})
+
+t.test('a port that is taken is an error with the reason', async (t) => {
+  const server = await startNatsServer({ storeDir: t.testdir() })
+  t.teardown(() => server.stop())
+  const second = startNatsServer({ storeDir: join(t.testdirName, 'second'), port: server.port })
+  await t.rejects(second, { message: /address already in use/ })
+})
+
+t.test('a server does not outlive a process that is killed', async (t) => {
+  const storeDir = t.testdir()
+  const script = `
+    import { startNatsServer } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)}
+    const { pid } = await startNatsServer({ storeDir: ${JSON.stringify(storeDir)} })
+    console.log(pid)
+    setInterval(() => {}, 1000)`
+  const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+  const pid = Number(line.toString())
+  t.ok(isAlive(pid))
+  parent.kill('SIGKILL')
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.pass('the server ended')
+})
+
+t.test('finding the program', async (t) => {
+  const folder = t.testdir({ old: '#!/bin/sh\necho nats-server: v2.9.10\n' })
+  await chmod(join(folder, 'old'), 0o755)
+  const lines: string[] = []
+  const find = (environment: Record<string, string>) =>
+    findNatsServer({ environment, progress: (line) => lines.push(line) })
+  await t.rejects(find({ NATS_SERVER: join(folder, 'none') }), {
+    message: /does not run; install nats-server 2.15/,
+  })
+  await t.rejects(find({ NATS_SERVER: join(folder, 'old') }), {
+    message: /2.9.10, which is too old; install/,
+  })
+  const program = await find({})
+  const { stdout } = await run(program, ['--version'])
+  t.equal(await find({ NATS_SERVER: program }), program)
+  t.match(stdout, /v2\.1[5-9]/)
+})
