@@ -30,17 +30,28 @@ const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000
 const CHECK_MS = 250
 const RETRY_MS = 500
 const NANOS_PER_MS = 1_000_000
-const STATUS = { heartbeat: 100, noMessages: 404, timeout: 408, conflict: 409, noResponders: 503 } as const
+const STATUS = { heartbeat: 100, noMessages: 404, timeout: 408, noResponders: 503 } as const
 /** Ways in which a pull ends without a fault of the consumer. */
 const ENDINGS: readonly number[] = [STATUS.noMessages, STATUS.timeout]
 
-/** The pulls that are open at one consumer. */
-interface Pulls {
+/**
+ * A pull and the subscription that takes what it brings. A delivered message does not say which pull it answers, so each
+ * pull that is open at the same time has a subscription of its own.
+ */
+interface Channel {
+  readonly inbox: string
+  /** How many messages may still come. */
+  open: number
+}
+
+/** Two, so that the next pull is at the server before the last one is used up. */
+const CHANNELS = 2
+
+/** One of the two consumers. */
+interface Side {
   readonly source: Source
-  readonly stream: string
-  /** How many messages each open pull may still bring, by its number. */
-  readonly open: Map<string, number>
-  onTheWay: number
+  readonly pullSubject: string
+  readonly channels: readonly Channel[]
   heardAt: number
   /** Not before this time, after a fault. */
   retryAt: number
@@ -49,64 +60,51 @@ interface Pulls {
 
 /** Starts to pull. Consumers or streams that are not there are waited for and taken up when they come. */
 export function createIntake(options: IntakeOptions): Intake {
-  const { requests, ref, onDelivery, onTrouble } = options
-  const inbox = createInbox()
+  const { requests, ref } = options
   const streams = streamNames(ref)
-  const queue = pulls('queue', streams.queue)
-  const retry = pulls('retry', streams.retry)
+  const queue = createSide('queue', streams.queue, ref.event)
+  const retry = createSide('retry', streams.retry, ref.event)
   let stopped = false
-  let pullCount = 0
 
-  const trouble = (side: Pulls, what: string | undefined) => {
-    if (what !== undefined) side.retryAt = performance.now() + RETRY_MS
-    if (side.troubled === (what !== undefined)) return
-    side.troubled = what !== undefined
-    onTrouble(side.source, what)
-  }
-  const receive = (side: Pulls, number: string, message: Msg) => {
+  const receive = (side: Side, channel: Channel, message: Msg) => {
     side.heardAt = performance.now()
     const delivery = readDelivery(side.source, message)
-    if (delivery === undefined) {
-      endOfPull(side, number, message, trouble)
-    } else {
-      trouble(side, undefined)
-      countDown(side, number)
-      onDelivery(delivery)
+    const status = message.headers?.code ?? 0
+    if (delivery !== undefined) {
+      channel.open = Math.max(0, channel.open - 1)
+      report(options, side, undefined)
+      options.onDelivery(delivery)
+    } else if (status !== STATUS.heartbeat) {
+      channel.open = 0
+      report(options, side, troubleOf(status, message.headers?.description))
     }
     refill()
   }
-  const pull = (side: Pulls, batch: number) => {
-    const number = (pullCount++).toString(36)
-    if (side.open.size === 0) side.heardAt = performance.now()
-    side.open.set(number, batch)
-    side.onTheWay += batch
-    const limits = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS }
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${side.stream}.${ref.event}`
-    requests.connection.publish(subject, JSON.stringify(limits), {
-      reply: `${inbox}.${side.source}.${number}`,
-    })
-  }
-  const refillSide = (side: Pulls, other: Pulls) => {
+  const refillSide = (side: Side, other: Side) => {
     if (stopped || !requests.isOnline() || performance.now() < side.retryAt) return
-    const target = options.wanted(side.source, other.onTheWay)
-    const missing = target - side.onTheWay
-    if (missing > 0 && (side.onTheWay === 0 || missing * 2 >= target)) pull(side, missing)
+    const target = options.wanted(side.source, onTheWay(other))
+    const missing = target - onTheWay(side)
+    const channel = side.channels.find(({ open }) => open === 0)
+    if (channel !== undefined && missing > 0 && missing * 2 >= target) pull(requests, side, channel, missing)
   }
   const refill = () => {
     refillSide(retry, queue)
     refillSide(queue, retry)
   }
 
-  const subscription = requests.connection.subscribe(`${inbox}.*.*`, {
-    callback: (_fault, message) => {
-      const [source, number = ''] = message.subject.slice(inbox.length + 1).split('.')
-      receive(source === 'queue' ? queue : retry, number, message)
-    },
-  })
+  const subscriptions = [queue, retry].flatMap((side) =>
+    side.channels.map((channel) =>
+      requests.connection.subscribe(channel.inbox, {
+        callback: (_fault, message) => {
+          receive(side, channel, message)
+        },
+      }),
+    ),
+  )
   const check = setInterval(() => {
     for (const side of [queue, retry]) {
-      const silent = side.open.size > 0 && performance.now() - side.heardAt > SILENCE_MS
-      if (silent || !requests.isOnline()) forget(side)
+      const silent = onTheWay(side) > 0 && performance.now() - side.heardAt > SILENCE_MS
+      if (silent || !requests.isOnline()) for (const channel of side.channels) channel.open = 0
     }
     refill()
   }, CHECK_MS)
@@ -116,43 +114,43 @@ export function createIntake(options: IntakeOptions): Intake {
     async stop() {
       stopped = true
       clearInterval(check)
-      if (requests.isOnline()) await subscription.drain()
+      if (requests.isOnline()) await Promise.all(subscriptions.map((subscription) => subscription.drain()))
     },
   }
 }
 
-function pulls(source: Source, stream: string): Pulls {
-  return { source, stream, open: new Map(), onTheWay: 0, heardAt: 0, retryAt: 0, troubled: false }
+function createSide(source: Source, stream: string, consumer: string): Side {
+  return {
+    source,
+    pullSubject: `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+    channels: Array.from({ length: CHANNELS }, () => ({ inbox: createInbox(), open: 0 })),
+    heardAt: 0,
+    retryAt: 0,
+    troubled: false,
+  }
 }
 
-/** Takes a status message: a heartbeat, or the end of a pull. */
-function endOfPull(
-  side: Pulls,
-  number: string,
-  { headers }: Msg,
-  trouble: (side: Pulls, what: string | undefined) => void,
-): void {
-  const code = headers?.code ?? 0
-  if (code === STATUS.heartbeat) return
-  side.onTheWay -= side.open.get(number) ?? 0
-  side.open.delete(number)
-  if (ENDINGS.includes(code)) trouble(side, undefined)
-  else
-    trouble(
-      side,
-      code === STATUS.noResponders ? 'the consumer is not there' : (headers?.description ?? 'unknown'),
-    )
+function onTheWay({ channels }: Side): number {
+  return channels.reduce((sum, { open }) => sum + open, 0)
 }
 
-function countDown(side: Pulls, number: string): void {
-  const left = side.open.get(number)
-  if (left === undefined) return
-  side.onTheWay--
-  if (left === 1) side.open.delete(number)
-  else side.open.set(number, left - 1)
+function pull(requests: Requests, side: Side, channel: Channel, batch: number): void {
+  if (onTheWay(side) === 0) side.heardAt = performance.now()
+  channel.open = batch
+  const limits = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS }
+  requests.connection.publish(side.pullSubject, JSON.stringify(limits), { reply: channel.inbox })
 }
 
-function forget(side: Pulls): void {
-  side.open.clear()
-  side.onTheWay = 0
+/** What a status that ended a pull says of the consumer; undefined when it is in good health. */
+function troubleOf(status: number, description: string | undefined): string | undefined {
+  if (ENDINGS.includes(status)) return undefined
+  return status === STATUS.noResponders ? 'the consumer is not there' : (description ?? `status ${status}`)
+}
+
+/** Tells the owner when a consumer's health changes, and waits a little after a fault. */
+function report({ onTrouble }: IntakeOptions, side: Side, trouble: string | undefined): void {
+  if (trouble !== undefined) side.retryAt = performance.now() + RETRY_MS
+  if (side.troubled === (trouble !== undefined)) return
+  side.troubled = trouble !== undefined
+  onTrouble(side.source, trouble)
 }

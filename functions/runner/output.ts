@@ -4,9 +4,10 @@ import { CloudEvent as SdkEvent, HTTP } from 'cloudevents'
 
 import { compileSchema, type Validate } from '../../schemas/validator.ts'
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import type { CloudEvent } from '../shared/cloudevent.ts'
+import type { Attributes, CloudEvent } from '../shared/cloudevent.ts'
 import { messageOf } from '../shared/errors.ts'
 import { eventKey, eventSubjects, type EventRef } from '../shared/names.ts'
+import { percentEncode } from '../shared/percent.ts'
 import type { Outgoing } from '../shared/requests.ts'
 import type { OutputConfig } from './config.ts'
 import type { Failure } from './policy.ts'
@@ -57,7 +58,7 @@ export async function postToSink(
 ): Promise<Failure | undefined> {
   try {
     const { data, trace, attributes } = result
-    const { headers } = HTTP.binary(new SdkEvent({ ...attributes, data: '' }, false))
+    const { headers } = HTTP.binary(new SdkEvent({ ...headerValues(attributes), data: '' }, false))
     const response = await fetch(uri, {
       method: 'POST',
       headers: { ...(headers as Record<string, string>), ...trace },
@@ -71,6 +72,11 @@ export async function postToSink(
     const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
     return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: `${uri} did not answer: ${messageOf(cause)}` }
   }
+}
+
+/** The attributes as headers carry them; the SDK sends values as they are. */
+function headerValues(attributes: Attributes): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, percentEncode(value)]))
 }
 
 /** What a sink's answer means, undefined when it took the result; `retryAfter` is seconds or an HTTP date. Pure. */

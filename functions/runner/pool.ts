@@ -36,7 +36,7 @@ export interface Pool {
 
 interface StartedPool extends Pool {
   /** Resolves when the first thread is ready; rejects when none could be started. */
-  readonly ready: Promise<void>
+  readonly ready: Promise<unknown>
 }
 
 const TICK_MS = 25 // how late a deadline may be noticed
@@ -52,8 +52,8 @@ const WORKER_OPTIONS: WorkerOptions = {
   stdin: false,
   stdout: true,
   stderr: true,
-  // Linear memory is not among these: the heap holds an event, its result, and the guest's tables.
-  resourceLimits: { maxOldGenerationSizeMb: 256, stackSizeMb: 4 },
+  // Linear memory is not among these: the heap holds an event, its result, and a guest's tables.
+  resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 4 },
 }
 
 /** Starts a pool; resolves when its first thread is ready. MODULE_INVALID where the module does not compile. */
@@ -92,7 +92,7 @@ function startPool({ concurrency, timeoutMs, onLog }: PoolOptions, newWorker: ()
     openSeat({
       newWorker,
       onLog: ({ level, message }, key) => onLog({ level, message, key }),
-      onStartFault: first.failed,
+      onStartFault: (fault) => first.failed(fault),
       onFree(seat) {
         first.succeeded()
         const next = waiting.shift()
@@ -113,10 +113,13 @@ function startPool({ concurrency, timeoutMs, onLog }: PoolOptions, newWorker: ()
       if (closed) return Promise.resolve(CLOSED)
       busy += 1
       return new Promise((resolve) => {
-        const task = { key, event, settle: (outcome: Outcome) => (busy--, resolve(outcome)) }
+        const settle = (outcome: Outcome) => {
+          busy -= 1
+          resolve(outcome)
+        }
         const free = seats.find((seat) => seat.free)
-        if (free) free.begin(task)
-        else waiting.push(task)
+        if (free) free.begin({ key, event, settle })
+        else waiting.push({ key, event, settle })
       })
     },
     async close() {
@@ -130,11 +133,11 @@ function startPool({ concurrency, timeoutMs, onLog }: PoolOptions, newWorker: ()
 
 /** Settles with the first of `count` that succeeds, or when all have failed once. */
 function firstOf(count: number) {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
   let faults = 0
   return {
     promise,
-    succeeded: resolve,
+    succeeded: () => resolve(undefined),
     failed(fault: string) {
       faults += 1
       if (faults >= count) reject(new JobicoError('WORKER_DIED', `no thread could be started: ${fault}`))

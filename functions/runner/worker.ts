@@ -26,7 +26,10 @@ const say = (message: WorkerMessage) => port.postMessage(message)
 
 const { abi, module, env } = workerData as WorkerSetup
 const lines = lineLimit((level, message) => say({ kind: 'log', level, message }))
-const execute = abiNamed(abi).prepare(module, { env: new Map(Object.entries(env)), log: lines.log })
+const execute = abiNamed(abi).prepare(module, {
+  env: new Map(Object.entries(env)),
+  log: (level, message) => lines.log(level, message),
+})
 
 port.on('message', (event: string) => {
   lines.reset()

@@ -1,0 +1,3 @@
+export { CloudEvent, parseEvent } from './event'
+export { env, log, reject, retry } from './host'
+export { Json, JsonKind } from './json'

@@ -1,0 +1,278 @@
+import { reject } from './host'
+import { floatText, integerOf, isExactInteger } from './json-number'
+import { JsonParser } from './json-parser'
+import { TextBuffer } from './text-buffer'
+
+/** Values nested deeper than this are neither read nor written. */
+export const MAX_DEPTH: i32 = 256
+
+/** What a JSON value can be. */
+export enum JsonKind {
+  Null,
+  Boolean,
+  Number,
+  String,
+  Array,
+  Object,
+}
+
+/**
+ * A JSON value. Readers (`string(key)`, `asInteger()`, …) reject the event with a reason that names the member when the
+ * value is of another kind; where that may well be, ask `has` or `kind` first.
+ */
+export class Json {
+  /** The value `null`. */
+  static readonly NULL: Json = new Json(JsonKind.Null)
+
+  private flag: bool = false
+  private text: string = '' // of a string its characters, of a number its digits as they were written
+  private list: Json[] | null = null
+  private map: Map<string, Json> | null = null
+
+  private constructor(readonly kind: JsonKind) {}
+
+  /** The value of a JSON text. Rejects the event when the text is not JSON; see `tryParse`. */
+  static parse(text: string): Json {
+    const parser = new JsonParser(text)
+    const value = parser.parse()
+    if (value === null) return reject<Json>(`Not valid JSON: ${parser.error!}`)
+    return value
+  }
+
+  /** The value of a JSON text, or null when the text is not JSON. */
+  static tryParse(text: string): Json | null {
+    return new JsonParser(text).parse()
+  }
+
+  /** A new object without members. */
+  static object(): Json {
+    const value = new Json(JsonKind.Object)
+    value.map = new Map<string, Json>()
+    return value
+  }
+
+  /** A new array without items. */
+  static array(): Json {
+    const value = new Json(JsonKind.Array)
+    value.list = []
+    return value
+  }
+
+  /** The JSON value of a boolean, number, string, Json or array of those. NaN, infinities and null become `null`. */
+  static of<T>(value: T): Json {
+    if (isBoolean<T>()) return Json.ofBoolean(<bool>value)
+    else if (isInteger<T>() && !isReference<T>()) return Json.ofNumberText(`${value}`)
+    else if (isFloat<T>()) return isFinite(<f64>value) ? Json.ofNumberText(floatText(<f64>value)) : Json.NULL
+    else {
+      if (changetype<usize>(value) == 0) return Json.NULL
+      if (isString<T>()) return Json.ofString(changetype<string>(value))
+      // @ts-ignore: T is an array here
+      else if (isArray<T>()) return Json.ofArray(changetype<valueof<T>[]>(value))
+      else return changetype<Json>(Json.same<NonNullable<T>>(changetype<NonNullable<T>>(value)))
+    }
+  }
+
+  /** A number from its JSON text, which is taken as it is. */
+  static ofNumberText(text: string): Json {
+    const result = new Json(JsonKind.Number)
+    result.text = text
+    return result
+  }
+
+  /** True for `null`, and so for a member that is missing. */
+  get isNull(): bool {
+    return this.kind == JsonKind.Null
+  }
+
+  /** How many items or members there are; 0 for all but arrays and objects. */
+  get length(): i32 {
+    if (this.kind == JsonKind.Array) return this.list!.length
+    return this.kind == JsonKind.Object ? this.map!.size : 0
+  }
+
+  /** Whether there is a member of this name, and not null. */
+  has(key: string): bool {
+    return !this.get(key).isNull
+  }
+
+  /** The member of this name; `Json.NULL` when there is none or this is no object. */
+  get(key: string): Json {
+    if (this.kind != JsonKind.Object || !this.map!.has(key)) return Json.NULL
+    return this.map!.get(key)
+  }
+
+  /** The item at this index; `Json.NULL` when there is none or this is no array. */
+  at(index: i32): Json {
+    if (this.kind != JsonKind.Array || index < 0 || index >= this.list!.length) return Json.NULL
+    return this.list![index]
+  }
+
+  /** The names of the members, in the order in which they came. */
+  keys(): string[] {
+    return this.kind == JsonKind.Object ? this.map!.keys() : []
+  }
+
+  /** Gives a member of this object a value, see `of`. Returns the object, so that calls can be chained. */
+  set<T>(key: string, value: T): Json {
+    if (this.kind != JsonKind.Object) reject<bool>(`Can not set ${key}: not an object`)
+    this.map!.set(key, Json.of(value))
+    return this
+  }
+
+  /** Adds an item to the end of this array, see `of`. Returns the array, so that calls can be chained. */
+  push<T>(value: T): Json {
+    if (this.kind != JsonKind.Array) reject<bool>('Can not push: not an array')
+    this.list!.push(Json.of(value))
+    return this
+  }
+
+  /** The member's characters. */
+  string(key: string): string {
+    return this.get(key).asString(key)
+  }
+
+  /** The member's value, an integer: exact up to 18 digits. */
+  integer(key: string): i64 {
+    return this.get(key).asInteger(key)
+  }
+
+  /** The member's value, rounded to the nearest 64-bit float. */
+  number(key: string): f64 {
+    return this.get(key).asNumber(key)
+  }
+
+  /** The member's value, true or false. */
+  boolean(key: string): bool {
+    return this.get(key).asBoolean(key)
+  }
+
+  /** The member's items. */
+  array(key: string): Json[] {
+    return this.get(key).asArray(key)
+  }
+
+  /** The member, an object. */
+  object(key: string): Json {
+    return this.get(key).asObject(key)
+  }
+
+  /** The characters of this string. As in all these, `name` only says in the reason what was wrong. */
+  asString(name: string = 'the value'): string {
+    return this.kind == JsonKind.String ? this.text : this.mismatch<string>(name, 'a string')
+  }
+
+  /** This integer: exact up to 18 digits. */
+  asInteger(name: string = 'the value'): i64 {
+    if (this.kind == JsonKind.Number && isExactInteger(this.text)) return integerOf(this.text)
+    return this.mismatch<i64>(name, 'an integer')
+  }
+
+  /** This number, rounded to the nearest 64-bit float. */
+  asNumber(name: string = 'the value'): f64 {
+    return this.kind == JsonKind.Number ? parseFloat(this.text) : this.mismatch<f64>(name, 'a number')
+  }
+
+  /** This true or false. */
+  asBoolean(name: string = 'the value'): bool {
+    return this.kind == JsonKind.Boolean ? this.flag : this.mismatch<bool>(name, 'true or false')
+  }
+
+  /** The items of this array itself, not copies. */
+  asArray(name: string = 'the value'): Json[] {
+    return this.kind == JsonKind.Array ? this.list! : this.mismatch<Json[]>(name, 'an array')
+  }
+
+  /** This value, once it is known to be an object. */
+  asObject(name: string = 'the value'): Json {
+    return this.kind == JsonKind.Object ? this : this.mismatch<Json>(name, 'an object')
+  }
+
+  /** The JSON text, without white space. Numbers that were parsed keep their digits; nothing else of the text is kept. */
+  toString(): string {
+    const buffer = new TextBuffer()
+    this.write(buffer, 0)
+    return buffer.toString()
+  }
+
+  private write(buffer: TextBuffer, depth: i32): void {
+    switch (this.kind) {
+      case JsonKind.Null:
+        return buffer.append('null')
+      case JsonKind.Boolean:
+        return buffer.append(this.flag ? 'true' : 'false')
+      case JsonKind.Number:
+        return buffer.append(this.text)
+      case JsonKind.String:
+        return buffer.quote(this.text)
+    }
+    if (depth >= MAX_DEPTH) reject<bool>(`The JSON value is nested deeper than ${MAX_DEPTH}`)
+    if (this.kind == JsonKind.Array) this.writeItems(buffer, depth)
+    else this.writeMembers(buffer, depth)
+  }
+
+  private writeItems(buffer: TextBuffer, depth: i32): void {
+    const items = this.list!
+    buffer.push(0x5b)
+    for (let i = 0; i < items.length; i++) {
+      if (i > 0) buffer.push(0x2c)
+      items[i].write(buffer, depth + 1)
+    }
+    buffer.push(0x5d)
+  }
+
+  private writeMembers(buffer: TextBuffer, depth: i32): void {
+    const keys = this.map!.keys()
+    const values = this.map!.values()
+    buffer.push(0x7b)
+    for (let i = 0; i < keys.length; i++) {
+      if (i > 0) buffer.push(0x2c)
+      buffer.quote(keys[i])
+      buffer.push(0x3a)
+      values[i].write(buffer, depth + 1)
+    }
+    buffer.push(0x7d)
+  }
+
+  private mismatch<T>(name: string, wanted: string): T {
+    const found = this.isNull ? 'missing' : this.kind == JsonKind.Number ? this.text : kindName(this.kind)
+    return reject<T>(`${name} should be ${wanted}, but is ${found}`)
+  }
+
+  private static ofBoolean(value: bool): Json {
+    const result = new Json(JsonKind.Boolean)
+    result.flag = value
+    return result
+  }
+
+  private static ofString(value: string): Json {
+    const result = new Json(JsonKind.String)
+    result.text = value
+    return result
+  }
+
+  private static ofArray<T>(values: T[]): Json {
+    const result = Json.array()
+    for (let i = 0; i < values.length; i++) result.push(values[i])
+    return result
+  }
+
+  // Compiles for Json alone, so that `of` with any other class is an error of the compiler.
+  private static same<T>(value: T): T {
+    if (idof<T>() != idof<Json>())
+      ERROR('Json.of takes booleans, numbers, strings, Json values and arrays of those')
+    return value
+  }
+}
+
+function kindName(kind: JsonKind): string {
+  switch (kind) {
+    case JsonKind.Boolean:
+      return 'true or false'
+    case JsonKind.String:
+      return 'a string'
+    case JsonKind.Array:
+      return 'an array'
+    default:
+      return 'an object'
+  }
+}
