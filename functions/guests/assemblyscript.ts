@@ -1,4 +1,5 @@
 import { instantiateSync, type Imports } from '@assemblyscript/loader'
+import { messageOf } from '../shared/errors.ts'
 import { REASON_CHARS, cut, type Abi, type Execute, type Host, type LogLevel, type Outcome } from './abi.ts'
 import { LINE_BYTES } from './line-limit.ts'
 import { trapOutcome } from './trap.ts'
@@ -41,7 +42,8 @@ const ENV: Offers = {
   abort: offer('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...place: number[]) => {
     const [file = 0, line = 0, column = 0] = place
     const at = `${textAt(guest, file, FILE_CHARS)}:${line >>> 0}:${column >>> 0}`
-    end(guest, trapped(`abort: ${textAt(guest, message, REASON_CHARS)} at ${at}`))
+    const why = message === 0 ? '' : `: ${textAt(guest, message, REASON_CHARS)}`
+    end(guest, trapped(`abort${why} at ${at}`))
   }),
   trace: offer('(i32, i32, f64, f64, f64, f64, f64) -> nothing', (guest, host) => {
     return (message: number, count: number, ...values: number[]) =>
@@ -155,7 +157,7 @@ function resultOf(guest: Guest, pointer: number): Outcome {
   try {
     JSON.parse(data)
   } catch (thrown) {
-    return broken(`the result is not JSON: ${String(thrown)}`)
+    return broken(`the result is not JSON: ${messageOf(thrown)}`)
   }
   return { kind: 'ok', data }
 }

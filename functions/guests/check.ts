@@ -2,15 +2,8 @@ import { createHash } from 'node:crypto'
 import { JobicoError, messageOf } from '../shared/errors.ts'
 import { cut, type Abi, type NeededExport } from './abi.ts'
 import { ABIS, type AbiName } from './abis.ts'
-import {
-  isWasm,
-  mebibytes,
-  memoryFaults,
-  readWasm,
-  withMaximum,
-  type WasmImport,
-  type WasmModule,
-} from './wasm.ts'
+import { mebibytes, memoryFaults, tableFaults, withMaximum } from './cap.ts'
+import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 
 /** The largest module that is taken, in bytes. */
 export const MODULE_BYTES = 64 * 1024 * 1024
@@ -40,10 +33,8 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
   if (unreadable !== undefined) throw refused(unreadable)
   const module = read(bytes, (problem, cause) => refused(`is broken: ${problem}; compile it again`, cause))
   const abi = ABIS.find((candidate) => speaks(module, candidate))
-  const faults = [
-    ...memoryFaults(module, memoryBytes),
-    ...(abi ? abiFaults(module, abi) : [entryFault(module)]),
-  ]
+  const limitFaults = [...memoryFaults(module, memoryBytes), ...tableFaults(module)]
+  const faults = [...(abi ? abiFaults(module, abi) : [entryFault(module)]), ...limitFaults]
   if (!abi || faults.length > 0) throw refused(`can't be run: ${list(faults, '; ')}`)
   const capped = withMaximum(bytes, module, memoryBytes)
   const invalid = bodyFault(capped)
@@ -163,5 +154,5 @@ function list(parts: readonly string[], separator: string): string {
 
 /** A name out of the file as it may stand in a message: short, and without control characters. */
 function shown(name: string): string {
-  return cut(name.replaceAll(/\p{C}/gu, '\u{fffd}'), SHOWN_NAME)
+  return cut(name, SHOWN_NAME).replaceAll(/\p{C}/gu, '\u{fffd}')
 }

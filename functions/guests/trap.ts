@@ -1,5 +1,5 @@
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
-import { PAGE_BYTES, mebibytes } from './wasm.ts'
+import { PAGE_BYTES, mebibytes } from './cap.ts'
 import { messageOf } from '../shared/errors.ts'
 
 // What a failed allocation ends in: compilers trap where the memory can't grow, or write past its end.

@@ -1,5 +1,4 @@
-import { JobicoError } from '../shared/errors.ts'
-import { cursorOver, lebOf, malformed, type Cursor } from './bytes.ts'
+import { cursorOver, malformed, type Cursor } from './bytes.ts'
 
 /** What an import or export is. */
 export type ExternKind = 'function' | 'table' | 'memory' | 'global' | 'tag'
@@ -19,11 +18,12 @@ export interface WasmExport {
   readonly type: string
 }
 
-/** The limits of a memory in pages of 64 KiB; `fault` says what about it can't be capped. */
-export interface MemoryLimits {
+/** The limits of a memory, in pages of 64 KiB, or of a table, in entries; `flags` are bits of LIMIT. */
+export interface Limits {
+  readonly flags: number
   readonly min: number
-  readonly max: number | undefined
-  readonly fault: string | undefined
+  /** Infinity where there is none. */
+  readonly max: number
 }
 
 /** What Jobico needs to know of a module. Bodies of functions are not looked at. */
@@ -31,15 +31,17 @@ export interface WasmModule {
   readonly imports: readonly WasmImport[]
   readonly exports: readonly WasmExport[]
   /** Memories that the module itself declares; imported ones are among the imports. */
-  readonly memories: readonly MemoryLimits[]
+  readonly memories: readonly Limits[]
+  /** Tables that the module itself declares. */
+  readonly tables: readonly Limits[]
   /** True where a start function runs during instantiation. */
   readonly hasStart: boolean
   /** Byte range of the whole memory section, its header included. */
   readonly memorySection: readonly [start: number, end: number] | undefined
 }
 
-/** Bytes of a page of linear memory. */
-export const PAGE_BYTES = 65536
+/** Bits of the flags of limits. */
+export const LIMIT = { bounded: 0x01, shared: 0x02, wide: 0x04, ownPages: 0x08 } as const
 
 // Limits on what is kept while reading, so that a hostile file costs no more than a few times its size.
 const MOST = {
@@ -50,7 +52,16 @@ const MOST = {
   entries: 100_000,
   values: 1_000,
 }
-const SECTION = { type: 1, import: 2, function: 3, memory: 5, export: 7, start: 8, last: 13 } as const
+const SECTION = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  export: 7,
+  start: 8,
+  last: 13,
+} as const
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
 const FUNCTION_FORM = 0x60
 
@@ -97,63 +108,10 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     imports,
     exports: entries(sections.get(SECTION.export), 'exports', (body) => readExport(body, functions)),
     memories: entries(memory, 'memories', readLimits),
+    tables: entries(sections.get(SECTION.table), 'tables', readTable),
     hasStart: sections.has(SECTION.start),
     memorySection: memory && [memory.start, memory.end],
   }
-}
-
-/** What keeps a module's memory from being capped at `maxBytes`, each with its fix; empty where nothing does. */
-export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
-  const faults: string[] = []
-  if (module.imports.some(({ kind }) => kind === 'memory')) {
-    faults.push('it imports its memory: compile it without --importMemory')
-  }
-  if (module.memories.length > 1) faults.push(`it has ${module.memories.length} memories: one is supported`)
-  const [memory] = module.memories
-  if (memory?.fault !== undefined) faults.push(memory.fault)
-  if (memory && memory.min > pagesIn(maxBytes)) {
-    faults.push(
-      `it starts with ${mebibytes(memory.min * PAGE_BYTES)} of memory, its cap is ${mebibytes(maxBytes)}: ` +
-        'raise `memory` of the event in the Job, or compile it with a smaller initial memory',
-    )
-  }
-  return faults
-}
-
-/** A copy of the module whose memory can't grow above `maxBytes`; MODULE_INVALID where that can't be had. */
-export function capMemory(bytes: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
-  const module = readWasm(bytes)
-  const faults = memoryFaults(module, maxBytes)
-  if (faults.length > 0) throw new JobicoError('MODULE_INVALID', faults.join('; '))
-  return withMaximum(bytes, module, maxBytes)
-}
-
-/** As `capMemory`, for a module that was read and has no memory faults. */
-export function withMaximum(
-  bytes: Uint8Array,
-  module: WasmModule,
-  maxBytes: number,
-): Uint8Array<ArrayBuffer> {
-  const [memory] = module.memories
-  if (!memory || !module.memorySection) return new Uint8Array(bytes)
-  const [start, end] = module.memorySection
-  const max = Math.min(memory.max ?? Infinity, pagesIn(maxBytes))
-  const body = [1, 0x01, ...lebOf(memory.min), ...lebOf(max)]
-  const section = [SECTION.memory, ...lebOf(body.length), ...body]
-  const capped = new Uint8Array(start + section.length + bytes.length - end)
-  capped.set(bytes.subarray(0, start))
-  capped.set(section, start)
-  capped.set(bytes.subarray(end), start + section.length)
-  return capped
-}
-
-/** Bytes as MiB with at most one decimal, such as `64 MiB`. */
-export function mebibytes(bytes: number): string {
-  return `${Math.round((bytes / 1048576) * 10) / 10} MiB`
-}
-
-function pagesIn(bytes: number): number {
-  return Math.min(Math.floor(bytes / PAGE_BYTES), 65536)
 }
 
 function readSections(bytes: Uint8Array): Map<number, Section> {
@@ -264,26 +222,23 @@ function readKind(cursor: Cursor): ExternKind {
   const at = cursor.offset
   const byte = cursor.byte('a kind')
   const kind = KINDS[byte]
-  if (kind === undefined)
-    throw malformed(at, `there is no kind 0x${byte.toString(16)} of imports and exports`)
+  if (kind === undefined) throw malformed(at, `no import or export has the kind 0x${byte.toString(16)}`)
   return kind
 }
 
-function readLimits(cursor: Cursor): MemoryLimits {
+function readTable(cursor: Cursor): Limits {
+  readValueType(cursor)
+  return readLimits(cursor)
+}
+
+function readLimits(cursor: Cursor): Limits {
   const at = cursor.offset
   const flags = cursor.byte('the limits of a memory or table')
   if (flags > 0x0f) throw malformed(at, `limits can't have the flags 0x${flags.toString(16)}`)
-  const wide = (flags & 0x04) !== 0
+  const wide = (flags & LIMIT.wide) !== 0
   const read = (what: string) => (wide ? cursor.u64(what) : cursor.u32(what))
   const min = read('a minimum')
-  const max = (flags & 0x01) !== 0 ? read('a maximum') : undefined
-  if ((flags & 0x08) !== 0) cursor.u32('the size of a page')
-  return { min, max, fault: memoryFault(flags) }
-}
-
-function memoryFault(flags: number): string | undefined {
-  if ((flags & 0x02) !== 0) return 'its memory is shared: compile it without threads and --sharedMemory'
-  if ((flags & 0x04) !== 0) return 'its memory is addressed with 64 bits (memory64): compile it for wasm32'
-  if ((flags & 0x08) !== 0) return 'its memory has pages of its own size: compile it with pages of 64 KiB'
-  return undefined
+  const max = (flags & LIMIT.bounded) !== 0 ? read('a maximum') : Infinity
+  if ((flags & LIMIT.ownPages) !== 0) cursor.u32('the size of a page')
+  return { flags, min, max }
 }

@@ -72,7 +72,11 @@ function dataInvalid(errors: readonly DataFault[]): JobicoError {
   const [first] = errors
   const more = errors.length > 1 ? `, and ${errors.length - 1} more in errors` : ''
   const where = first?.pointer === '' ? '' : `${first?.pointer ?? ''} `
-  return new JobicoError('DATA_INVALID', `event ${first?.index ?? 0}: ${where}${first?.detail ?? ''}${more}`, {
-    members: { errors },
-  })
+  return new JobicoError(
+    'DATA_INVALID',
+    `event ${first?.index ?? 0}: ${where}${first?.detail ?? ''}${more}`,
+    {
+      members: { errors },
+    },
+  )
 }

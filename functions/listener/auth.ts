@@ -50,9 +50,12 @@ function isAmong(digests: readonly Buffer[], digest: Buffer): boolean {
 }
 
 function readDigests(path: string): readonly Buffer[] {
-  const lines = readFileSync(path, 'utf8').split('\n').map((line) => line.trim())
+  const lines = readFileSync(path, 'utf8')
+    .split('\n')
+    .map((line) => line.trim())
   const wrong = lines.findIndex((line) => line !== '' && !TOKEN.test(line))
-  if (wrong !== -1) throw invalid(path, `has no token in line ${wrong + 1}: blanks and non-ASCII can not be sent`)
+  if (wrong !== -1)
+    throw invalid(path, `has no token in line ${wrong + 1}: blanks and non-ASCII can not be sent`)
   return lines.filter((line) => line !== '').map(digestOf)
 }
 

@@ -1,4 +1,4 @@
-import { checkAttributes } from '../shared/cloudevent.ts'
+import { checkAttributes, isJsonMediaType } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
 import { decodeUtf8, parseJson } from '../shared/json.ts'
 import { percentDecode } from '../shared/percent.ts'
@@ -13,7 +13,7 @@ const QUOTED = /^"((?:[^"\\]|\\.)*)"$/
 
 /**
  * The event of a request in binary mode, as the HTTP protocol binding of CloudEvents 1.0 says; the Content-Type becomes
- * `datacontenttype`. Throws EVENT_INVALID, or BODY_INVALID where the data is not JSON.
+ * `datacontenttype`. Throws EVENT_INVALID, BODY_INVALID, or MEDIA_TYPE_UNSUPPORTED for data that is not JSON.
  */
 export function decodeBinary(headers: RequestHeaders, body: Uint8Array): DecodedEvent {
   const attributes: [string, string][] = []
@@ -22,6 +22,9 @@ export function decodeBinary(headers: RequestHeaders, body: Uint8Array): Decoded
     attributes.push([header.slice(CE_PREFIX.length), attributeValue(header, values)])
   }
   const contentType = headers.get('content-type')?.[0]
+  if (contentType !== undefined && !isJsonMediaType(contentType)) {
+    throw new JobicoError('MEDIA_TYPE_UNSUPPORTED', `the data must be JSON, not ${contentType.slice(0, 100)}`)
+  }
   if (contentType !== undefined) attributes.push(['datacontenttype', contentType])
   const hasData = body.length > 0
   const event = { attributes: checkAttributes(attributes), data: hasData ? body : undefined, trace: {} }

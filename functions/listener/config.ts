@@ -63,8 +63,7 @@ function dnsLabel(env: EnvReader, name: string, max: number): string {
 
 function eventName(env: EnvReader, name: string): string {
   const value = env.text(name)
-  if (value !== '' && !EVENT_NAME.test(value))
-    env.fault(name, `is ${value}, not 1 to 10 letters and digits`)
+  if (value !== '' && !EVENT_NAME.test(value)) env.fault(name, `is ${value}, not 1 to 10 letters and digits`)
   return value
 }
 

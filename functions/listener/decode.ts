@@ -1,4 +1,3 @@
-import { isJsonMediaType } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
 import { decodeBareData, type BareDataDefaults } from './bare-data.ts'
 import { CE_PREFIX, decodeBinary } from './binary-mode.ts'
@@ -24,28 +23,22 @@ const CLOUDEVENTS = /^application\/cloudevents(?:-batch)?(?:\+|$)/
  */
 export function decodeRequest(request: EventRequest, defaults: BareDataDefaults): readonly DecodedEvent[] {
   const mediaType = requestMediaType(request)
-  const decoded = decodeBody(request, mediaType, defaults)
+  const decoded = decodeBody(request, mediaType?.essence ?? '', defaults)
   const trace = traceContext(request.headers)
   return decoded.map(({ event, value }) => ({ event: { ...event, trace }, value }))
 }
 
 function decodeBody(
   { headers, body }: EventRequest,
-  mediaType: MediaType | undefined,
+  essence: string,
   defaults: BareDataDefaults,
 ): readonly DecodedEvent[] {
-  const essence = mediaType?.essence ?? ''
   if (essence === STRUCTURED) return [decodeStructured(body)]
   if (essence === BATCH) return decodeBatch(body)
   if (CLOUDEVENTS.test(essence)) {
     throw unsupported(`${essence} is not taken; of CloudEvents, send ${STRUCTURED} or ${BATCH}`)
   }
-  if (hasAttributes(headers)) {
-    if (essence !== '' && !isJsonMediaType(essence)) {
-      throw unsupported(`the data must be JSON, not ${essence}`)
-    }
-    return [decodeBinary(headers, body)]
-  }
+  if (hasAttributes(headers)) return [decodeBinary(headers, body)]
   if (essence === 'application/json') return decodeBareData(headers, body, defaults)
   throw unsupported(
     `without ce- headers the Content-Type must be ${STRUCTURED}, ${BATCH} or application/json, not ${essence || 'missing'}`,

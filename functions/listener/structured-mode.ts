@@ -53,8 +53,7 @@ function decodeObject(event: unknown, text: string): DecodedEvent {
   const entries: [string, string][] = []
   for (const name in members) {
     const value = members[name]
-    // The JSON format: a member that is null is one that is not there.
-    if (name === 'data' || name === 'data_base64' || value === null) continue
+    if (name === 'data' || name === 'data_base64' || !isThere(value)) continue
     entries.push([name, attributeText(name, value, texts.get(name) ?? '')])
   }
   const attributes = checkAttributes(entries)
@@ -93,8 +92,8 @@ function dataOf(
   texts: ReadonlyMap<string, string>,
   mediaType: string | undefined,
 ): Data {
-  const hasJson = (json ?? undefined) !== undefined
-  const hasBase64 = (base64 ?? undefined) !== undefined
+  const hasJson = isThere(json)
+  const hasBase64 = isThere(base64)
   if (!hasJson && !hasBase64) return NO_DATA
   if (hasJson && hasBase64) {
     throw new JobicoError('EVENT_INVALID', 'an event has either data or data_base64, not both')
@@ -105,10 +104,18 @@ function dataOf(
   return hasJson ? { data: Buffer.from(texts.get('data') ?? ''), value: json } : dataOfBase64(base64)
 }
 
+/** The JSON format: a member that is null is one that is not there. */
+function isThere(member: unknown): boolean {
+  return member !== undefined && member !== null
+}
+
 function dataOfBase64(base64: unknown): Data {
   const bytes = typeof base64 === 'string' && BASE64.test(base64) ? Buffer.from(base64, 'base64') : undefined
   if (bytes?.toString('base64') !== base64) {
-    throw new JobicoError('EVENT_INVALID', 'data_base64 must be a string of padded base64 (RFC 4648, section 4)')
+    throw new JobicoError(
+      'EVENT_INVALID',
+      'data_base64 must be a string of padded base64 (RFC 4648, section 4)',
+    )
   }
   if (bytes === undefined || bytes.length === 0) return NO_DATA
   return { data: bytes, value: parseJson(decodeUtf8(bytes)) }

@@ -52,6 +52,7 @@ export type Verdict =
 
 /** The longest reason that is kept, in characters. */
 export const MAX_REASON = 512
+const MAX_ERRORS = 20
 const MAX_ERRORS_BYTES = 2_000
 const MAX_ENCODED_REASON = 1_000
 
@@ -105,9 +106,11 @@ export function encodeReason(reason: string): string {
   return encoded
 }
 
-/** The faults of the attempts as a header's value of at most 2,000 bytes; the first ones go when there is no room. */
+/** The faults of the last 20 attempts as a header's value of at most 2,000 bytes; earlier ones go when there is no room. */
 export function encodeErrors(errors: readonly AttemptError[]): string {
-  const short = errors.map((error) => ({ ...error, reason: error.reason.slice(0, 160).toWellFormed() }))
+  const short = errors
+    .slice(-MAX_ERRORS)
+    .map((error) => ({ ...error, reason: error.reason.slice(0, 160).toWellFormed() }))
   for (let from = 0; from < short.length; from++) {
     const encoded = percentEncode(JSON.stringify(short.slice(from)))
     if (encoded.length <= MAX_ERRORS_BYTES) return encoded

@@ -1,0 +1,135 @@
+import { Ajv, MissingRefError, type Options, type ValidateFunction } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+import { JobicoError, messageOf } from '../functions/shared/errors.ts'
+import { faultOf, type Fault, type Violation } from './fault.ts'
+import { linearPattern, senseFaults, type Draft } from './sense.ts'
+
+export type { Fault } from './fault.ts'
+
+/** Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. */
+export type Validate = (data: unknown) => readonly Fault[]
+
+const mostFaults = 20
+const none: readonly Fault[] = Object.freeze([])
+const tooDeep: readonly Fault[] = Object.freeze([
+  Object.freeze({ pointer: '', detail: 'is nested too deeply to be checked against the schema' }),
+])
+
+const draftUris: Readonly<Record<string, Draft | undefined>> = {
+  'json-schema.org/draft-07/schema': 'draft-07',
+  'json-schema.org/draft/2020-12/schema': '2020-12',
+}
+
+const options: Options = {
+  // Unknown keywords and formats are notes to others, as the specification says; what is surely a mistake, `senseFaults` finds.
+  strict: false,
+  strictNumbers: true,
+  ownProperties: true,
+  verbose: true,
+  logger: false,
+  code: { regExp: Object.assign((pattern: string) => linearPattern(pattern), { code: 'linearPattern' }) },
+}
+
+/**
+ * Compiles a JSON Schema, draft-07 or 2020-12 as its `$schema` says, draft-07 when it says nothing. Throws SCHEMA_INVALID,
+ * naming where and what, for a schema that is not valid, refers to another document or has a pattern of more than linear time.
+ * Data is never changed. Formats that the drafts do not know, or that ajv-formats lacks, are not checked.
+ */
+export function compileSchema(schema: unknown): Validate {
+  try {
+    return guarded(compileWith(options, schema), mostFaults)
+  } catch (thrown) {
+    throw invalidSchema(thrown)
+  }
+}
+
+/**
+ * Compiles a schema of our own that has defaults: puts them into the data it is given, which is changed, and reports every
+ * fault. For Job files and the like, never for the data of events.
+ */
+export function compileWithDefaults(schema: object): Validate {
+  return guarded(compileWith({ ...options, allErrors: true, useDefaults: true }, schema), Infinity)
+}
+
+function compileWith(withOptions: Options, schema: unknown): ValidateFunction {
+  if (typeof schema !== 'boolean' && !isRecord(schema)) {
+    throw new JobicoError('SCHEMA_INVALID', 'a JSON Schema must be an object, or true or false')
+  }
+  const draft = draftOf(schema)
+  const ajv = draft === 'draft-07' ? new Ajv(withOptions) : new Ajv2020(withOptions)
+  formats.default(ajv)
+  const body = withoutDraft(schema)
+  // Whether the schema is valid is asked first, so that `senseFaults` can rely on its shape.
+  if (!ajv.validateSchema(body)) throwFaults((ajv.errors ?? []).slice(0, 3).map(faultOf))
+  throwFaults(senseFaults(body, draft).slice(0, 3))
+  return ajv.compile(body)
+}
+
+function draftOf(schema: boolean | Readonly<Record<string, unknown>>): Draft {
+  const named = typeof schema === 'boolean' ? undefined : schema['$schema']
+  if (named === undefined) return 'draft-07'
+  const draft =
+    typeof named === 'string' ? draftUris[named.replace(/^https?:\/\//, '').replace(/#$/, '')] : undefined
+  if (draft) return draft
+  throw new JobicoError(
+    'SCHEMA_INVALID',
+    `the draft ${JSON.stringify(named)} of $schema is not supported; write the schema for draft-07 ` +
+      '("http://json-schema.org/draft-07/schema#") or 2020-12 ("https://json-schema.org/draft/2020-12/schema")',
+  )
+}
+
+// The right class is taken already; left in, a harmless variant such as https for draft-07 would be an unknown one to ajv.
+function withoutDraft(
+  schema: boolean | Readonly<Record<string, unknown>>,
+): boolean | Record<string, unknown> {
+  if (typeof schema === 'boolean') return schema
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== '$schema'))
+}
+
+function guarded(check: ValidateFunction, most: number): Validate {
+  return (data) => {
+    try {
+      return check(data) ? none : violations(check, most).map(faultOf)
+    } catch (thrown) {
+      if (thrown instanceof RangeError) return tooDeep
+      throw thrown
+    }
+  }
+}
+
+/** The first of what is wrong, and the last, which sums up alternatives; `if` only says again what its branch has said. */
+function violations(check: ValidateFunction, most: number): Violation[] {
+  const all = check.errors ?? []
+  const telling = all.filter(({ keyword }) => keyword !== 'if')
+  const told = telling.length > 0 ? telling : all
+  return told.length <= most ? told : [...told.slice(0, most - 1), ...told.slice(-1)]
+}
+
+function throwFaults(faults: readonly Fault[]): void {
+  if (faults.length === 0) return
+  const texts = faults.map(({ pointer, detail }) => `at ${pointer || 'its top'}: ${detail}`)
+  throw new JobicoError('SCHEMA_INVALID', `the JSON Schema is not valid ${texts.join('; ')}`)
+}
+
+function invalidSchema(cause: unknown): JobicoError {
+  if (cause instanceof JobicoError) return cause
+  if (cause instanceof RangeError) {
+    return new JobicoError('SCHEMA_INVALID', 'the JSON Schema is nested too deeply to be compiled', { cause })
+  }
+  if (cause instanceof MissingRefError) return missingReference(cause)
+  return new JobicoError('SCHEMA_INVALID', `the JSON Schema is not valid: ${messageOf(cause)}`, { cause })
+}
+
+function missingReference(cause: MissingRefError): JobicoError {
+  const { missingRef, missingSchema } = cause
+  const message = missingSchema
+    ? `the JSON Schema refers to ${missingRef}, which is another document, and none is ever fetched; copy what it needs ` +
+      'under "definitions" ("$defs" in 2020-12) and refer to it with "#/definitions/…"'
+    : `the JSON Schema refers to ${missingRef}, which is not in it; correct the $ref or add what it refers to`
+  return new JobicoError('SCHEMA_INVALID', message, { cause })
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

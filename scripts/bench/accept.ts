@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { startSubject, type Place } from './place.ts'
+
+const run = promisify(execFile)
+
+const BODY = '{"data":[{"firstName":"Andres","lastName":"Costa"}]}'
+const SCHEMA = {
+  type: 'object',
+  properties: { firstName: { type: 'string' }, lastName: { type: 'string' }, age: { type: 'integer' } },
+  required: ['firstName', 'lastName'],
+}
+const CONNECTIONS = 32
+
+/** Requests answered per second. */
+export interface AcceptRates {
+  readonly bare: number
+  readonly listener: number
+}
+
+/** Measures a bare node:http server and the listener, in turn, with the same requests from wrk. */
+export async function measureAccept(place: Place, seconds: number, rounds: number): Promise<AcceptRates> {
+  const script = join(place.folder, 'post.lua')
+  await writeFile(script, wrkScript())
+  const ref = await place.newJob()
+  const schema = join(place.folder, 'schema.json')
+  await writeFile(schema, JSON.stringify(SCHEMA))
+  const listener = startSubject('listener', place, ref, {
+    JOBICO_SCHEMA: schema,
+    PORT: '0',
+    HOST: '127.0.0.1',
+  })
+  const { port } = await listener.said('Listening')
+  const bare = await startBareServer()
+  const rates: { bare: number[]; listener: number[] } = { bare: [], listener: [] }
+  try {
+    await wrk(script, `http://127.0.0.1:${String(port)}/listener/ev1`, 2)
+    for (let round = 0; round < rounds; round++) {
+      rates.bare.push(await wrk(script, `http://127.0.0.1:${bare.port}/`, seconds))
+      rates.listener.push(await wrk(script, `http://127.0.0.1:${String(port)}/listener/ev1`, seconds))
+    }
+  } finally {
+    bare.close()
+    await listener.stop()
+  }
+  return { bare: median(rates.bare), listener: median(rates.listener) }
+}
+
+/** Reads the body and answers 202 with nothing, in a process of its own as the listener is. */
+async function startBareServer() {
+  const child = execFile(process.execPath, ['--input-type=module', '--eval', BARE_SERVER])
+  if (child.stdout === null) throw new Error('the bare server has no output')
+  const [line] = (await once(child.stdout, 'data')) as [string]
+  return { port: Number(line), close: () => child.kill() }
+}
+
+const BARE_SERVER = `
+import { createServer } from 'node:http'
+const server = createServer((request, response) => {
+  const chunks = []
+  request.on('data', (chunk) => chunks.push(chunk))
+  request.on('end', () => {
+    Buffer.concat(chunks)
+    response.writeHead(202).end()
+  })
+}).listen(0, '127.0.0.1', () => console.log(server.address().port))
+`
+
+function wrkScript(): string {
+  return `
+wrk.method = "POST"
+wrk.body = ${JSON.stringify(BODY)}
+wrk.headers["Content-Type"] = "application/json"
+function done(summary)
+  local e = summary.errors
+  local failed = e.connect + e.read + e.write + e.status + e.timeout
+  io.write(string.format("\\nRESULT %f %d\\n", summary.requests / summary.duration * 1e6, failed))
+end
+`
+}
+
+/** Requests per second; throws when a single one was not answered with a success. */
+async function wrk(script: string, url: string, seconds: number): Promise<number> {
+  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url]).catch(
+    (cause: unknown) => {
+      throw new Error('wrk does not run: install it (apt-get install wrk, brew install wrk)', { cause })
+    },
+  )
+  const [, rate, failed] = /RESULT (\S+) (\d+)/.exec(stdout) ?? []
+  if (rate === undefined || failed !== '0')
+    throw new Error(`wrk had ${failed ?? 'unknown'} failures at ${url}:\n${stdout}`)
+  return Number(rate)
+}
+
+/** The middle one of some figures. */
+export function median(figures: readonly number[]): number {
+  const sorted = figures.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN
+}

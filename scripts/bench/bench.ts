@@ -1,0 +1,89 @@
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+
+import { measureAccept } from './accept.ts'
+import { openPlace } from './place.ts'
+import { measureRun } from './run.ts'
+
+const HELP = `npm run bench -- [--json] [--seconds N] [--rounds N] [--backlog N]
+
+Measures Jobico against a bare server and a bare consumer on this machine, in one run, and prints ratios.
+Needs wrk, and the bundles of "npm run build".
+
+  --seconds N   of each round of the listener's measurement (5)
+  --rounds N    of the listener's measurement; their median counts (3)
+  --backlog N   events for the runner (50000)
+  --json        prints one line of JSON and no table
+`
+
+/** One line of the table: a rate of ours over a rate of nothing but its surroundings. */
+interface Figure {
+  readonly name: string
+  readonly unit: string
+  readonly ours: number
+  readonly bare: number
+  readonly ratio: number
+}
+
+function figure(name: string, unit: string, ours: number, bare: number): Figure {
+  return {
+    name,
+    unit,
+    ours: Math.round(ours),
+    bare: Math.round(bare),
+    ratio: Math.round((ours / bare) * 1_000) / 1_000,
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      seconds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '3' },
+      backlog: { type: 'string', default: '50000' },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const tell = (line: string) => process.stderr.write(`${line}\n`)
+  const place = await openPlace(process.env)
+  try {
+    tell(
+      `listener: ${values.rounds} rounds of ${values.seconds} s each, and as many of a bare node:http server`,
+    )
+    const accept = await measureAccept(place, Number(values.seconds), Number(values.rounds))
+    tell(`runner: a backlog of ${values.backlog} events, twice`)
+    const run = await measureRun(place, Number(values.backlog))
+    report(values.json, [
+      figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
+      figure('runner runs echo / bare consume and ack', 'events/s', run.runner, run.bare),
+    ])
+  } finally {
+    await place.close()
+  }
+}
+
+function report(json: boolean, figures: readonly Figure[]): void {
+  const about = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length }
+  if (!json) process.stdout.write(`${table(figures)}\n\n`)
+  process.stdout.write(`${JSON.stringify({ ...about, figures })}\n`)
+}
+
+function table(figures: readonly Figure[]): string {
+  const rows = figures.map(({ name, unit, ours, bare, ratio }) => [
+    name,
+    unit,
+    `${ours}`,
+    `${bare}`,
+    ratio.toFixed(3),
+  ])
+  const all = [['what', 'unit', 'ours', 'bare', 'ratio'], ...rows]
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
+  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n')
+}
+
+await main()

@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import { connectNats } from '../../functions/shared/jetstream.ts'
+import type { EventRef } from '../../functions/shared/names.ts'
+import { ensureQueues } from '../../functions/shared/streams.ts'
+import { startNatsServer } from '../nats-server/start.ts'
+
+/** A nats-server in a folder of its own, for the time of a measurement. */
+export interface Place {
+  readonly folder: string
+  readonly natsUrl: string
+  readonly connection: NatsConnection
+  readonly manager: JetStreamManager
+  /** A Job with one event and all the room it needs. */
+  newJob(): Promise<EventRef>
+  close(): Promise<void>
+}
+
+const ROOM_BYTES = 2 ** 30
+const CONCURRENCY = 4
+
+/** Makes the place; `environment` tells where nats-server is. */
+export async function openPlace(environment: Readonly<Record<string, string | undefined>>): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'jobico-bench-'))
+  const server = await startNatsServer({ storeDir: join(folder, 'nats'), environment })
+  const connection = await connectNats({ url: server.url, name: 'bench' })
+  const manager = await jetstreamManager(connection)
+  let jobs = 0
+  return {
+    folder,
+    natsUrl: server.url,
+    connection,
+    manager,
+    async newJob() {
+      const ref = { namespace: 'bench', job: `job-${++jobs}`, event: 'ev1' }
+      await ensureQueues(connection, {
+        ref,
+        queue: { storage: 'File', maxBytes: ROOM_BYTES, duplicateWindowSeconds: 120, replicas: 1 },
+        events: [{ event: ref.event, maxReplicas: 1, concurrency: CONCURRENCY }],
+        metadata: {},
+      })
+      return ref
+    },
+    async close() {
+      await connection.close()
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A process of Jobico's under measurement. */
+export interface Subject {
+  /** Waits for a log line with this message. */
+  said(message: string): Promise<Readonly<Record<string, unknown>>>
+  stop(): Promise<void>
+}
+
+/** Starts the bundled `listener` or `runner` with its environment contract, as production does. */
+export function startSubject(
+  program: 'listener' | 'runner',
+  place: Place,
+  ref: EventRef,
+  more: Record<string, string>,
+): Subject {
+  const env = {
+    NATS_URL: place.natsUrl,
+    JOBICO_NAMESPACE: ref.namespace,
+    JOBICO_JOB: ref.job,
+    JOBICO_EVENT: ref.event,
+    METRICS_PORT: '0',
+    ...more,
+  }
+  const main = join(import.meta.dirname, '..', '..', 'dist', `${program}.js`)
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })
+  return {
+    said: (message) =>
+      new Promise((resolve, reject) => {
+        child.once('exit', (code) => {
+          reject(new Error(`the ${program} ended with ${code ?? 'a signal'} before it said "${message}"`))
+        })
+        lines.on('line', (line) => {
+          const fields = JSON.parse(line) as Record<string, unknown>
+          if (fields['msg'] === message) resolve(fields)
+        })
+      }),
+    async stop() {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}

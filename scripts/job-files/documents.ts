@@ -1,0 +1,128 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  Scalar,
+  type Document,
+  type Node,
+  type Pair,
+  type ScalarTag,
+} from 'yaml'
+import { formatPath, type ObjectPath } from '../../crds/structure.ts'
+import { messageOf } from '../../functions/shared/errors.ts'
+import type { JobFileFault } from './fault.ts'
+
+/** A document of a YAML file, and how to find a place of it again. */
+export interface FileDocument {
+  readonly file: string
+  readonly value: unknown
+  /** A fault at the place that the path leads to, or as far as the file goes along with it. */
+  fault(path: ObjectPath, message: string): JobFileFault
+  /** Like `fault`, for a line, from 1, of a text that stands at the path. */
+  faultInText(path: ObjectPath, textLine: number, message: string): JobFileFault
+}
+
+/** Reads the documents of a file; empty ones are left out, and those that are no YAML are faults with their place. */
+export function readDocuments(
+  file: string,
+  text: string,
+): { documents: FileDocument[]; faults: JobFileFault[] } {
+  const lines = new LineCounter()
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    customTags: [...boolWords],
+  })
+  const documents: FileDocument[] = []
+  const faults: JobFileFault[] = []
+  for (const document of Array.isArray(parsed) ? parsed : []) {
+    const read = readDocument(file, document, lines)
+    if ('message' in read) faults.push(read)
+    else if (read.value !== null) documents.push(read)
+  }
+  return { documents, faults }
+}
+
+// kubectl reads YAML 1.1, to which these plain words are truth values: here too, or a file would be fine here and refused there.
+const boolWords: readonly ScalarTag[] = [
+  boolWord(/^(?:yes|Yes|YES|on|On|ON)$/, true),
+  boolWord(/^(?:no|No|NO|off|Off|OFF)$/, false),
+]
+
+function boolWord(test: RegExp, value: boolean): ScalarTag {
+  return { tag: 'tag:yaml.org,2002:bool', default: true, test, resolve: () => new Scalar(value) }
+}
+
+function readDocument(file: string, document: Document, lines: LineCounter): FileDocument | JobFileFault {
+  const position = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  }
+  const [error] = document.errors
+  if (error) return { file, ...position(error.pos[0]), message: parseMessage(error.code, error.message) }
+  try {
+    const value: unknown = document.toJS()
+    const fault: FileDocument['fault'] = (path, message) => {
+      const written = formatPath(path)
+      return { file, ...position(offsetOf(document, path)), ...(written && { path: written }), message }
+    }
+    return {
+      file,
+      value,
+      fault,
+      faultInText(path, textLine, message) {
+        const found = fault(path, message)
+        const starts = blockStart(document, path)
+        return starts === undefined ? found : { ...found, line: position(starts).line + textLine, column: 1 }
+      },
+    }
+  } catch (thrown) {
+    return {
+      file,
+      ...position(offsetOf(document, [])),
+      message: `can not be read as YAML: ${messageOf(thrown)}`,
+    }
+  }
+}
+
+function parseMessage(code: string, message: string): string {
+  if (code === 'DUPLICATE_KEY') return 'this field is there twice; take one out'
+  return `not YAML: ${message}; correct the line or its indentation`
+}
+
+function offsetOf(document: Document, path: ObjectPath): number {
+  let node = document.contents as Node | null | undefined
+  let offset = node?.range?.[0] ?? 0
+  for (const step of path) {
+    const [key, child] = descend(document, node, step)
+    const place = key ?? child
+    if (!place?.range) break
+    offset = place.range[0]
+    node = child
+  }
+  return offset
+}
+
+/** The offset of the head of a block of text, whose lines are the text's own. */
+function blockStart(document: Document, path: ObjectPath): number | undefined {
+  let node = document.contents as Node | null | undefined
+  for (const step of path) node = descend(document, node, step)[1]
+  return isScalar(node) && node.type === Scalar.BLOCK_LITERAL ? node.range?.[0] : undefined
+}
+
+function descend(
+  document: Document,
+  node: Node | null | undefined,
+  step: string | number,
+): (Node | null | undefined)[] {
+  const target = isAlias(node) ? node.resolve(document) : node
+  if (isSeq(target)) return [undefined, target.items[Number(step)] as Node | undefined]
+  if (!isMap(target)) return []
+  const pairs = target.items as readonly Pair<Node, Node | null>[]
+  const pair = pairs.find(({ key }) => isScalar(key) && String(key.value) === String(step))
+  return [pair?.key, pair?.value]
+}

@@ -1,0 +1,78 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { messageOf } from '../../functions/shared/errors.ts'
+import { closest } from '../../schemas/closest.ts'
+import { readDocuments, type FileDocument } from './documents.ts'
+import { JobFileError, type JobFileFault } from './fault.ts'
+import type { LoadedJobs, LocalJob, LocalModule } from './local-job.ts'
+import { readManifests } from './manifests.ts'
+import { resolveJobs } from './resolve.ts'
+
+const mostBytes = 16 * 2 ** 20
+
+/**
+ * Reads the Jobs of YAML files together with the ConfigMaps and Secrets that they refer to, which may be in any of the files,
+ * and judges them as a cluster would. Throws one JobFileError with everything that is wrong.
+ */
+export async function loadJobs(paths: readonly string[]): Promise<LoadedJobs> {
+  const files = [...new Map(paths.map((path) => [resolve(path), path])).values()]
+  const read = await Promise.all(files.map(readJobFile))
+  const manifests = readManifests(read.flatMap(({ documents }) => documents))
+  // What is broken is not there to be referred to, and must not be said to be missing as well.
+  throwFaults([...read.flatMap(({ faults }) => faults), ...manifests.faults], files)
+  const { jobs, faults } = await resolveJobs(manifests)
+  throwFaults(faults, files)
+  if (jobs.length === 0) {
+    throw new JobFileError([
+      { file: files.join(', '), message: 'there is no Job here; add a document with kind: Job' },
+    ])
+  }
+  return { jobs, watched: [...new Set([...files.map((file) => resolve(file)), ...watchedModules(jobs)])] }
+}
+
+async function readJobFile(file: string): Promise<{ documents: FileDocument[]; faults: JobFileFault[] }> {
+  const message = await unreadable(file)
+  if (message !== undefined) return { documents: [], faults: [{ file, message }] }
+  try {
+    return readDocuments(file, await readFile(file, 'utf8'))
+  } catch (thrown) {
+    return { documents: [], faults: [{ file, message: `can not be read: ${messageOf(thrown)}` }] }
+  }
+}
+
+async function unreadable(file: string): Promise<string | undefined> {
+  const found = await stat(file).catch(() => undefined)
+  if (!found) return missingMessage(file)
+  if (found.isDirectory()) {
+    const inside = (await yamlFiles(file)).slice(0, 3).map((name) => join(file, name))
+    return `is a folder; name the files in it, such as ${inside.join(' ') || join(file, 'job.yaml')}`
+  }
+  return found.size > mostBytes
+    ? `has more than ${mostBytes / 2 ** 20} MiB; name a YAML file of a Job`
+    : undefined
+}
+
+async function missingMessage(file: string): Promise<string> {
+  const beside = (await yamlFiles(dirname(file))).map((name) => join(dirname(file), name))
+  const meant = closest(file, beside) ?? beside[0]
+  return `no such file; ${meant === undefined ? 'name the YAML file of a Job, such as job.yaml' : `did you mean ${meant}?`}`
+}
+
+async function yamlFiles(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => /\.ya?ml$/.test(name)).sort()
+}
+
+function throwFaults(faults: readonly JobFileFault[], files: readonly string[]): void {
+  if (faults.length === 0) return
+  const place = ({ file, line }: JobFileFault) => files.indexOf(file) * 1e9 + (line ?? 0)
+  throw new JobFileError(faults.toSorted((one, other) => place(one) - place(other)))
+}
+
+function watchedModules(jobs: readonly LocalJob[]): string[] {
+  return jobs.flatMap(({ events }) => events.map(({ module }) => watchedPath(module)))
+}
+
+function watchedPath(module: LocalModule): string {
+  return module.kind === 'file' ? module.path : dirname(module.entry)
+}

@@ -1,0 +1,43 @@
+import { stat } from 'node:fs/promises'
+import { dirname, join, parse, relative, resolve } from 'node:path'
+import type { LocalModule } from './local-job.ts'
+
+/** What is sought: the module's file name, the file of its Job, and whether that file names no other module. */
+export interface Sought {
+  readonly wasm: string
+  readonly jobFile: string
+  readonly onlyModule: boolean
+}
+
+/**
+ * Finds the module of an event around its Job file. Source comes before what may be an old build of it; the first that exists is taken:
+ * 1. `assembly/<name>.ts`, with <name> the module's name without its extension, to be compiled to `build/<wasm>`
+ * 2. `assembly/index.ts`, if the file names one module only, to be compiled to `build/<wasm>`
+ * 3. `<wasm>` beside the Job file
+ * 4. `build/<wasm>`
+ * When none does, the answer lists the places.
+ */
+export async function findModule({
+  wasm,
+  jobFile,
+  onlyModule,
+}: Sought): Promise<LocalModule | { lookedFor: string[] }> {
+  const folder = dirname(resolve(jobFile))
+  const out = join(folder, 'build', wasm)
+  const entries = [`${parse(wasm).name}.ts`, ...(onlyModule ? ['index.ts'] : [])].map((entry) =>
+    join(folder, 'assembly', entry),
+  )
+  const places: [string, LocalModule][] = [
+    ...entries.map((entry): [string, LocalModule] => [entry, { kind: 'source', entry, out }]),
+    ...[join(folder, wasm), out].map((path): [string, LocalModule] => [path, { kind: 'file', path }]),
+  ]
+  for (const [path, module] of places) {
+    if (await isFile(path)) return module
+  }
+  return { lookedFor: [...new Set(places.map(([path]) => relative(folder, path)))] }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ?? false
+}

@@ -1,0 +1,117 @@
+import type { JobEvent } from '../../crds/job.ts'
+import { parseQuantity } from '../../crds/quantity.ts'
+import type { ObjectPath } from '../../crds/structure.ts'
+import type { JobFileFault } from './fault.ts'
+import type { LocalEvent, LocalJob, LocalModule } from './local-job.ts'
+import type { JobManifest, Manifests } from './manifests.ts'
+import { findModule } from './modules.ts'
+import { authTokensOf, envOf, schemaOf, type Referrer } from './references.ts'
+
+/** Finds all that the Jobs refer to. What is not found is a fault, and its event is left out. */
+export async function resolveJobs({
+  jobs,
+  texts,
+}: Manifests): Promise<{ jobs: LocalJob[]; faults: JobFileFault[] }> {
+  const faults: JobFileFault[] = []
+  const resolved = await Promise.all(
+    jobs.map(async (manifest): Promise<LocalJob> => {
+      const { job, namespace, document } = manifest
+      const referrer = { document, namespace, texts, faults }
+      const onlyModule = modulesOfFile(jobs, document.file) === 1
+      const events = await Promise.all(
+        job.spec.events.map((event, index) =>
+          resolveEvent(event, ['spec', 'events', index], { ...referrer, onlyModule }),
+        ),
+      )
+      const found = events.filter((event) => event !== undefined)
+      return {
+        namespace,
+        name: job.metadata.name,
+        file: document.file,
+        queue: queueOf(manifest),
+        events: found,
+      }
+    }),
+  )
+  return { jobs: resolved, faults }
+}
+
+function modulesOfFile(jobs: readonly JobManifest[], file: string): number {
+  const ofFile = jobs.filter(({ document }) => document.file === file)
+  return new Set(ofFile.flatMap(({ job }) => job.spec.events.map(({ wasm }) => wasm))).size
+}
+
+function queueOf({ job }: JobManifest): LocalJob['queue'] {
+  const { storage, maxBytes, duplicateWindowSeconds, doneRetentionSeconds, deadRetentionSeconds } =
+    job.spec.queue
+  return {
+    storage,
+    maxBytes: parseQuantity(maxBytes),
+    duplicateWindowSeconds,
+    doneRetentionSeconds,
+    deadRetentionSeconds,
+  }
+}
+
+interface EventReferrer extends Referrer {
+  readonly onlyModule: boolean
+}
+
+async function resolveEvent(
+  event: JobEvent,
+  at: ObjectPath,
+  referrer: EventReferrer,
+): Promise<LocalEvent | undefined> {
+  const { retry, runner } = event
+  const schema = schemaOf(event, at, referrer)
+  const env = envOf(event, at, referrer)
+  const authTokens = authTokensOf(event, at, referrer)
+  const output = outputOf(event, at, referrer)
+  const module = await moduleOf(event, at, referrer)
+  if (!schema || !module) return undefined
+  return {
+    name: event.name,
+    schema,
+    module,
+    timeoutMs: event.timeoutSeconds * 1000,
+    memoryBytes: parseQuantity(event.memory),
+    env,
+    retry: {
+      maxAttempts: retry.maxAttempts,
+      minDelayMs: retry.minDelaySeconds * 1000,
+      maxDelayMs: retry.maxDelaySeconds * 1000,
+    },
+    runner: { maxReplicas: runner.maxReplicas, concurrency: runner.concurrency },
+    ...(authTokens !== undefined && { authTokens }),
+    ...(output && { output }),
+  }
+}
+
+function outputOf(
+  { output }: JobEvent,
+  at: ObjectPath,
+  { document, faults }: Referrer,
+): LocalEvent['output'] {
+  if (output?.event !== undefined) return { event: output.event }
+  if (output?.sink?.uri !== undefined) return { sink: output.sink.uri }
+  if (output) {
+    const message =
+      'a sink by ref is found in a cluster only; on one machine give it by uri, such as uri: http://127.0.0.1:3000'
+    faults.push(document.fault([...at, 'output', 'sink', 'ref'], message))
+  }
+  return undefined
+}
+
+async function moduleOf(
+  event: JobEvent,
+  at: ObjectPath,
+  referrer: EventReferrer,
+): Promise<LocalModule | undefined> {
+  const { document, faults, onlyModule } = referrer
+  const found = await findModule({ wasm: event.wasm, jobFile: document.file, onlyModule })
+  if ('kind' in found) return found
+  const places = found.lookedFor.join(', ')
+  const message = `the module ${event.wasm} was not found; looked beside the Job file for ${places}; put it in one of these places`
+  faults.push(document.fault([...at, 'wasm'], message))
+  return undefined
+}
