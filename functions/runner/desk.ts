@@ -10,6 +10,7 @@ import type { Gate } from './gate.ts'
 import { createIntake } from './intake.ts'
 import type { Report } from './life.ts'
 import { prefetch } from './policy.ts'
+import type { Pool } from './pool.ts'
 import { createSlots } from './slots.ts'
 
 /** What a desk stands on. */
@@ -17,6 +18,7 @@ export interface DeskOptions {
   readonly requests: Requests
   readonly ref: EventRef
   readonly concurrency: number
+  readonly pool: Pick<Pool, 'capacity' | 'meanMs'>
   readonly gate: Gate
   readonly log: Log
   /** Takes a delivery to its end. */
@@ -30,8 +32,6 @@ export interface Desk {
   inHand(): number
   /** Waits for the right to execute, alone where asked, and gives what ends it; undefined when the desk is closing. */
   enter(alone: boolean): Promise<(() => void) | undefined>
-  /** Measures an execution, since the mean time decides how much is pulled. */
-  timed<T>(execute: () => Promise<T>): Promise<T>
   /** The delivery is acknowledged or handed back. */
   settled(delivery: Delivery): void
   /** What may be pulled has changed. */
@@ -41,24 +41,22 @@ export interface Desk {
 }
 
 const WORKING_EVERY_MS = 10_000
-/** Weight of the newest execution in the mean of execution times. */
-const NEWEST_WEIGHT = 0.05
 
 /** Opens a desk, which begins to pull. */
 export function createDesk(options: DeskOptions): Desk {
-  const { requests, ref, concurrency, gate, log } = options
-  const slots = createSlots(concurrency)
+  const { requests, ref, concurrency, pool, gate, log } = options
+  const slots = createSlots(() => pool.capacity)
   const held = new Set<Delivery>()
   const underWay = new Set<Promise<void>>()
   const changes = new EventEmitter().setMaxListeners(0)
   let closing = false
-  let meanMs = Infinity
 
-  const free = () => concurrency + prefetch(concurrency, meanMs, MAX_PREFETCH) - underWay.size
+  const ahead = () => prefetch(concurrency, pool.meanMs, MAX_PREFETCH)
+  const free = () => concurrency + ahead() - underWay.size
   const wanted = (source: Source, onTheWayFromOther: number) => {
     const from = gate.current()
     if (from === 'nothing' || free() < 1) return 0
-    if (source === 'retry') return 1 + Math.floor(prefetch(concurrency, meanMs, MAX_PREFETCH) / 2)
+    if (source === 'retry') return 1 + Math.floor(ahead() / 2)
     return from === 'retries' ? 0 : Math.max(1, free() - onTheWayFromOther)
   }
   const take = async (delivery: Delivery) => {
@@ -95,20 +93,11 @@ export function createDesk(options: DeskOptions): Desk {
   return {
     inHand: () => underWay.size,
     async enter(alone) {
-      const leave = await (alone ? slots.takeAll() : slots.take())
+      const leave = await slots.enter(alone)
       while (!closing && gate.current() === 'nothing') await once(changes, 'change')
       if (!closing) return leave
       leave()
       return undefined
-    },
-    async timed(execute) {
-      const began = performance.now()
-      try {
-        return await execute()
-      } finally {
-        const tookMs = performance.now() - began
-        meanMs = meanMs === Infinity ? tookMs : meanMs + (tookMs - meanMs) * NEWEST_WEIGHT
-      }
     },
     settled: (delivery) => void held.delete(delivery),
     gateChanged() {

@@ -3,11 +3,11 @@ import { toStructuredJson, type CloudEvent } from '../shared/cloudevent.ts'
 import type { EventRef } from '../shared/names.ts'
 import type { StoredVerdict } from '../shared/state.ts'
 import type { AttemptError, Verdict } from '../shared/verdict.ts'
-import type { Outcome } from '../guests/abi.ts'
 import type { Delivery } from './delivery.ts'
 import type { Ledger } from './ledger.ts'
 import { outputFault, postToSink, type Output } from './output.ts'
 import { decide, type Failure, type RetryPolicy } from './policy.ts'
+import type { Execution } from './seat.ts'
 import { readHistory, resultEvent, type History } from './result.ts'
 
 /** What happened to an event, for logs and metrics. */
@@ -39,7 +39,7 @@ export interface World {
   readonly now: () => number
   /** Waits for the right to execute, alone where asked; undefined when this process is stopping. */
   readonly enter: (alone: boolean) => Promise<(() => void) | undefined>
-  readonly execute: (key: string, event: string) => Promise<Outcome>
+  readonly execute: (key: string, event: string) => Promise<Execution>
   /** A delivery is settled, and need not be kept alive any more. */
   readonly settled: (delivery: Delivery) => void
 }
@@ -101,15 +101,14 @@ async function run(passage: Passage): Promise<Report> {
     return { kind: 'handed-back' }
   }
   let note: number | undefined
-  let outcome: Outcome
-  const began = performance.now()
+  let execution: Execution
   try {
     if (history.suspect) note = await noteBeforehand(passage)
-    outcome = await world.execute(delivery.key, toStructuredJson(event))
+    execution = await world.execute(delivery.key, toStructuredJson(event))
   } finally {
     leave()
   }
-  const report = await settle(passage, outcome, performance.now() - began)
+  const report = await settle(passage, execution)
   if (note === undefined) await acknowledge(world, delivery)
   else await world.ledger.cancel(note)
   return report
@@ -125,12 +124,12 @@ async function noteBeforehand({ world, delivery, event, history }: Passage): Pro
 }
 
 /** Stores what follows from an execution. */
-async function settle(passage: Passage, executed: Outcome, durationMs: number): Promise<Report> {
+async function settle(passage: Passage, { outcome, durationMs }: Execution): Promise<Report> {
   const { world, event, history } = passage
   const attempt = history.attempts + 1
-  if (executed.kind !== 'ok') return await fail(passage, executed, attempt)
+  if (outcome.kind !== 'ok') return await fail(passage, outcome, attempt)
   const time = new Date(world.now()).toISOString()
-  const result = resultEvent(world.ref, event, executed.data, time)
+  const result = resultEvent(world.ref, event, outcome.data, time)
   const failure = await deliver(world, result)
   if (failure !== undefined) return await fail(passage, failure, attempt)
   const verdict: Verdict = { kind: 'done', result, attempts: attempt, module: world.module, time }

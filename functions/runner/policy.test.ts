@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Failure } from './policy.ts'
 import { opening } from './gate.ts'
 import { sinkFailure } from './output.ts'
-import { backoffMs, decide, prefetch } from './policy.ts'
+import { backoffMs, decide, prefetch, threadBacklog } from './policy.ts'
 import { createSlots } from './slots.ts'
 
 const policy = { maxAttempts: 4, minDelayMs: 100, maxDelayMs: 1_000 }
@@ -79,6 +79,19 @@ t.test('as much is held as can start within 200 ms', (t) => {
   t.end()
 })
 
+t.test('as much lies at each thread as it runs in 2 ms', (t) => {
+  const cases = [
+    { meanMs: Infinity, want: 1 },
+    { meanMs: 10_000, want: 1 },
+    { meanMs: 1.5, want: 1 },
+    { meanMs: 0.5, want: 4 },
+    { meanMs: 0.05, want: 16 },
+    { meanMs: 0, want: 16 },
+  ]
+  for (const { meanMs, want } of cases) t.equal(threadBacklog(meanMs), want, `${meanMs} ms`)
+  t.end()
+})
+
 t.test('what may be pulled follows from the sizes of the streams', (t) => {
   const MiB = 2 ** 20
   const sizes = { queueMaxBytes: 10 * MiB, retryBytes: 0, outcomes: { bytes: 0, maxBytes: 10 * MiB } }
@@ -136,10 +149,10 @@ t.test('the answer of a sink decides', (t) => {
 })
 
 t.test('places are given first come, first served, and all at once to one that asks for that', async (t) => {
-  const slots = createSlots(2)
+  const slots = createSlots(() => 2)
   const order: string[] = []
   const take = async (name: string, alone: boolean) => {
-    const leave = await (alone ? slots.takeAll() : slots.take())
+    const leave = await slots.enter(alone)
     order.push(name)
     return leave
   }

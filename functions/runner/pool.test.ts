@@ -19,16 +19,22 @@ const ok = (data: string): Outcome => ({ kind: 'ok', data })
 const TIMEOUT = { kind: 'retry', code: 'TIMEOUT' }
 const WORKER_DIED = { kind: 'retry', code: 'WORKER_DIED' }
 
+interface TestPool {
+  readonly run: (key: string, event: string) => Promise<Outcome>
+  readonly made: Pool
+}
+
 async function pool(
   t: Test,
   options: Partial<PoolOptions> = {},
-): Promise<{ pool: Pool; lines: GuestLine[] }> {
+): Promise<{ pool: TestPool; lines: GuestLine[] }> {
   const lines: GuestLine[] = []
   const onLog = (line: GuestLine) => void lines.push(line)
   const module = { abi, bytes }
   const made = await createPool({ module, concurrency: 2, timeoutMs: 10_000, env: {}, onLog, ...options })
   t.teardown(() => made.close())
-  return { pool: made, lines }
+  const run = async (key: string, event: string) => (await made.run(key, event)).outcome
+  return { pool: { run, made }, lines }
 }
 
 /** The real worker, which also ends by itself on the events `exit` and `throw`. */
@@ -36,10 +42,10 @@ const mortal = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads'
     const on = parentPort.on.bind(parentPort)
-    parentPort.on = (name, listener) => on(name, (event) => {
-      if (event === 'exit') process.exit(3)
-      if (event === 'throw') throw new Error('boom')
-      listener(event)
+    parentPort.on = (name, listener) => on(name, (task) => {
+      if (task.event === 'exit') process.exit(3)
+      if (task.event === 'throw') throw new Error('boom')
+      listener(task)
     })
     await import('${new URL('./worker.ts', import.meta.url).href}')`)}`,
 )
@@ -48,9 +54,9 @@ t.test('2,000 events all get their own answer', async (t) => {
   const { pool: p } = await pool(t)
   const events = Array.from({ length: 2000 }, (_, index) => `{"n":${index}}`)
   const running = events.map((event, index) => p.run(`key${index}`, event))
-  t.equal(p.busy, 2000)
+  t.equal(p.made.busy, 2000)
   t.same(await Promise.all(running), events.map(ok))
-  t.equal(p.busy, 0)
+  t.equal(p.made.busy, 0)
 })
 
 t.test('an endless loop is stopped at its deadline, and others go on meanwhile', async (t) => {
@@ -69,6 +75,19 @@ t.test('an endless loop is stopped at its deadline, and others go on meanwhile',
   t.ok(afterMs >= 500 && afterMs < 800, `it took ${afterMs} ms`)
   t.ok(others > 50, `${others} others ran`)
   t.same(lines, [{ level: 'info', message: 'looping', key: 'looping' }], 'what it logged is not lost')
+})
+
+t.test('nothing waits behind an execution that turns out to be long', async (t) => {
+  const { pool: p } = await pool(t, { timeoutMs: 5_000 })
+  const short = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, index) => p.run('short', `${index}`)))
+  while (p.made.capacity < 16) await short(200)
+  const long = p.run('long', 'loop')
+  const began = performance.now()
+  t.equal((await short(1_000)).filter(({ kind }) => kind === 'ok').length, 1_000)
+  t.ok(performance.now() - began < 3_000)
+  t.match(await long, TIMEOUT)
+  t.same(await p.run('after', '1'), ok('1'))
 })
 
 t.test('all threads can be lost to loops and come again', async (t) => {
@@ -116,10 +135,10 @@ t.test('a thread that dies costs the event that ran on it an attempt, and is rep
 t.test('close gives everything that runs or waits an outcome', async (t) => {
   const { pool: p } = await pool(t, { concurrency: 1 })
   const running = ['loop', '1', '2'].map((event) => p.run(event, event))
-  await p.close()
+  await p.made.close()
   t.match(await Promise.all(running), [WORKER_DIED, WORKER_DIED, WORKER_DIED])
   t.match(await p.run('late', '1'), WORKER_DIED)
-  t.equal(p.busy, 0)
+  t.equal(p.made.busy, 0)
 })
 
 t.test('a pool that can not start says so', async (t) => {

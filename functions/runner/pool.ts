@@ -1,8 +1,9 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { JobicoError, messageOf } from '../shared/errors.ts'
-import type { LogLevel, Outcome } from '../guests/abi.ts'
+import type { LogLevel } from '../guests/abi.ts'
 import type { CheckedModule } from '../guests/check.ts'
-import { openSeat, type Seat, type Task } from './seat.ts'
+import { meanWith, threadBacklog } from './policy.ts'
+import { openSeat, type Execution, type Seat, type Task } from './seat.ts'
 import type { WorkerSetup } from './worker.ts'
 
 /** A line that a module logged, and the key of the event it was about. */
@@ -27,9 +28,13 @@ export interface PoolOptions {
 /** Runs events in a module on worker threads, one event at a time on each, in a fresh instance each. */
 export interface Pool {
   /** Runs one event, after those that wait already. Never rejects. */
-  run(key: string, eventJson: string): Promise<Outcome>
+  run(key: string, eventJson: string): Promise<Execution>
   /** How many events run or wait now. */
   readonly busy: number
+  /** How many events may be given to it now, so that its threads are busy and no event waits long for one. */
+  readonly capacity: number
+  /** The mean time of an execution; Infinity before the first. */
+  readonly meanMs: number
   /** Ends all threads; what runs or waits, or comes later, is a retry with WORKER_DIED. */
   close(): Promise<void>
 }
@@ -39,11 +44,10 @@ interface StartedPool extends Pool {
   readonly ready: Promise<unknown>
 }
 
-const TICK_MS = 25 // how late a deadline may be noticed
-const CLOSED: Outcome = {
-  kind: 'retry',
-  code: 'WORKER_DIED',
-  reason: 'the runner was closed during the execution',
+const TICK_MS = 25 // how late a deadline, and an execution that others should not wait for, may be noticed
+const CLOSED: Execution = {
+  outcome: { kind: 'retry', code: 'WORKER_DIED', reason: 'the runner was closed during the execution' },
+  durationMs: 0,
 }
 const WORKER_OPTIONS: WorkerOptions = {
   name: 'guest',
@@ -59,9 +63,11 @@ const WORKER_OPTIONS: WorkerOptions = {
 /** Starts a pool; resolves when its first thread is ready. MODULE_INVALID where the module does not compile. */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const module = await compiled(options.module.bytes)
-  const workerData: WorkerSetup = { abi: options.module.abi, module, env: options.env }
+  const setup: Omit<WorkerSetup, 'claims'> = { abi: options.module.abi, module, env: options.env }
   const url = options.workerUrl ?? besideThisFile()
-  const pool = startPool(options, () => new Worker(url, { ...WORKER_OPTIONS, workerData }))
+  const newWorker = (claims: Int32Array) =>
+    new Worker(url, { ...WORKER_OPTIONS, workerData: { ...setup, claims } satisfies WorkerSetup })
+  const pool = startPool(options, newWorker)
   try {
     await pool.ready
   } catch (thrown) {
@@ -85,50 +91,76 @@ async function compiled(bytes: CheckedModule['bytes']): Promise<WebAssembly.Modu
   }
 }
 
-function startPool({ concurrency, timeoutMs, onLog }: PoolOptions, newWorker: () => Worker): StartedPool {
+function startPool(
+  { concurrency, timeoutMs, onLog }: PoolOptions,
+  newWorker: (claims: Int32Array) => Worker,
+): StartedPool {
   const waiting: Task[] = []
   const first = firstOf(concurrency)
+  let meanMs = Infinity
+  let busy = 0
+  let closed = false
+
+  const dispatch = () => {
+    for (let seat = leastLoaded(seats); waiting.length > 0; seat = leastLoaded(seats)) {
+      const task = seat.load < threadBacklog(meanMs) ? waiting.shift() : undefined
+      if (task === undefined) break
+      seat.give(task)
+    }
+  }
   const seats = Array.from({ length: concurrency }, () =>
     openSeat({
       newWorker,
       onLog: ({ level, message }, key) => onLog({ level, message, key }),
       onStartFault: (fault) => first.failed(fault),
-      onFree(seat) {
+      onReturn(tasks) {
+        waiting.unshift(...tasks)
+        setImmediate(dispatch)
+      },
+      onRoom() {
         first.succeeded()
-        const next = waiting.shift()
-        if (next) seat.begin(next)
+        dispatch()
       },
     }),
   )
-  const stopWatching = watchDeadlines(seats, timeoutMs)
-  let busy = 0
-  let closed = false
+  const stopWatching = watchThreads(seats, timeoutMs)
 
   return {
     ready: first.promise,
     get busy() {
       return busy
     },
+    get capacity() {
+      return concurrency * threadBacklog(meanMs)
+    },
+    get meanMs() {
+      return meanMs
+    },
     run(key, event) {
       if (closed) return Promise.resolve(CLOSED)
       busy += 1
       return new Promise((resolve) => {
-        const settle = (outcome: Outcome) => {
+        const settle = (execution: Execution) => {
           busy -= 1
-          resolve(outcome)
+          meanMs = meanWith(meanMs, execution.durationMs)
+          resolve(execution)
         }
-        const free = seats.find((seat) => seat.free)
-        if (free) free.begin({ key, event, settle })
-        else waiting.push({ key, event, settle })
+        waiting.push({ key, event, settle })
+        dispatch()
       })
     },
     async close() {
       closed = true
       stopWatching()
       for (const task of waiting.splice(0)) task.settle(CLOSED)
-      await Promise.all(seats.map((seat) => seat.close(CLOSED)))
+      await Promise.all(seats.map((seat) => seat.close(CLOSED.outcome)))
     },
   }
+}
+
+function leastLoaded([first, ...others]: readonly Seat[]): Seat {
+  if (first === undefined) throw new RangeError('a pool has at least one thread')
+  return others.reduce((least, seat) => (seat.load < least.load ? seat : least), first)
 }
 
 /** Settles with the first of `count` that succeeds, or when all have failed once. */
@@ -145,17 +177,21 @@ function firstOf(count: number) {
   }
 }
 
-/** Stops what runs longer than `timeoutMs`. One timer for all seats costs an event nothing. */
-function watchDeadlines(seats: readonly Seat[], timeoutMs: number): () => void {
+/**
+ * Stops what runs longer than `timeoutMs`, and frees what lies behind an execution that turns out to be a long one. One
+ * timer for all seats costs an event nothing.
+ */
+function watchThreads(seats: readonly Seat[], timeoutMs: number): () => void {
   const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1000} s) and was stopped`
   const timer = setInterval(() => {
-    const time = performance.now() - timeoutMs
-    const late = seats.filter((seat) => seat.runsSince(time))
-    if (late.length === 0) return
+    const now = performance.now()
+    const long = seats.filter((seat) => seat.runsSince(now - TICK_MS))
+    if (long.length === 0) return
     // An outcome may be here already, unread because this thread was busy: it is read before setImmediate.
     setImmediate(() => {
-      for (const seat of late) {
-        if (seat.runsSince(time)) seat.abandon({ kind: 'retry', code: 'TIMEOUT', reason })
+      for (const seat of long) {
+        if (seat.runsSince(now - timeoutMs)) seat.abandon({ kind: 'retry', code: 'TIMEOUT', reason })
+        else if (seat.runsSince(now - TICK_MS)) seat.returnRest()
       }
     })
   }, TICK_MS)

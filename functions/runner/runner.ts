@@ -64,13 +64,14 @@ export async function startRunner(
     maxResultBytes: (connection.info?.max_payload ?? 0) - RESERVED_BYTES,
     now: clock.now,
     enter: (alone) => desk.enter(alone),
-    execute: (key, event) => desk.timed(() => pool.run(key, event)),
+    execute: (key, event) => pool.run(key, event),
     settled: (delivery) => desk.settled(delivery),
   }
   const desk: Desk = createDesk({
     requests,
     ref,
     concurrency,
+    pool,
     gate,
     log,
     live: (delivery) => live(world, delivery),

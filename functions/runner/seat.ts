@@ -1,74 +1,96 @@
 import type { Worker } from 'node:worker_threads'
 import { messageOf } from '../shared/errors.ts'
 import { REASON_CHARS, cut, type Outcome } from '../guests/abi.ts'
-import type { WorkerLine, WorkerMessage } from './worker.ts'
+import type { WorkerLine, WorkerMessage, WorkerTask } from './worker.ts'
+
+/** How an execution ended, and how long it took, in milliseconds. */
+export interface Execution {
+  readonly outcome: Outcome
+  readonly durationMs: number
+}
 
 /** One event to run, and who waits for its outcome. */
 export interface Task {
   readonly key: string
   readonly event: string
-  readonly settle: (outcome: Outcome) => void
+  readonly settle: (execution: Execution) => void
 }
 
 /** What a seat needs and whom it tells. */
 export interface SeatOptions {
-  readonly newWorker: () => Worker
-  /** Called whenever the seat's thread can take a task. */
-  readonly onFree: (seat: Seat) => void
+  /** Starts a thread that begins a task only by counting up in `claims`. */
+  readonly newWorker: (claims: Int32Array) => Worker
+  /** Called whenever the seat's thread can take another task. */
+  readonly onRoom: (seat: Seat) => void
+  /** Takes tasks that the seat will not begin. */
+  readonly onReturn: (tasks: readonly Task[]) => void
   /** Called when a thread ended before it was ready; another one follows after a while. */
   readonly onStartFault: (fault: string) => void
   readonly onLog: (line: WorkerLine, key: string) => void
 }
 
-/** A place for one thread, which is replaced when it ends. */
+/** A place for one thread, which is replaced when it ends. Its tasks run one after another, the first of them now. */
 export interface Seat {
-  /** True while its thread waits for a task. */
-  readonly free: boolean
-  /** Runs a task; to be called only while the seat is free. */
-  begin(task: Task): void
-  /** True where a task began at or before that reading of performance.now(). */
+  /** How many tasks it has; Infinity while it can take none. */
+  readonly load: number
+  give(task: Task): void
+  /** True where the task that runs began at or before that reading of performance.now(). */
   runsSince(time: number): boolean
-  /** Terminates the thread, gives what runs on it that outcome, and starts another thread. */
+  /** Returns the tasks behind the one that runs, so that they need not wait for it. */
+  returnRest(): void
+  /** Terminates the thread, gives what runs on it that outcome, returns the rest, and starts another thread. */
   abandon(outcome: Outcome): void
-  /** As `abandon`, without another thread; resolves when the thread has ended. */
+  /** Terminates the thread, and gives all its tasks that outcome; resolves when the thread has ended. */
   close(outcome: Outcome): Promise<void>
 }
 
 const RESTART_MS = 100
 const MOST_RESTART_MS = 5_000
+/** In `claims`: the thread is to begin nothing more of what it was given. */
+const CLOSED = -1
 
 /** Opens a seat and starts its thread. The caller closes it. */
-export function openSeat({ newWorker, onFree, onStartFault, onLog }: SeatOptions): Seat {
+export function openSeat({ newWorker, onRoom, onReturn, onStartFault, onLog }: SeatOptions): Seat {
   let worker: Worker | undefined
-  let task: Task | undefined
+  let claims = newClaims()
+  let tasks: Task[] = []
+  let given = 0
   let ready = false
   let startedAt = 0
   let restart: NodeJS.Timeout | undefined
   let restartMs = RESTART_MS
 
   const seat: Seat = {
-    get free() {
-      return ready && task === undefined
+    get load() {
+      return ready && claims[0] !== CLOSED ? tasks.length : Infinity
     },
-    begin(next) {
-      task = next
-      startedAt = performance.now()
-      worker?.postMessage(next.event)
+    give(task) {
+      if (tasks.push(task) === 1) startedAt = performance.now()
+      worker?.postMessage({ number: ++given, event: task.event } satisfies WorkerTask)
     },
-    runsSince: (time) => task !== undefined && startedAt <= time,
+    runsSince: (time) => tasks.length > 0 && startedAt <= time,
+    returnRest() {
+      const running = given - tasks.length + 1
+      // Fails where the thread has not begun the task, or is at the next one already.
+      const closed = tasks.length > 1 && Atomics.compareExchange(claims, 0, running, CLOSED) === running
+      if (closed) onReturn(tasks.splice(1))
+    },
     abandon(outcome) {
       void leave(outcome)
       start()
     },
     async close(outcome) {
       clearTimeout(restart)
+      for (const task of tasks.splice(1)) task.settle({ outcome, durationMs: 0 })
       await leave(outcome)
     },
   }
 
   function start(): void {
     let fault = 'it ended by itself'
-    const started = newWorker()
+    claims = newClaims()
+    given = 0
+    const started = newWorker(claims)
     worker = started
     // What a replaced thread still says is about a task that has its outcome.
     const whileSeated = (then: () => void) => {
@@ -83,7 +105,8 @@ export function openSeat({ newWorker, onFree, onStartFault, onLog }: SeatOptions
 
   function hear(message: WorkerMessage): void {
     if (message.kind === 'log') {
-      if (task) onLog(message, task.key)
+      const [running] = tasks
+      if (running) onLog(message, running.key)
       return
     }
     if (message.kind === 'ready') {
@@ -91,8 +114,10 @@ export function openSeat({ newWorker, onFree, onStartFault, onLog }: SeatOptions
       restartMs = RESTART_MS
     } else {
       settle(message)
+      // What was returned may still lie in the thread's mail: its numbers are used up.
+      if (claims[0] === CLOSED) Atomics.store(claims, 0, given)
     }
-    onFree(seat)
+    onRoom(seat)
   }
 
   function lose(fault: string): void {
@@ -110,15 +135,24 @@ export function openSeat({ newWorker, onFree, onStartFault, onLog }: SeatOptions
     worker = undefined
     ready = false
     settle(outcome)
+    const rest = tasks
+    tasks = []
+    if (rest.length > 0) onReturn(rest)
     await left?.terminate()
   }
 
   function settle(outcome: Outcome): void {
-    const settled = task
-    task = undefined
-    settled?.settle(outcome)
+    const now = performance.now()
+    const settled = tasks.shift()
+    const durationMs = now - startedAt
+    startedAt = now
+    settled?.settle({ outcome, durationMs })
   }
 
   start()
   return seat
+}
+
+function newClaims(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 }

@@ -1,35 +1,44 @@
 /** Places for executions: so many at once, or one alone. First come, first served. */
 export interface Slots {
-  /** Waits for a place; the caller calls the answer once to give it back. */
-  take(): Promise<() => void>
-  /** Waits until no place is taken and keeps all of them. */
-  takeAll(): Promise<() => void>
+  /** Waits for a place, or alone until no other is taken; the caller calls the answer once to give it back. */
+  enter(alone: boolean): Promise<() => void>
 }
 
-/** Makes `count` places. */
-export function createSlots(count: number): Slots {
-  const queue: { readonly places: number; readonly start: (release: () => void) => void }[] = []
-  let free = count
+interface Waiting {
+  readonly alone: boolean
+  readonly start: (leave: () => void) => void
+}
 
+/** Makes as many places as `count` says at any time. */
+export function createSlots(count: () => number): Slots {
+  const queue: Waiting[] = []
+  let taken = 0
+  let isAlone = false
+
+  const fits = ({ alone }: Waiting) => (alone ? taken === 0 : !isAlone && taken < count())
   const advance = () => {
-    for (let next = queue[0]; next !== undefined && next.places <= free; next = queue[0]) {
+    for (let next = queue[0]; next !== undefined && fits(next); next = queue[0]) {
       queue.shift()
-      free -= next.places
-      next.start(releaser(next.places))
+      taken++
+      isAlone = next.alone
+      next.start(leaver())
     }
   }
-  const releaser = (places: number) => {
-    let held = true
+  const leaver = () => {
+    let here = true
     return () => {
-      if (held) free += places
-      held = false
+      if (!here) return
+      here = false
+      isAlone = false
+      taken--
       advance()
     }
   }
-  const wait = (places: number) =>
-    new Promise<() => void>((start) => {
-      queue.push({ places, start })
-      advance()
-    })
-  return { take: () => wait(1), takeAll: () => wait(count) }
+  return {
+    enter: (alone) =>
+      new Promise((start) => {
+        queue.push({ alone, start })
+        advance()
+      }),
+  }
 }

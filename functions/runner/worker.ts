@@ -8,9 +8,17 @@ export interface WorkerSetup {
   readonly abi: AbiName
   readonly module: WebAssembly.Module
   readonly env: Readonly<Record<string, string>>
+  /** One shared number: the task that was begun last. */
+  readonly claims: Int32Array
 }
 
-/** What a worker says: once that it is ready, then for each event its lines and its outcome. It is told events as JSON. */
+/** An event as JSON, numbered from 1 in the order in which they are given to the thread. */
+export interface WorkerTask {
+  readonly number: number
+  readonly event: string
+}
+
+/** What a worker says: once that it is ready, then for each event its lines and its outcome. */
 export type WorkerMessage = { readonly kind: 'ready' } | WorkerLine | Outcome
 
 /** A line of the running event; sent at once, so that it outlives a thread that is terminated. */
@@ -24,14 +32,16 @@ if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
 const say = (message: WorkerMessage) => port.postMessage(message)
 
-const { abi, module, env } = workerData as WorkerSetup
+const { abi, module, env, claims } = workerData as WorkerSetup
 const lines = lineLimit((level, message) => say({ kind: 'log', level, message }))
 const execute = abiNamed(abi).prepare(module, {
   env: new Map(Object.entries(env)),
   log: (level, message) => lines.log(level, message),
 })
 
-port.on('message', (event: string) => {
+port.on('message', ({ number, event }: WorkerTask) => {
+  // A task that was taken back is not begun, though it lies here: its number is not the next one any more.
+  if (Atomics.compareExchange(claims, 0, number - 1, number) !== number - 1) return
   lines.reset()
   say(execute(event))
 })

@@ -59,7 +59,8 @@ export async function publish(requests: Requests, message: Outgoing): Promise<Pu
 
 /**
  * Publishes 1 to MAX_BATCH messages as one atomic batch: all are stored, or none. The framing is our own, since the
- * client's batch drops message ids (ADR-50 of nats-architecture-and-design). Throws QUEUE_UNAVAILABLE when no word comes.
+ * client's batch drops message ids (ADR-50 of nats-architecture-and-design); it goes into the messages' headers, which
+ * are not to be used again. Throws QUEUE_UNAVAILABLE when no word comes.
  */
 export async function publishBatch(requests: Requests, messages: readonly Outgoing[]): Promise<PubAck> {
   const last = messages.at(-1)

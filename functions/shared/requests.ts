@@ -5,6 +5,7 @@ import { JobicoError } from './errors.ts'
 /** How long a request to JetStream waits for its answer; a client of the listener must hear within two seconds. */
 export const REQUEST_TIMEOUT_MS = 1_500
 const SWEEP_MS = 100
+const COALESCE_MS = 1
 const NO_RESPONDERS = 503
 
 /** A message to send: JetStream answers it on the reply subject that goes with it. */
@@ -44,6 +45,7 @@ export function createRequests(connection: NatsConnection): Requests {
     waiting.get(token)?.reject(unavailable(why))
     waiting.delete(token)
   }
+  const send = createSender(connection)
   const subscription = connection.subscribe(`${inbox}.*`, {
     callback: (_fault, answer) => {
       const token = answer.subject.slice(inbox.length + 1)
@@ -74,10 +76,10 @@ export function createRequests(connection: NatsConnection): Requests {
       const token = (sent++).toString(36)
       return new Promise((resolve, reject) => {
         waiting.set(token, { resolve, reject, deadline: performance.now() + timeoutMs })
-        publish(connection, message, `${inbox}.${token}`)
+        send(message, `${inbox}.${token}`)
       })
     },
-    post: (message) => publish(connection, message),
+    post: (message) => send(message),
     close() {
       clearInterval(sweep)
       subscription.unsubscribe()
@@ -86,11 +88,31 @@ export function createRequests(connection: NatsConnection): Requests {
   }
 }
 
-function publish(connection: NatsConnection, { subject, payload, headers }: Outgoing, reply?: string): void {
-  connection.publish(subject, payload, {
-    ...(headers === undefined ? {} : { headers }),
-    ...(reply === undefined ? {} : { reply }),
-  })
+/**
+ * Sends at once when little is sent, and otherwise what comes within a millisecond in one write: under load a system call
+ * for each message would cost more than the message.
+ */
+function createSender(connection: NatsConnection): (message: Outgoing, reply?: string) => void {
+  let waiting: (() => void)[] = []
+  let flushedAt = 0
+  const flush = () => {
+    const all = waiting
+    waiting = []
+    flushedAt = performance.now()
+    if (!connection.isClosed()) for (const publish of all) publish()
+  }
+  return ({ subject, payload, headers }, reply) => {
+    if (waiting.length === 0) {
+      if (performance.now() - flushedAt < COALESCE_MS) setTimeout(flush, COALESCE_MS)
+      else setImmediate(flush)
+    }
+    waiting.push(() => {
+      connection.publish(subject, payload, {
+        ...(headers === undefined ? {} : { headers }),
+        ...(reply === undefined ? {} : { reply }),
+      })
+    })
+  }
 }
 
 function isNoResponders(answer: Msg): boolean {

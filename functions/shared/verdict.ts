@@ -120,6 +120,7 @@ export function encodeErrors(errors: readonly AttemptError[]): string {
 
 /** The faults of the attempts from a header's value; none when it is not readable. */
 export function decodeErrors(value: string): readonly AttemptError[] {
+  if (value === '') return []
   try {
     return JSON.parse(percentDecode(value) ?? '[]') as readonly AttemptError[]
   } catch {

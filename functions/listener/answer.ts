@@ -1,0 +1,83 @@
+import { toStructuredJson } from '../shared/cloudevent.ts'
+import { ERROR_CODES, JobicoError } from '../shared/errors.ts'
+import type { EventState } from '../shared/state.ts'
+import type { Verdict } from '../shared/verdict.ts'
+import type { StoredEvent } from './store.ts'
+
+/** An HTTP answer, ready to be sent. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** How long a client should wait before it sends again, in seconds, by the status of the answer. */
+const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 2 }
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** The problem document (RFC 9457) of an error, with the headers that belong to its status. */
+export function problemAnswer({ code, message, members }: JobicoError): Answer {
+  const { status, title } = ERROR_CODES[code]
+  const retryAfter = RETRY_AFTER[status]
+  return {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="jobico"' } : {}),
+    },
+    body: JSON.stringify({ title, status, code, detail: message, ...members }),
+  }
+}
+
+/** The answer once every event of a request is stored; for one event it says where its state is. */
+export function acceptedAnswer(accepted: readonly StoredEvent[], prefix: string): Answer {
+  const [only] = accepted
+  const location =
+    only !== undefined && accepted.length === 1 ? { location: statePath(prefix, only.key) } : {}
+  return { status: 202, headers: { ...JSON_TYPE, ...location }, body: JSON.stringify({ accepted }) }
+}
+
+/** The answer to a request that waited for the verdict of its event. */
+export function verdictAnswer(verdict: Verdict, prefix: string, key: string): Answer {
+  const location = statePath(prefix, key)
+  if (verdict.kind === 'dead') {
+    const { code, reason, attempts } = verdict
+    const members = { key, error: { code, reason, attempts } }
+    const { status, headers, body } = problemAnswer(
+      new JobicoError('EVENT_DEAD', reason || code, { members }),
+    )
+    return { status, headers: { ...headers, location }, body }
+  }
+  if (verdict.result.data === undefined) return { status: 204, headers: { location }, body: '' }
+  const headers = { 'content-type': 'application/cloudevents+json', location }
+  return { status: 200, headers, body: toStructuredJson(verdict.result) }
+}
+
+/** The answer about the state of an event; only where `exposed` with its result and all of its error. */
+export function stateAnswer(
+  state: Exclude<EventState, { state: 'unknown' }>,
+  names: { readonly key: string; readonly event: string },
+  exposed: boolean,
+): Answer {
+  return {
+    status: 200,
+    headers: JSON_TYPE,
+    body: stateJson({ state: state.state, ...names }, state, exposed),
+  }
+}
+
+function stateJson(head: object, state: EventState, exposed: boolean): string {
+  if (state.state === 'dead') {
+    const { code, reason, attempts } = state.verdict
+    return JSON.stringify({ ...head, error: exposed ? { code, reason, attempts } : { code } })
+  }
+  const text = JSON.stringify(head)
+  if (state.state !== 'done' || !exposed) return text
+  // The result goes in as the text that it is, so that no number loses digits.
+  return `${text.slice(0, -1)},"result":${toStructuredJson(state.verdict.result)}}`
+}
+
+function statePath(prefix: string, key: string): string {
+  return `${prefix}/events/${key}`
+}

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, type Registry } from 'prom-client'
+
+import { compileSchema, type Validate } from '../../schemas/validator.ts'
+import { JobicoError, messageOf } from '../shared/errors.ts'
+import { connectNats } from '../shared/jetstream.ts'
+import { decodeUtf8, parseJson } from '../shared/json.ts'
+import { createLog, type Log } from '../shared/log.ts'
+import { serveMetrics } from '../shared/metrics.ts'
+import { createRequests, type Requests } from '../shared/requests.ts'
+import { onShutdown } from '../shared/shutdown.ts'
+import { createApp } from './app.ts'
+import { bearerAuth } from './auth.ts'
+import { readConfig, type ListenerConfig } from './config.ts'
+import { createMetrics } from './metrics.ts'
+
+/** Less than the 30 s that Knative and Kubernetes leave a pod. */
+const GRACE_MS = 25_000
+
+const IDLE_SWEEP_MS = 20
+const LISTEN_FIX = 'is the port taken? Set PORT and METRICS_PORT to free ones'
+
+/** Runs a listener until NATS is lost for good; ends when told to by the signals of onShutdown. */
+async function main(config: ListenerConfig, log: Log): Promise<void> {
+  const validate = await loadSchema(config.schemaFile)
+  const authorize = config.authFile === undefined ? undefined : bearerAuth(config.authFile, log)
+  const metrics = createMetrics(config.ref.event)
+  collectDefaultMetrics({ register: metrics.registry })
+  const stopping = new AbortController()
+  const nats: { requests?: Requests } = {}
+  const app = createApp({
+    ...config,
+    validate,
+    authorize,
+    metrics,
+    log,
+    stopping: stopping.signal,
+    requests: () => nats.requests,
+  })
+  const metricsServer = await listen(app, config, metrics.registry)
+  log.info({ port: (app.server.address() as AddressInfo).port }, 'Listening')
+  onShutdown(log, GRACE_MS, async () => {
+    stopping.abort()
+    await closeHttp(app)
+    metricsServer?.close()
+    nats.requests?.close()
+    await nats.requests?.connection.close()
+  })
+  const connection = await connect(config)
+  nats.requests = createRequests(connection)
+  log.info('Connected to NATS')
+  const fault = await connection.closed()
+  if (!stopping.signal.aborted) throw new Error('the connection to NATS is closed for good', { cause: fault })
+}
+
+async function loadSchema(path: string): Promise<Validate> {
+  try {
+    return compileSchema(parseJson(decodeUtf8(await readFile(path))))
+  } catch (cause) {
+    throw new JobicoError('SCHEMA_INVALID', `JOBICO_SCHEMA: ${path}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+async function listen(app: FastifyInstance, config: ListenerConfig, registry: Registry) {
+  try {
+    await app.listen({ host: config.host, port: config.port })
+    return config.metricsPort === 0 ? undefined : await serveMetrics(registry, config.metricsPort)
+  } catch (cause) {
+    throw new JobicoError('CONFIG_INVALID', `${messageOf(cause)}; ${LISTEN_FIX}`, { cause })
+  }
+}
+
+/** Finishes what is in flight. Connections that fall idle meanwhile, which Node would keep, are closed as they do. */
+async function closeHttp(app: FastifyInstance): Promise<void> {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
+  await app.close()
+  clearInterval(sweep)
+}
+
+function connect({ natsUrl, natsCredsFile, ref }: ListenerConfig) {
+  const name = `jobico-listener ${ref.namespace}/${ref.job}/${ref.event}`
+  return connectNats({ url: natsUrl, credsFile: natsCredsFile, name })
+}
+
+function start(): void {
+  let log = createLog('info', { component: 'listener' })
+  const die = (err: unknown) => {
+    log.fatal({ err }, 'Could not go on')
+    log.flush(() => process.exit(1))
+  }
+  try {
+    const config = readConfig()
+    log = createLog(config.logLevel, { component: 'listener', ...config.ref })
+    main(config, log).catch(die)
+  } catch (thrown) {
+    die(thrown)
+  }
+}
+
+start()
