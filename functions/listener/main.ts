@@ -8,8 +8,9 @@ import { compileSchema, type Validate } from '../../schemas/validator.ts'
 import { JobicoError, messageOf } from '../shared/errors.ts'
 import { connectNats } from '../shared/jetstream.ts'
 import { decodeUtf8, parseJson } from '../shared/json.ts'
-import { createLog, type Log } from '../shared/log.ts'
+import type { Log } from '../shared/log.ts'
 import { serveMetrics } from '../shared/metrics.ts'
+import { runProcess } from '../shared/process.ts'
 import { createRequests, type Requests } from '../shared/requests.ts'
 import { onShutdown } from '../shared/shutdown.ts'
 import { createApp } from './app.ts'
@@ -85,19 +86,4 @@ function connect({ natsUrl, natsCredsFile, ref }: ListenerConfig) {
   return connectNats({ url: natsUrl, credsFile: natsCredsFile, name })
 }
 
-function start(): void {
-  let log = createLog('info', { component: 'listener' })
-  const die = (err: unknown) => {
-    log.fatal({ err }, 'Could not go on')
-    log.flush(() => process.exit(1))
-  }
-  try {
-    const config = readConfig()
-    log = createLog(config.logLevel, { component: 'listener', ...config.ref })
-    main(config, log).catch(die)
-  } catch (thrown) {
-    die(thrown)
-  }
-}
-
-start()
+runProcess('listener', readConfig, main)

@@ -32,7 +32,7 @@ export interface RunnerConfig {
 const DAY_S = 86_400
 
 /** Reads the environment contract of a runner; throws CONFIG_INVALID that names every fault. */
-export function runnerConfig(environment: NodeJS.ProcessEnv = process.env): RunnerConfig {
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): RunnerConfig {
   return readEnv(environment, (env) => ({
     ref: {
       namespace: env.text('JOBICO_NAMESPACE'),

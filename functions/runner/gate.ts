@@ -43,7 +43,7 @@ export async function createGate(
 ): Promise<Gate> {
   let seen = opening(await readSizes(requests, ref))
   let waiting = 0
-  let told: Opening = 'all'
+  let told = seen
   const current = () => (waiting > 0 ? 'nothing' : seen)
   const tell = () => {
     if (told === current()) return
@@ -56,7 +56,6 @@ export async function createGate(
   }
   const timer = setInterval(() => void look().catch(() => undefined), CHECK_MS)
   timer.unref()
-  tell()
   return {
     current,
     holdBack() {

@@ -7,12 +7,12 @@ import { eventKey, eventSubjects, streamNames, type EventRef } from '../shared/n
 import { publish, publishBatch, type PubAck } from '../shared/publish.ts'
 import type { Outgoing, Requests } from '../shared/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
-import { deleteMessage } from '../shared/stored.ts'
+import { deleteMessage, lastMessage } from '../shared/stored.ts'
 import { verdictHeaders, type Verdict } from '../shared/verdict.ts'
 import { ACK, NAK, type Delivery } from './delivery.ts'
 import type { Gate } from './gate.ts'
 import { handOver } from './output.ts'
-import { historyHeaders, type History } from './result.ts'
+import { historyHeaders, readHistory, type History } from './result.ts'
 import type { ServerClock } from './server-clock.ts'
 
 /** What a ledger stands on. */
@@ -41,6 +41,8 @@ export interface Ledger {
   conclude(event: CloudEvent, verdict: Verdict, replaces: number): Promise<Verdict>
   /** Stores an event that is to run after `delayMs`, in place of an earlier such entry; gives the entry's sequence. */
   postpone(event: CloudEvent, history: History, delayMs: number): Promise<number>
+  /** How many attempts the latest such entry knows of, whether it is due or not; 0 when there is none. */
+  latestAttempts(key: string): Promise<number>
   /** Takes such an entry back. */
   cancel(seq: number): Promise<void>
   /** Hands a result to the next event; with `again` only when that event does not have it yet. */
@@ -105,6 +107,11 @@ export function createLedger(options: LedgerOptions): Ledger {
         return { subject: subjects.later(key), headers, payload: event.data ?? new Uint8Array() }
       })
     },
+    latestAttempts: (key) =>
+      persist(async () => {
+        const entry = await lastMessage(requests, streams.retry, subjects.retry(key))
+        return readHistory(entry?.headers).attempts
+      }),
     cancel: async (seq) => {
       await persist(async () => {
         await deleteMessage(requests, streams.retry, seq)

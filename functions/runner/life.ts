@@ -22,6 +22,8 @@ export type Report =
   | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
   /** Its verdict was there already: nothing ran. */
   | { readonly kind: 'known' }
+  /** A process died between storing its next copy and acknowledging this one: nothing ran. */
+  | { readonly kind: 'superseded' }
   | { readonly kind: 'handed-back' }
 
 /** What the life of an event needs around it. */
@@ -65,12 +67,22 @@ export async function live(world: World, delivery: Delivery): Promise<Report> {
   const event = eventOfMessage(delivery.headers, delivery.data)
   const found = readHistory(delivery.headers)
   const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
-  const mayHaveVerdict = history.suspect || delivery.source === 'retry' || world.output !== undefined
-  const before = mayHaveVerdict ? await world.ledger.verdict(delivery.key) : undefined
-  const passage = { world, delivery, event, history, replaces: before?.seq ?? 0 }
+  const passage = { world, delivery, event, history, replaces: 0 }
+  const mayHaveEnded = history.suspect || delivery.source === 'retry' || world.output !== undefined
+  return mayHaveEnded ? await resume(passage) : await run(passage)
+}
+
+/** Takes up an event that somebody may have had in hand before. */
+async function resume(passage: Passage): Promise<Report> {
+  const { world, delivery, history } = passage
+  const before = await world.ledger.verdict(delivery.key)
   if (before !== undefined && before.seq !== history.redrive) return await finishKnown(passage, before)
-  if (history.attempts >= world.retry.maxAttempts) return await buryUnrun(passage)
-  return await run(passage)
+  if (history.suspect && (await world.ledger.latestAttempts(delivery.key)) > history.attempts) {
+    await acknowledge(world, delivery)
+    return { kind: 'superseded' }
+  }
+  const resumed = { ...passage, replaces: before?.seq ?? 0 }
+  return history.attempts >= world.retry.maxAttempts ? await buryUnrun(resumed) : await run(resumed)
 }
 
 /** An earlier passage wrote the verdict and may have ended before its hand-over. */

@@ -18,7 +18,7 @@ import { publish } from '../shared/publish.ts'
 import { createRequests, type Requests } from '../shared/requests.ts'
 import { eventState, type EventState } from '../shared/state.ts'
 import { ensureQueues } from '../shared/streams.ts'
-import { runnerConfig } from './config.ts'
+import { readConfig } from './config.ts'
 import { startRunner } from './runner.ts'
 
 /** A module that does what the event's data tells it. */
@@ -107,7 +107,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
     async startHere(t, ref, more = {}) {
       const runner = await startRunner(
         connection,
-        runnerConfig(environment(ref, more)),
+        readConfig(environment(ref, more)),
         createLog('silent', {}),
       )
       let stopped: Promise<void> | undefined

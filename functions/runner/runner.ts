@@ -1,12 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { checkModule } from '../guests/check.ts'
+import { JobicoError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { streamNames } from '../shared/names.ts'
 import { createRequests } from '../shared/requests.ts'
 import type { RunnerConfig } from './config.ts'
 import { createDesk, type Desk } from './desk.ts'
-import { createGate } from './gate.ts'
+import { createGate, type Opening } from './gate.ts'
 import { createLedger } from './ledger.ts'
 import { live, type Report, type World } from './life.ts'
 import { createRunnerMetrics, type RunnerMetrics } from './metrics.ts'
@@ -24,11 +27,9 @@ export interface Runner {
 
 /** Room that a stored result leaves in a message for headers of ours. */
 const RESERVED_BYTES = 8 * 1024
+const RETRY_MS = 500
 
-/**
- * Starts to run an event's messages. Throws MODULE_INVALID, SCHEMA_INVALID or QUEUE_UNAVAILABLE when it can not begin;
- * the caller may try again.
- */
+/** Starts to run an event's messages, once its streams are there. Throws MODULE_INVALID or SCHEMA_INVALID. */
 export async function startRunner(
   connection: NatsConnection,
   config: RunnerConfig,
@@ -38,18 +39,19 @@ export async function startRunner(
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
   const module = checkModule(bytes, { name, memoryBytes: config.memoryBytes })
   const output = config.output && (await openOutput(ref, config.output))
+  const requests = createRequests(connection)
+  const clock = await patiently(log, () => createServerClock(requests, streamNames(ref).queue, ref.event))
+  const onOpening = (from: Opening) => {
+    log.warn({ from }, 'What may be pulled has changed')
+    desk.gateChanged()
+  }
+  const gate = await patiently(log, () => createGate(requests, ref, onOpening))
   const pool = await createPool({
     module,
     concurrency,
     timeoutMs,
     env: config.guestEnv,
     onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),
-  })
-  const requests = createRequests(connection)
-  const clock = await createServerClock(requests, streamNames(ref).queue, ref.event)
-  const gate = await createGate(requests, ref, (from) => {
-    log.warn({ from }, 'What may be pulled has changed')
-    desk.gateChanged()
   })
   const aborter = new AbortController()
   const ledger = createLedger({ ...config, requests, clock, gate, signal: aborter.signal })
@@ -91,6 +93,19 @@ export async function startRunner(
   }
 }
 
+/** Waits for streams that are not there yet: whoever makes them may be slower than this process. */
+async function patiently<T>(log: Log, step: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await step()
+    } catch (thrown) {
+      if (!(thrown instanceof JobicoError) || thrown.code !== 'QUEUE_UNAVAILABLE') throw thrown
+      if (tries === 0) log.warn({ reason: thrown.message }, 'Waiting for the streams')
+      await delay(RETRY_MS)
+    }
+  }
+}
+
 function logReport(log: Log, report: Report, key: string): void {
   switch (report.kind) {
     case 'done':
@@ -107,6 +122,9 @@ function logReport(log: Log, report: Report, key: string): void {
       break
     case 'known':
       log.info({ key }, 'Event had its verdict')
+      break
+    case 'superseded':
+      log.info({ key }, 'Event goes on in a later copy')
       break
     case 'handed-back':
       log.info({ key }, 'Event handed back')

@@ -1,3 +1,4 @@
+import { JobicoError } from '../shared/errors.ts'
 import type { Requests } from '../shared/requests.ts'
 
 /** The time of the NATS server, which schedules go by, whatever this machine's clock says. */
@@ -9,7 +10,7 @@ export interface ServerClock {
 
 const SYNC_MS = 30_000
 
-/** Reads the server's time from a consumer's info, now and every 30 seconds. Throws QUEUE_UNAVAILABLE at first only. */
+/** Reads the server's time from a consumer's info, now and every 30 seconds. Throws QUEUE_UNAVAILABLE, when it can not at first. */
 export async function createServerClock(
   requests: Requests,
   stream: string,
@@ -38,6 +39,6 @@ async function measureOffset(requests: Requests, stream: string, consumer: strin
   const after = performance.now()
   const serverTime = Date.parse(answer.json<{ ts?: string }>().ts ?? '')
   if (Number.isNaN(serverTime))
-    throw new Error(`the consumer ${consumer} of ${stream} does not tell the time`)
+    throw new JobicoError('QUEUE_UNAVAILABLE', `the stream ${stream} has no consumer ${consumer}`)
   return serverTime - (before + after) / 2
 }
