@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 
+import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
 import { openPlace } from './place.ts'
 import { measureRun } from './run.ts'
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
     return
   }
   const tell = (line: string) => process.stderr.write(`${line}\n`)
-  const place = await openPlace(process.env)
+  const place = await openPlace(processEnvironment())
   try {
     tell(
       `listener: ${values.rounds} rounds of ${values.seconds} s each, and as many of a bare node:http server`,

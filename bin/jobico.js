@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node from 20 on can start: it goes on under the Node 24 that the package brings where this
+// one is too old to run Jobico.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const OLDEST = [22, 19]
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const source = join(root, 'scripts', 'jobico.ts')
+// The packed package has no sources. A clone always runs its sources, whatever was built there before.
+const isClone = existsSync(source)
+const entry = isClone ? source : join(root, 'dist', 'jobico.js')
+
+if (isRecent(process.versions.node) && !isClone) {
+  followNpm(() => process.kill(process.pid, 'SIGTERM'))
+  await import(pathToFileURL(entry).href)
+} else run(ownNode())
+
+function isRecent(version) {
+  const [major, minor] = version.split('.').map(Number)
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
+}
+
+/** The Node that npm installed with this package. */
+function ownNode() {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('node/package.json')
+    const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
+    const program = join(dirname(manifest), bin.node)
+    if (existsSync(program)) return program
+  } catch {
+    // Told below.
+  }
+  if (isRecent(process.versions.node)) return process.execPath
+  const needed = OLDEST.join('.')
+  process.stderr.write(
+    `error: Jobico needs Node ${needed} or later, this is ${process.versions.node}, and the one that comes with the package is not there; install a newer Node, or install the package again with "npm install --allow-scripts=node"\n`,
+  )
+  process.exit(1)
+}
+
+/** Runs the entry in another process, which ends with this one: by signals that are handed on, or as its IPC channel closes. */
+function run(node) {
+  const child = spawn(node, [entry, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  followNpm(() => child.kill('SIGTERM'))
+  child.on('error', (fault) => {
+    process.stderr.write(`error: ${node} can not be started (${fault.message}); install the package again\n`)
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1)
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name)
+    process.kill(process.pid, signal)
+  })
+}
+
+/**
+ * Calls `end` when the npm or npx that this runs under is gone: it starts programs through a shell, and does not hand
+ * signals on to them.
+ */
+function followNpm(end) {
+  if (process.env.npm_command === undefined) return
+  const starters = startersOfThis()
+  const timer = setInterval(() => {
+    if (startersOfThis() === starters) return
+    clearInterval(timer)
+    end()
+  }, 500)
+  timer.unref()
+}
+
+/** The process that started this one and, where that is a shell, the one that started the shell. */
+function startersOfThis() {
+  const parent = String(process.ppid)
+  try {
+    const isShell = readFileSync(`/proc/${parent}/comm`, 'utf8').trimEnd().endsWith('sh')
+    const stat = readFileSync(`/proc/${parent}/stat`, 'utf8')
+    return isShell ? `${parent} ${stat.slice(stat.lastIndexOf(')')).split(' ')[2]}` : parent
+  } catch {
+    return parent // no /proc here
+  }
+}

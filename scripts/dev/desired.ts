@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+
+import type { QueuePlan } from '../../functions/shared/streams.ts'
+import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
+
+/** One event, with the bytes of its module. */
+export interface PreparedEvent extends LocalEvent {
+  readonly moduleBytes: Uint8Array
+}
+
+/** One Job whose events have all passed their checks. */
+export interface PreparedJob extends Omit<LocalJob, 'events'> {
+  readonly events: readonly PreparedEvent[]
+}
+
+/** The processes of an event. */
+export type Component = 'listener' | 'runner'
+
+/** One child process: equal environments mean the same child, as files are named for what is in them. */
+export interface ChildSpec {
+  /** `listener/<event>` or `runner/<event>`. */
+  readonly id: string
+  readonly component: Component
+  readonly event: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Everything that `jobico dev` makes of Jobs. */
+export interface Desired {
+  readonly children: readonly ChildSpec[]
+  /** What to write before the children start, by path. */
+  readonly files: ReadonlyMap<string, string | Uint8Array>
+  readonly plans: readonly QueuePlan[]
+}
+
+/** What the children need beside the Jobs. */
+export interface Surroundings {
+  readonly natsUrl: string
+  /** The folder of the children's files. */
+  readonly runDir: string
+  readonly logLevel: string
+}
+
+/** Names for the files of the children, which gather what is to be written. */
+type Place = (content: string | Uint8Array, ending: string) => string
+
+/** The children, files and queues of Jobs. Pure: same input, same answer. */
+export function desiredOf(jobs: readonly PreparedJob[], surroundings: Surroundings): Desired {
+  const files = new Map<string, string | Uint8Array>()
+  const place: Place = (content, ending) => {
+    const path = join(surroundings.runDir, createHash('sha256').update(content).digest('hex') + ending)
+    files.set(path, content)
+    return path
+  }
+  const children = jobs.flatMap((job) =>
+    job.events.flatMap((event) => {
+      const common = commonEnvironment(job, event, surroundings)
+      return [
+        child('listener', event, { ...common, ...listenerEnvironment(event, place) }),
+        child('runner', event, { ...common, ...runnerEnvironment(job, event, place) }),
+      ]
+    }),
+  )
+  return { children, files, plans: jobs.map(queuePlan) }
+}
+
+function child(component: Component, { name }: LocalEvent, environment: Record<string, string>): ChildSpec {
+  return { id: `${component}/${name}`, component, event: name, environment }
+}
+
+function commonEnvironment({ namespace, name }: PreparedJob, event: PreparedEvent, around: Surroundings) {
+  return {
+    NATS_URL: around.natsUrl,
+    LOG_LEVEL: around.logLevel,
+    METRICS_PORT: '0',
+    JOBICO_NAMESPACE: namespace,
+    JOBICO_JOB: name,
+    JOBICO_EVENT: event.name,
+  }
+}
+
+function listenerEnvironment({ schema, authTokens }: PreparedEvent, place: Place) {
+  return {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    JOBICO_SCHEMA: place(schema.text, '.schema.json'),
+    JOBICO_EXPOSE_RESULTS: 'true',
+    ...(authTokens === undefined ? {} : { JOBICO_AUTH_FILE: place(authTokens, '.tokens') }),
+  }
+}
+
+function runnerEnvironment({ queue, events }: PreparedJob, event: PreparedEvent, place: Place) {
+  const output = outputSetting(events, event, place)
+  const guest = Object.entries(event.env).map(([name, value]) => [`JOBICO_GUEST_${name}`, value])
+  return {
+    JOBICO_MODULE: place(event.moduleBytes, '.wasm'),
+    JOBICO_TIMEOUT_MS: String(event.timeoutMs),
+    JOBICO_MEMORY_BYTES: String(event.memoryBytes),
+    JOBICO_CONCURRENCY: String(event.runner.concurrency),
+    JOBICO_MAX_ATTEMPTS: String(event.retry.maxAttempts),
+    JOBICO_MIN_DELAY_MS: String(event.retry.minDelayMs),
+    JOBICO_MAX_DELAY_MS: String(event.retry.maxDelayMs),
+    JOBICO_DONE_RETENTION_S: String(queue.doneRetentionSeconds),
+    JOBICO_DEAD_RETENTION_S: String(queue.deadRetentionSeconds),
+    ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify(output) }),
+    ...(Object.fromEntries(guest) as Record<string, string>),
+  }
+}
+
+function outputSetting(events: readonly PreparedEvent[], { output }: PreparedEvent, place: Place) {
+  if (output === undefined || 'sink' in output) return output
+  const next = events.find(({ name }) => name === output.event)
+  return next && { event: output.event, schema: place(next.schema.text, '.schema.json') }
+}
+
+function queuePlan({ namespace, name, queue, events }: PreparedJob): QueuePlan {
+  const { storage, maxBytes, duplicateWindowSeconds } = queue
+  return {
+    ref: { namespace, job: name },
+    queue: { storage, maxBytes, duplicateWindowSeconds, replicas: 1 },
+    events: events.map(({ name: event, runner }) => ({ event, ...runner })),
+    metadata: {},
+  }
+}

@@ -1,0 +1,29 @@
+/** One line of JSON that a child logged. */
+export interface ChildLine {
+  readonly level: string
+  readonly time: string
+  readonly msg: string
+  readonly component: string
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+/** Something that happens while `jobico dev` runs, for its user to see. */
+export type Report =
+  | { readonly kind: 'line'; readonly line: ChildLine }
+  | { readonly kind: 'note'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+
+/** Takes reports. */
+export type Show = (report: Report) => void
+
+/** Reads one line of a child's output; undefined when it is no JSON of ours. */
+export function parseChildLine(text: string): ChildLine | undefined {
+  if (!text.startsWith('{')) return undefined
+  try {
+    const value = JSON.parse(text) as Partial<ChildLine>
+    const { level = 'info', time = '', msg = '', component = '', event = '' } = value
+    return { ...value, level, time, msg, component, event }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,164 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import t from 'tap'
+import ts from 'typescript'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** What the files of each folder may import from other folders. Whatever is not here imports from nowhere. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'functions/shared': [],
+  'functions/guests': ['functions/shared'],
+  'functions/listener': ['functions/shared', 'schemas'],
+  'functions/runner': ['functions/shared', 'functions/guests', 'schemas'],
+  crds: ['functions/shared', 'schemas'],
+  schemas: ['functions/shared'],
+  knative: ['functions/shared', 'crds'],
+  operator: ['knative', 'functions/shared', 'functions/guests', 'schemas', 'crds'],
+  // The samples are run as tests.
+  'wasm-examples': ['functions/guests'],
+  scripts: ['functions/shared', 'functions/guests', 'schemas', 'crds', 'knative'],
+}
+
+/** The only file that may import a package, by the start of the package's name; types are free. */
+const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
+  ajv: 'schemas/validator.ts',
+  '@assemblyscript/loader': 'functions/guests/assemblyscript.ts',
+  '@kubernetes/client-node': 'operator/kube.ts',
+}
+const CONNECTS = 'functions/shared/jetstream.ts'
+const MAY_READ_ENVIRONMENT = /(^|\/)config\.ts$|^scripts\/cli\//
+const TESTS = /\.test\.ts$|(^|[./-])fixture\.ts$|(^|\/)test-modules\.ts$/
+
+interface Import {
+  readonly from: string
+  /** A file of the project, or a package's specifier. */
+  readonly to: string
+  readonly names: readonly string[]
+  readonly typesOnly: boolean
+}
+
+const files = globSync('**/*.ts', {
+  cwd: ROOT,
+  exclude: (path) => /(^|\/)(node_modules|dist|build|assembly|\.tap|\.jobico)(\/|$)/.test(path),
+})
+  .filter((file) => !TESTS.test(file))
+  .sort()
+const sources = new Map(files.map((file) => [file, parse(file)]))
+const imports = [...sources].flatMap(([file, source]) => importsOf(file, source))
+
+function parse(file: string): ts.SourceFile {
+  return ts.createSourceFile(file, readFileSync(join(ROOT, file), 'utf8'), ts.ScriptTarget.Latest, true)
+}
+
+function importsOf(from: string, source: ts.SourceFile): Import[] {
+  const found: Import[] = []
+  const add = (specifier: string, names: readonly string[], typesOnly: boolean) => {
+    const to = specifier.startsWith('.') ? normalize(join(dirname(from), specifier)) : specifier
+    found.push({ from, to, names, typesOnly })
+  }
+  const visit = (node: ts.Node) => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined)
+      add((node.moduleSpecifier as ts.StringLiteral).text, namesOf(node), isTypesOnly(node))
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments
+      if (argument !== undefined && ts.isStringLiteral(argument)) add(argument.text, [], false)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+function namesOf(node: ts.ImportDeclaration | ts.ExportDeclaration): string[] {
+  const bindings = ts.isImportDeclaration(node) ? node.importClause?.namedBindings : node.exportClause
+  if (bindings === undefined || !('elements' in bindings)) return []
+  return bindings.elements.map((element) => (element.propertyName ?? element.name).text)
+}
+
+function isTypesOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly
+  const clause = node.importClause
+  if (clause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return true
+  const bindings = clause?.namedBindings
+  if (
+    clause === undefined ||
+    clause.name !== undefined ||
+    bindings === undefined ||
+    !ts.isNamedImports(bindings)
+  )
+    return false
+  return bindings.elements.length > 0 && bindings.elements.every((element) => element.isTypeOnly)
+}
+
+/** The folder of the layout that a file is in. */
+function unitOf(file: string): string {
+  const [top = '', inner = ''] = file.split('/')
+  return top === 'functions' ? `${top}/${inner}` : top
+}
+
+t.ok(files.includes('functions/shared/jetstream.ts'), 'the sources are found')
+
+t.test('folders import only what they may', (t) => {
+  const wrong = imports
+    .filter(({ to }) => sources.has(to) || to.endsWith('.json'))
+    .filter(
+      ({ from, to }) => unitOf(from) !== unitOf(to) && !(ALLOWED[unitOf(from)] ?? []).includes(unitOf(to)),
+    )
+    .map(({ from, to }) => `${from} imports ${to}`)
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('no file imports itself by way of others', (t) => {
+  const edges = Map.groupBy(
+    imports.filter(({ to, typesOnly }) => sources.has(to) && !typesOnly),
+    ({ from }) => from,
+  )
+  const cleared = new Set<string>()
+  const cycleFrom = (file: string, path: readonly string[]): readonly string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (cleared.has(file)) return undefined
+    for (const { to } of edges.get(file) ?? []) {
+      const cycle = cycleFrom(to, [...path, file])
+      if (cycle !== undefined) return cycle
+    }
+    cleared.add(file)
+    return undefined
+  }
+  const cycles = files.map((file) => cycleFrom(file, [])).filter((cycle) => cycle !== undefined)
+  t.same(cycles, [])
+  t.end()
+})
+
+t.test('some packages have one importer', (t) => {
+  const wrong = imports
+    .filter(({ typesOnly }) => !typesOnly)
+    .filter(({ from, to }) =>
+      Object.entries(ONLY_IMPORTERS).some(([start, importer]) => to.startsWith(start) && from !== importer),
+    )
+    .map(({ from, to }) => `${from} imports ${to}`)
+  const connecting = imports
+    .filter(
+      ({ from, to, names }) =>
+        to === '@nats-io/transport-node' && names.includes('connect') && from !== CONNECTS,
+    )
+    .map(({ from }) => `${from} connects to NATS`)
+  t.same([...wrong, ...connecting], [])
+  t.end()
+})
+
+t.test('only configuration reads the environment', (t) => {
+  const readers = [...sources]
+    .filter(([file, source]) => !MAY_READ_ENVIRONMENT.test(file) && readsEnvironment(source))
+    .map(([file]) => file)
+  t.same(readers, [])
+  t.end()
+})
+
+function readsEnvironment(node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(node) && node.getText() === 'process.env') return true
+  return ts.forEachChild(node, readsEnvironment) ?? false
+}
