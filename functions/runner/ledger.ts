@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import type { CloudEvent } from '../shared/cloudevent.ts'
+import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
-import { eventKey, eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
+import { eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
 import { publish, publishBatch, type PubAck } from '../shared/publish.ts'
 import type { Outgoing, Requests } from '../shared/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
@@ -38,9 +38,9 @@ export interface Ledger {
    * Writes a verdict in place of the one with sequence `replaces`, 0 for none, and gives the verdict that stands then:
    * this one, or the one that another writer was quicker with.
    */
-  conclude(event: CloudEvent, verdict: Verdict, replaces: number): Promise<Verdict>
+  conclude(event: KeyedEvent, verdict: Verdict, replaces: number): Promise<Verdict>
   /** Stores an event that is to run after `delayMs`, in place of an earlier such entry; gives the entry's sequence. */
-  postpone(event: CloudEvent, history: History, delayMs: number): Promise<number>
+  postpone(event: KeyedEvent, history: History, delayMs: number): Promise<number>
   /** How many attempts the latest such entry knows of, whether it is due or not; 0 when there is none. */
   latestAttempts(key: string): Promise<number>
   /** Takes such an entry back. */
@@ -86,11 +86,7 @@ export function createLedger(options: LedgerOptions): Ledger {
             release ??= gate.holdBack()
             return undefined
           }
-          const standing = await readVerdict(
-            requests,
-            ref,
-            eventKey(event.attributes.source, event.attributes.id),
-          )
+          const standing = await readVerdict(requests, ref, event.key)
           if (standing === undefined) expected = 0
           return standing?.seq === expected ? undefined : standing?.verdict
         })
@@ -99,12 +95,11 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
     },
     postpone: (event, history, delayMs) => {
-      const key = eventKey(event.attributes.source, event.attributes.id)
       return store(() => {
         const headers = historyHeaders(event, history)
         headers.set('Nats-Schedule', `@at ${new Date(clock.now() + delayMs).toISOString()}`)
-        headers.set('Nats-Schedule-Target', subjects.due(key))
-        return { subject: subjects.later(key), headers, payload: event.data ?? new Uint8Array() }
+        headers.set('Nats-Schedule-Target', subjects.due(event.key))
+        return { subject: subjects.later(event.key), headers, payload: event.data ?? new Uint8Array() }
       })
     },
     latestAttempts: (key) =>
@@ -161,18 +156,17 @@ async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSig
 /** A done verdict is one message; a dead one goes with the event as it was, both or none. */
 function writeVerdict(
   options: LedgerOptions,
-  event: CloudEvent,
+  event: KeyedEvent,
   verdict: Verdict,
   expected: number,
 ): Promise<PubAck> {
   const { requests, ref, doneRetentionSeconds, deadRetentionSeconds } = options
-  const key = eventKey(event.attributes.source, event.attributes.id)
   const subjects = eventSubjects(ref)
   const ttl = `${verdict.kind === 'done' ? doneRetentionSeconds : deadRetentionSeconds}s`
   const headers = verdictHeaders(verdict)
   headers.set('Nats-TTL', ttl)
   headers.set('Nats-Expected-Last-Subject-Sequence', String(expected))
-  const subject = subjects.verdict(key)
+  const subject = subjects.verdict(event.key)
   if (verdict.kind === 'done') {
     return publish(requests, { subject, headers, payload: verdict.result.data ?? new Uint8Array() })
   }
@@ -180,7 +174,7 @@ function writeVerdict(
   for (const [name, [value = '']] of verdictHeaders(verdict)) bodyHeaders.set(name, value)
   bodyHeaders.set('Nats-TTL', ttl)
   const body = {
-    subject: subjects.deadBody(key),
+    subject: subjects.deadBody(event.key),
     headers: bodyHeaders,
     payload: event.data ?? new Uint8Array(),
   }

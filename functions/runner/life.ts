@@ -1,5 +1,5 @@
 import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
-import { toStructuredJson, type CloudEvent } from '../shared/cloudevent.ts'
+import { toStructuredJson, type CloudEvent, type KeyedEvent } from '../shared/cloudevent.ts'
 import type { EventRef } from '../shared/names.ts'
 import type { StoredVerdict } from '../shared/state.ts'
 import type { AttemptError, Verdict } from '../shared/verdict.ts'
@@ -53,7 +53,7 @@ const SUSPECT_MARGIN_MS = 10_000
 interface Passage {
   readonly world: World
   readonly delivery: Delivery
-  readonly event: CloudEvent
+  readonly event: KeyedEvent
   readonly history: History
   /** The sequence of the verdict that this passage may replace; 0 for none. */
   readonly replaces: number
@@ -64,7 +64,7 @@ interface Passage {
  * before what follows from it is stored. Rejects only when the process ends or the message is no event.
  */
 export async function live(world: World, delivery: Delivery): Promise<Report> {
-  const event = eventOfMessage(delivery.headers, delivery.data)
+  const event = { ...eventOfMessage(delivery.headers, delivery.data), key: delivery.key }
   const found = readHistory(delivery.headers)
   const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
   const passage = { world, delivery, event, history, replaces: 0 }

@@ -1,8 +1,8 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import type { CloudEvent } from '../shared/cloudevent.ts'
-import { eventKey, resultSource, type EventRef } from '../shared/names.ts'
+import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
+import { resultSource, type EventRef } from '../shared/names.ts'
 import { JOBICO_HEADERS, decodeErrors, encodeErrors, type AttemptError } from '../shared/verdict.ts'
 
 const encoder = new TextEncoder()
@@ -12,7 +12,7 @@ const HANDED_ON = ['subject', 'correlationid', 'traceparent', 'tracestate']
 /** The CloudEvent that an execution gave; `data` is JSON text. Pure. */
 export function resultEvent(
   ref: EventRef,
-  cause: CloudEvent,
+  cause: KeyedEvent,
   data: string | undefined,
   time: string,
 ): CloudEvent {
@@ -23,7 +23,7 @@ export function resultEvent(
   return {
     attributes: {
       specversion: '1.0',
-      id: eventKey(attributes.source, attributes.id),
+      id: cause.key,
       source: resultSource(ref),
       type: `${attributes.type}.result`,
       time,

@@ -18,6 +18,9 @@ export interface CloudEvent {
   readonly trace: Readonly<Record<string, string>>
 }
 
+/** An event and its key, which would take a hash to find anew. */
+export type KeyedEvent = CloudEvent & { readonly key: string }
+
 const ATTRIBUTE_NAME = /^[a-z0-9]{1,64}$/
 /** What the type system of CloudEvents forbids in a String: control characters, lone surrogates, noncharacters. */
 const FORBIDDEN_IN_STRING = /\p{Control}|\p{Surrogate}|\p{Noncharacter_Code_Point}/u
