@@ -9,16 +9,25 @@ import { compactJson } from './cli/output.ts'
 import { processEnvironment } from './dev/config.ts'
 import { startDev, type Dev } from './dev/dev.ts'
 import { packageFile } from './dev/entries.ts'
-import type { Show } from './dev/report.ts'
+import type { ChildLine, Show } from './dev/report.ts'
 
 /** Runs the echo sample through the whole path, in a folder of its own, and prints its result event as the last line. */
 
 const SAMPLE = ['job.yaml', 'event.json', 'assembly']
 const DONE_LIMIT_MS = 20_000
-const REPORTED: Readonly<Record<string, string>> = {
-  Accepted: 'the listener has stored the event in the queue',
-  'Event done': 'the runner has run the module, and stored the result',
-}
+
+/** The steps of an event, in the order of its way: what two processes log at once may come in any order. */
+const STEPS: readonly {
+  readonly is: (line: ChildLine) => boolean
+  readonly text: (line: ChildLine) => string
+}[] = [
+  { is: ({ msg }) => msg === 'Accepted', text: () => 'the listener has stored the event in the queue' },
+  { is: ({ guest }) => guest === true, text: ({ msg }) => `the module says: ${msg}` },
+  {
+    is: ({ msg }) => msg === 'Event done',
+    text: () => 'the runner has run the module, and stored the result',
+  },
+]
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -40,6 +49,11 @@ async function demo(): Promise<string> {
 
 async function serveOne(folder: string): Promise<string> {
   say('Compiling assembly/index.ts to WebAssembly, and starting nats-server, a listener and a runner …')
+  const lines: ChildLine[] = []
+  const show: Show = (report) => {
+    if (report.kind === 'note') say(report.text)
+    else lines.push(report.line)
+  }
   const dev = await startDev({
     folder,
     files: [join(folder, 'job.yaml')],
@@ -47,23 +61,14 @@ async function serveOne(folder: string): Promise<string> {
     port: 0,
     logLevel: 'info',
     environment: processEnvironment(),
-    show: showSteps,
+    show,
   })
   try {
     return await sendOne(dev, await readFile(join(folder, 'event.json'), 'utf8'))
   } finally {
     await dev.stop()
+    for (const { is, text } of STEPS) for (const line of lines.filter(is)) say(`  ${text(line)}`)
   }
-}
-
-const showSteps: Show = (report) => {
-  if (report.kind === 'note') {
-    say(report.text)
-    return
-  }
-  const { msg, guest } = report.line
-  if (guest === true) say(`  the module says: ${msg}`)
-  else if (REPORTED[msg] !== undefined) say(`  ${REPORTED[msg]}`)
 }
 
 async function sendOne(dev: Dev, event: string): Promise<string> {
