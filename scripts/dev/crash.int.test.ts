@@ -2,14 +2,17 @@ import { cpSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
+import { connectNats } from '../../functions/shared/jetstream.ts'
+import { streamNames } from '../../functions/shared/names.ts'
 import { ECHO_JOB, PERSON } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev } from './dev.ts'
 import type { Report } from './report.ts'
 
-const EVENTS = 400
+const EVENTS = 1_000
 const SENDERS = 16
 /** The ack wait of 30 s is over for what the killed runner held, and more. */
 const DONE_LIMIT_MS = 90_000
@@ -35,10 +38,10 @@ t.test(
     const url = dev.instance().events[0]?.url ?? ''
 
     const kills: readonly [afterEvents: number, pid: () => number][] = [
-      [80, () => dev.pids().get('runner/ev1') ?? NaN],
-      [160, () => dev.pids().get('listener/ev1') ?? NaN],
-      [240, () => dev.instance().natsPid],
-      [320, () => dev.pids().get('runner/ev1') ?? NaN],
+      [200, () => dev.pids().get('runner/ev1') ?? NaN],
+      [400, () => dev.pids().get('listener/ev1') ?? NaN],
+      [600, () => dev.instance().natsPid],
+      [800, () => dev.pids().get('runner/ev1') ?? NaN],
     ]
     const keys: string[] = []
     let next = 0
@@ -54,6 +57,11 @@ t.test(
 
     const states = await Promise.all(keys.map((key) => finalState(`${url}/events/${key}`)))
     t.same([...new Set(states)], ['done'])
+    t.match(
+      await outcomes(dev.instance().natsUrl),
+      { messages: EVENTS, last_seq: EVENTS },
+      'one verdict each',
+    )
     const notes = reports.flatMap((report) => (report.kind === 'note' ? [report.text] : []))
     for (const what of [
       /^the runner of ev1 ended \(SIGKILL\)/,
@@ -66,6 +74,16 @@ t.test(
       )
   },
 )
+
+/** The outcome stream: it counts the verdicts that there are, and all that it ever stored. */
+async function outcomes(natsUrl: string) {
+  const connection = await connectNats({ url: natsUrl, name: 'test' })
+  const manager = await jetstreamManager(connection)
+  const { outcomes } = streamNames({ namespace: 'default', job: 'job-for-ev1' })
+  const { state } = await manager.streams.info(outcomes)
+  await connection.close()
+  return state
+}
 
 /** Sends an event again until it is accepted, as the answer 503 asks for; gives its key. */
 async function sendUntilAccepted(url: string, id: string): Promise<string> {
