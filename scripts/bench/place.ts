@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
@@ -81,22 +82,28 @@ export function startSubject(
   }
   const main = join(import.meta.dirname, '..', '..', 'dist', `${program}.js`)
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })
   return {
-    said: (message) =>
-      new Promise((resolve, reject) => {
-        child.once('exit', (code) => {
-          reject(new Error(`the ${program} ended with ${code ?? 'a signal'} before it said "${message}"`))
-        })
-        lines.on('line', (line) => {
-          const fields = JSON.parse(line) as Record<string, unknown>
-          if (fields['msg'] === message) resolve(fields)
-        })
-      }),
+    async said(message) {
+      const fields = await lineThatSays(child.stdout, message)
+      if (fields === undefined) throw new Error(`the ${program} ended before it said "${message}"`)
+      child.stdout.resume() // what follows is thrown away, so that reading it costs next to nothing
+      return fields
+    },
     async stop() {
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
       await ended
     },
   }
+}
+
+async function lineThatSays(
+  output: Readable,
+  message: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  for await (const line of createInterface({ input: output })) {
+    const fields = JSON.parse(line) as Record<string, unknown>
+    if (fields['msg'] === message) return fields
+  }
+  return undefined
 }
