@@ -35,9 +35,6 @@ export interface Exchange {
   readonly prefix: string
 }
 
-/** What NATS takes in one message when it does not say. */
-const DEFAULT_MAX_PAYLOAD = 1024 * 1024
-
 /**
  * Makes the handler that validates the events of a request, stores all of them, and only then answers. It throws
  * JobicoError where it does not take them; nothing is stored then, or sending again is safe.
@@ -50,7 +47,7 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
   return async (exchange) => {
     const { rawHeaders } = exchange.request
     const requests = reachable(options.requests)
-    const limit = sizeLimit(requests.connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD)
+    const limit = sizeLimit(requests.maxPayload())
     const body = await readBody(exchange.request, limit)
     const headers = collectHeaders(rawHeaders)
     const events = checkEvents(decodeRequest({ headers, body }, defaults), validate, limit)

@@ -5,7 +5,7 @@ import type { Log } from '../shared/log.ts'
 import type { EventRef } from '../shared/names.ts'
 import type { Requests } from '../shared/requests.ts'
 import { MAX_PREFETCH } from '../shared/streams.ts'
-import { TERM, WORKING, type Delivery, type Source } from './delivery.ts'
+import { NAK, TERM, WORKING, type Delivery, type Source } from './delivery.ts'
 import type { Gate } from './gate.ts'
 import { createIntake } from './intake.ts'
 import type { Report } from './life.ts'
@@ -36,7 +36,7 @@ export interface Desk {
   settled(delivery: Delivery): void
   /** What may be pulled has changed. */
   gateChanged(): void
-  /** Pulls no more; resolves when all that was held is at its end. */
+  /** Pulls no more; resolves when all that was held is at its end, or given back since that was broken off. */
   close(): Promise<void>
 }
 
@@ -64,6 +64,7 @@ export function createDesk(options: DeskOptions): Desk {
       options.onReport(await options.live(delivery), delivery.key)
     } catch (err) {
       if (!closing) giveUp(options, delivery, err)
+      else if (held.has(delivery)) requests.post({ subject: delivery.ackSubject, payload: NAK })
     } finally {
       held.delete(delivery)
     }

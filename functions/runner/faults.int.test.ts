@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
+import { eventHeaders } from '../shared/cloudevent-nats.ts'
 import { eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
 import { publish } from '../shared/publish.ts'
 import { lastMessage } from '../shared/stored.ts'
@@ -120,4 +122,50 @@ t.test('a consumer that is deleted is waited for and taken up again', async (t) 
   const key = await fixture.accept(ref, newEvent({ do: 'ok' }))
   await manager.consumers.add(streamNames(ref).queue, config)
   t.equal((await fixture.ended(ref, key)).state, 'done')
+})
+
+t.test('a stop while outcomes can not be stored ends soon, and gives back what was held', async (t) => {
+  const ref = await fixture.newJob()
+  const stop = await fixture.startHere(t, ref)
+  t.equal((await fixture.ended(ref, await fixture.accept(ref, newEvent({ do: 'ok' })))).state, 'done')
+  const { config } = await manager.streams.info(streamNames(ref).outcomes)
+  await manager.streams.delete(streamNames(ref).outcomes)
+  const key = await fixture.accept(ref, newEvent({ do: 'ok' }))
+  await until(async () => (await manager.consumers.info(streamNames(ref).queue, 'ev1')).num_ack_pending > 0)
+  const began = performance.now()
+  await stop()
+  t.ok(performance.now() - began < 10_000)
+  await manager.streams.add(config)
+  await fixture.startHere(t, ref)
+  t.match(await fixture.ended(ref, key), { state: 'done' })
+})
+
+t.test('a port of metrics that is taken ends the process before it takes an event', async (t) => {
+  const ref = await fixture.newJob()
+  const taken = createServer().listen(0)
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  await fixture.accept(ref, newEvent({ do: 'ok' }))
+  const child = fixture.spawn(t, ref, { METRICS_PORT: String(port) })
+  t.same(await once(child, 'exit'), [1, null])
+  t.match(await manager.consumers.info(streamNames(ref).queue, 'ev1'), { delivered: { consumer_seq: 0 } })
+})
+
+t.test('a redriven copy is not lost to a copy that was sent again', async (t) => {
+  const ref = await fixture.newJob()
+  const event = newEvent({ do: 'retry' })
+  const stop = await fixture.startHere(t, ref, { JOBICO_MAX_ATTEMPTS: '1' })
+  const key = await fixture.accept(ref, event)
+  t.equal((await fixture.ended(ref, key)).state, 'dead')
+  await stop()
+  const headers = eventHeaders(event)
+  await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
+  await fixture.startHere(t, ref, { JOBICO_MAX_ATTEMPTS: '3' })
+  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
+  t.equal(
+    await fixture.messages(streamNames(ref).retry),
+    0,
+    'its failure stores no copy, since the event has ended',
+  )
 })

@@ -29,7 +29,8 @@ export interface LedgerOptions {
 
 /**
  * The books of an event's runner. Every entry is made again until JetStream has confirmed it, however long that takes;
- * only the end of the process breaks off the wait, with an AbortError.
+ * only the end of the process breaks off the wait, with an AbortError. An entry that NATS takes in no case, since its
+ * max_payload was lowered, throws TOO_LARGE.
  */
 export interface Ledger {
   /** The verdict that stands, if any. */
@@ -136,16 +137,20 @@ async function attempt(step: () => Promise<PubAck>): Promise<PubAck> {
   try {
     return await step()
   } catch (thrown) {
-    if (!(thrown instanceof JobicoError)) throw thrown
+    if (!isUnavailable(thrown)) throw thrown
     return { stored: false, refusal: 'unavailable', description: thrown.message }
   }
+}
+
+function isUnavailable(thrown: unknown): thrown is JobicoError {
+  return thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE'
 }
 
 /** Repeats a step until it gives something, waiting a little longer each time; a store that can't be reached gives nothing. */
 async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const given = await step().catch((thrown: unknown) => {
-      if (thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE') return undefined
+      if (isUnavailable(thrown)) return undefined
       throw thrown
     })
     if (given !== undefined) return given

@@ -1,7 +1,6 @@
 import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
 import { toStructuredJson, type CloudEvent, type KeyedEvent } from '../shared/cloudevent.ts'
 import type { EventRef } from '../shared/names.ts'
-import type { StoredVerdict } from '../shared/state.ts'
 import type { AttemptError, Verdict } from '../shared/verdict.ts'
 import type { Delivery } from './delivery.ts'
 import type { Ledger } from './ledger.ts'
@@ -32,11 +31,13 @@ export interface World {
   readonly ledger: Ledger
   readonly retry: RetryPolicy
   readonly timeoutMs: number
+  /** The longest that one attempt may take. */
+  readonly passageMs: number
   /** Digest of the module. */
   readonly module: string
   readonly output: Output | undefined
   /** The most bytes of a result, headers included. */
-  readonly maxResultBytes: number
+  readonly maxResultBytes: () => number
   /** The time of the NATS server, in milliseconds since the epoch. */
   readonly now: () => number
   /** Waits for the right to execute, alone where asked; undefined when this process is stopping. */
@@ -45,9 +46,6 @@ export interface World {
   /** A delivery is settled, and need not be kept alive any more. */
   readonly settled: (delivery: Delivery) => void
 }
-
-/** How long after its time limit an execution that was noted beforehand counts as one whose process died. */
-const SUSPECT_MARGIN_MS = 10_000
 
 /** An event on its way through this process. */
 interface Passage {
@@ -72,24 +70,21 @@ export async function live(world: World, delivery: Delivery): Promise<Report> {
   return mayHaveEnded ? await resume(passage) : await run(passage)
 }
 
-/** Takes up an event that somebody may have had in hand before. */
+/** Takes up an event that somebody may have had in hand before, and may have ended before its result was handed over. */
 async function resume(passage: Passage): Promise<Report> {
   const { world, delivery, history } = passage
   const before = await world.ledger.verdict(delivery.key)
-  if (before !== undefined && before.seq !== history.redrive) return await finishKnown(passage, before)
+  if (before !== undefined && before.seq !== history.redrive) {
+    await passOn(world, before.verdict, true)
+    await acknowledge(world, delivery)
+    return { kind: 'known' }
+  }
   if (history.suspect && (await world.ledger.latestAttempts(delivery.key)) > history.attempts) {
     await acknowledge(world, delivery)
     return { kind: 'superseded' }
   }
   const resumed = { ...passage, replaces: before?.seq ?? 0 }
   return history.attempts >= world.retry.maxAttempts ? await buryUnrun(resumed) : await run(resumed)
-}
-
-/** An earlier passage wrote the verdict and may have ended before its hand-over. */
-async function finishKnown({ world, delivery }: Passage, { verdict }: StoredVerdict): Promise<Report> {
-  await passOn(world, verdict, true)
-  await acknowledge(world, delivery)
-  return { kind: 'known' }
 }
 
 async function buryUnrun(passage: Passage): Promise<Report> {
@@ -130,7 +125,7 @@ async function run(passage: Passage): Promise<Report> {
 async function noteBeforehand({ world, delivery, event, history }: Passage): Promise<number> {
   const attempts = history.attempts + 1
   const noted = { ...history, attempts, errors: [...history.errors, processDied(attempts)] }
-  const note = await world.ledger.postpone(event, noted, world.timeoutMs + SUSPECT_MARGIN_MS)
+  const note = await world.ledger.postpone(event, noted, world.passageMs)
   await acknowledge(world, delivery)
   return note
 }
@@ -152,6 +147,9 @@ async function settle(passage: Passage, { outcome, durationMs }: Execution): Pro
 
 async function fail(passage: Passage, failure: Failure, attempt: number): Promise<Report> {
   const { world, event, history } = passage
+  // A copy of an event that has ended meanwhile must not take the place of a redriven copy among the retries.
+  const standing = await world.ledger.verdict(event.key)
+  if (standing !== undefined && standing.seq !== history.redrive) return { kind: 'known' }
   const decision = decide(failure, attempt, world.retry, Math.random())
   if (decision.kind === 'dead') return await bury(passage, attempt, decision.code, decision.reason)
   const fault = { attempt, code: decision.code, reason: decision.reason }
@@ -163,8 +161,9 @@ async function fail(passage: Passage, failure: Failure, attempt: number): Promis
 /** Looks at a result, and gives it to the sink where there is one; undefined when all went well. */
 async function deliver(world: World, result: CloudEvent): Promise<Failure | undefined> {
   const size = headersSize(eventHeaders(result)) + (result.data?.length ?? 0)
-  if (size > world.maxResultBytes) {
-    const reason = `the result has ${size} bytes with its attributes; at most ${world.maxResultBytes} can be stored`
+  const most = world.maxResultBytes()
+  if (size > most) {
+    const reason = `the result has ${size} bytes with its attributes; at most ${most} can be stored`
     return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
   }
   const { output } = world

@@ -7,26 +7,27 @@ import { serveMetrics } from '../shared/metrics.ts'
 import { runProcess } from '../shared/process.ts'
 import { onShutdown } from '../shared/shutdown.ts'
 import { readConfig, type RunnerConfig } from './config.ts'
+import { createRunnerMetrics } from './metrics.ts'
+import { longestPassageMs } from './policy.ts'
 import { startRunner, type Runner } from './runner.ts'
-
-/** How much longer than one execution a stop may take. */
-const STOP_MARGIN_MS = 10_000
 
 /** Runs a runner until NATS is lost for good; ends when told to by the signals of onShutdown. */
 async function main(config: RunnerConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
   const started: { connection?: NatsConnection; runner?: Runner } = {}
-  onShutdown(log, config.timeoutMs + STOP_MARGIN_MS, async () => {
+  const hasSink = config.output !== undefined && 'sink' in config.output
+  onShutdown(log, longestPassageMs(config.timeoutMs, hasSink), async () => {
     stopping.abort()
     await started.runner?.stop()
     await started.connection?.close()
   })
   const connection = await connect(config)
   started.connection = connection
-  const runner = await startRunner(connection, config, log)
-  started.runner = runner
-  collectDefaultMetrics({ register: runner.metrics.registry })
-  if (config.metricsPort > 0) await serveMetrics(runner.metrics.registry, config.metricsPort)
+  const metrics = createRunnerMetrics(() => started.runner?.inHand() ?? 0)
+  collectDefaultMetrics({ register: metrics.registry })
+  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort)
+  // Last, since it pulls events: a fault of the start must cost none of them an attempt.
+  started.runner = await startRunner(connection, config, { log, metrics })
   log.info({ module: config.module }, 'Ready')
   const fault = await connection.closed()
   if (!stopping.signal.aborted) throw new Error('the connection to NATS is closed for good', { cause: fault })

@@ -19,6 +19,7 @@ import { createRequests, type Requests } from '../shared/requests.ts'
 import { eventState, type EventState } from '../shared/state.ts'
 import { ensureQueues } from '../shared/streams.ts'
 import { readConfig } from './config.ts'
+import { createRunnerMetrics } from './metrics.ts'
 import { startRunner } from './runner.ts'
 
 /** A module that does what the event's data tells it. */
@@ -105,11 +106,10 @@ export async function startFixture(t: Test): Promise<Fixture> {
       return ref
     },
     async startHere(t, ref, more = {}) {
-      const runner = await startRunner(
-        connection,
-        readConfig(environment(ref, more)),
-        createLog('silent', {}),
-      )
+      const runner = await startRunner(connection, readConfig(environment(ref, more)), {
+        log: createLog('silent', {}),
+        metrics: createRunnerMetrics(() => 0),
+      })
       let stopped: Promise<void> | undefined
       const stop = () => (stopped ??= runner.stop())
       t.teardown(stop)

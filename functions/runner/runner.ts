@@ -12,28 +12,39 @@ import { createDesk, type Desk } from './desk.ts'
 import { createGate, type Opening } from './gate.ts'
 import { createLedger } from './ledger.ts'
 import { live, type Report, type World } from './life.ts'
-import { createRunnerMetrics, type RunnerMetrics } from './metrics.ts'
+import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
 import { openOutput } from './output.ts'
+import { longestPassageMs } from './policy.ts'
 import { createPool } from './pool.ts'
 import { createServerClock } from './server-clock.ts'
 
 /** A runner at work. */
 export interface Runner {
-  readonly metrics: RunnerMetrics
-  /** Pulls no more, finishes what runs, hands the rest back. */
+  /** How many events it holds. */
+  inHand(): number
+  /** Pulls no more, finishes what runs, hands the rest back, and what could not be stored within five seconds too. */
   stop(): Promise<void>
 }
 
 /** Room that a stored result leaves in a message for headers of ours. */
 const RESERVED_BYTES = 8 * 1024
 const RETRY_MS = 500
+const POLL_MS = 20
+/** How long a stop waits for what follows from the last executions to be stored. */
+const STORE_LIMIT_MS = 5_000
+
+/** Where a runner tells what it does. */
+export interface Reporting {
+  readonly log: Log
+  readonly metrics: RunnerMetrics
+}
 
 /** Starts to run an event's messages, once its streams are there. Throws MODULE_INVALID or SCHEMA_INVALID. */
 export async function startRunner(
   connection: NatsConnection,
   config: RunnerConfig,
-  log: Log,
+  { log, metrics }: Reporting,
 ): Promise<Runner> {
   const { ref, concurrency, retry, timeoutMs } = config
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
@@ -55,15 +66,15 @@ export async function startRunner(
   })
   const aborter = new AbortController()
   const ledger = createLedger({ ...config, requests, clock, gate, signal: aborter.signal })
-  const metrics = createRunnerMetrics(() => desk.inHand())
   const world: World = {
     ref,
     ledger,
     retry,
     timeoutMs,
+    passageMs: longestPassageMs(timeoutMs, output?.kind === 'sink'),
     module: module.digest,
     output,
-    maxResultBytes: (connection.info?.max_payload ?? 0) - RESERVED_BYTES,
+    maxResultBytes: () => requests.maxPayload() - RESERVED_BYTES,
     now: clock.now,
     enter: (alone) => desk.enter(alone),
     execute: (key, event) => pool.run(key, event),
@@ -83,10 +94,13 @@ export async function startRunner(
     },
   })
   return {
-    metrics,
+    inHand: desk.inHand,
     async stop() {
-      await desk.close()
-      aborter.abort()
+      const closed = desk.close()
+      while (pool.busy > 0) await delay(POLL_MS)
+      const timer = setTimeout(() => aborter.abort(), STORE_LIMIT_MS)
+      await closed
+      clearTimeout(timer)
       await pool.close()
       for (const part of [clock, gate, requests]) part.close()
     },

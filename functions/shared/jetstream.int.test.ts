@@ -213,6 +213,20 @@ t.test('a server that does not answer is not waited for', async (t) => {
   silent.unsubscribe()
 })
 
+t.test('a message that is too large is refused, and harms no other', async (t) => {
+  const most = requests.maxPayload()
+  t.equal(most, MiB)
+  const answers = connection.subscribe('answers', {
+    callback: (_fault, message) => void message.respond('yes'),
+  })
+  const tooLarge = requests.send({ subject: 'answers', payload: 'x'.repeat(most + 1) })
+  const next = requests.send({ subject: 'answers', payload: 'x'.repeat(most) })
+  await t.rejects(tooLarge, { code: 'TOO_LARGE', message: /max_payload/ })
+  t.equal((await next).string(), 'yes')
+  t.doesNotThrow(() => requests.post({ subject: 'answers', payload: 'x'.repeat(most + 1) }))
+  answers.unsubscribe()
+})
+
 t.test('a server that is too old is refused by name', async (t) => {
   const sockets = new Set<Socket>()
   const old = createServer({ allowHalfOpen: true }, (socket) => {
