@@ -337,7 +337,7 @@ export interface JobQueue {
    */
   storage: 'File' | 'Memory'
   /**
-   * The most bytes that wait in the queue, as a whole number of Mi or Gi, from 1Mi to 9999Gi. When it is full, listeners answer 503. File storage is reserved in full.
+   * The most bytes that wait in the queue, and as many again for outcomes, as a whole number of Mi or Gi, from 1Mi to 9999Gi. While the queue is full, listeners answer 503; while outcomes are full, nothing is run. File storage is reserved in full.
    */
   maxBytes: string
   /**

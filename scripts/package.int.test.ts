@@ -47,7 +47,7 @@ t.test('the packed package makes, runs and tries a project, far from its sources
   await dev.waitFor(/curl .* -d '\{"data":\[\{"name":"Ada"\}\]\}' http:\S+\/listener\/hello\n/)
   const sent = await jobico(['send', 'hello', '--file', 'event.json', '--wait'], project).finished
   t.match(sent, { code: 0, stdout: /"data":\{"greeting":"Hello, Ada!"\}\}\n$/ })
-  await dev.waitFor(/hello +log +\w{8} \| Greeting Ada\n[^]*hello +done/)
+  await dev.waitFor(/hello +log +\w{26} \| Greeting Ada\n[^]*hello +done/)
   const children = await descendants(dev.pid)
   dev.signal('SIGINT')
   t.match(await dev.finished, { code: 0, stderr: '' })

@@ -117,7 +117,7 @@ function refuseRoute(request: FastifyRequest, reply: FastifyReply, event: string
 function notFound(path: string, event: string): JobicoError {
   return new JobicoError(
     'NOT_FOUND',
-    `there is nothing at ${path.slice(0, 100)}; this listener serves the event ${event}: POST to / or /listener/${event}`,
+    `there is nothing at ${path.slice(0, 100)}; this listener serves the event ${event}: POST to /listener/${event}`,
   )
 }
 

@@ -8,5 +8,8 @@ export type Reach = () => Requests | undefined
 export function reachable(requests: Reach): Requests {
   const open = requests()
   if (open?.isOnline() === true) return open
-  throw new JobicoError('QUEUE_UNAVAILABLE', 'the listener is not connected to NATS; sending again is safe')
+  throw new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    'the listener is not connected to NATS; sending again with the same id or Idempotency-Key is safe',
+  )
 }

@@ -60,7 +60,7 @@ export function createStore(ref: EventRef): Store {
     }
     throw new JobicoError(
       'QUEUE_UNAVAILABLE',
-      'other requests are storing the same events right now; sending again is safe',
+      'other requests are storing the same events right now; sending again with the same id or Idempotency-Key is safe',
     )
   }
 

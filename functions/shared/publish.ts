@@ -88,11 +88,11 @@ export function throwRefusal(ack: Extract<PubAck, { stored: false }>): never {
   if (ack.refusal === 'full') {
     throw new JobicoError(
       'QUEUE_FULL',
-      `the queue has no room (${ack.description}); sending again later is safe`,
+      `the queue has no room (${ack.description}); sending again later, with the same id or Idempotency-Key, is safe`,
     )
   }
   throw new JobicoError(
     'QUEUE_UNAVAILABLE',
-    `the queue refused (${ack.description}); sending again later is safe`,
+    `the queue refused (${ack.description}); sending again later, with the same id or Idempotency-Key, is safe`,
   )
 }

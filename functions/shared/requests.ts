@@ -145,5 +145,8 @@ async function followStatus(connection: NatsConnection, report: (online: boolean
 }
 
 function unavailable(why: string): JobicoError {
-  return new JobicoError('QUEUE_UNAVAILABLE', `${why}; sending again is safe`)
+  return new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `${why}; sending again with the same id or Idempotency-Key is safe`,
+  )
 }

@@ -28,13 +28,27 @@ export interface RunningCli {
 }
 
 /** Starts the CLI from its sources in a folder. */
-export function startCli(args: readonly string[], cwd: string, input?: string): RunningCli {
-  return startProgram([CLI, ...args], cwd, input)
+export function startCli(args: readonly string[], cwd: string, options?: ProgramOptions): RunningCli {
+  return startProgram([CLI, ...args], cwd, options)
+}
+
+/** What a program reads on standard input, and variables beside those of this process. */
+export interface ProgramOptions {
+  readonly input?: string | undefined
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Starts a program of JavaScript with its arguments in a folder. */
-export function startProgram(command: readonly string[], cwd: string, input = ''): RunningCli {
-  const child = spawn(process.execPath, [...command], { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+export function startProgram(
+  command: readonly string[],
+  cwd: string,
+  { input = '', environment = {} }: ProgramOptions = {},
+): RunningCli {
+  const child = spawn(process.execPath, [...command], {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   const out = { stdout: '', stderr: '' }
   const waiting = new Set<() => void>()
   child.stdin.end(input)
@@ -73,6 +87,10 @@ export function startProgram(command: readonly string[], cwd: string, input = ''
 }
 
 /** Runs the CLI to its end. */
-export async function runCli(args: readonly string[], cwd: string, input?: string): Promise<Finished> {
-  return await startCli(args, cwd, input).finished
+export async function runCli(
+  args: readonly string[],
+  cwd: string,
+  options?: ProgramOptions,
+): Promise<Finished> {
+  return await startCli(args, cwd, options).finished
 }

@@ -147,6 +147,17 @@ t.test('a port that is taken', async (t) => {
   })
 })
 
+t.test('a nats-server that can not be had ends dev with what to install', async (t) => {
+  const folder = t.testdir({ 'job.yaml': `${HEADER}${EVENT}${SCHEMA}`, 'x.wasm': EMPTY_MODULE })
+  const result = await runCli(['dev', '--port', '0'], folder, {
+    environment: { NATS_SERVER: '/no/such/program' },
+  })
+  t.match(result, {
+    code: 1,
+    stderr: /^error: NATS_SERVER names .* which does not run; install nats-server 2\.15/,
+  })
+})
+
 const mistakes: readonly {
   readonly args: readonly string[]
   readonly input?: string
@@ -184,7 +195,7 @@ t.test('mistakes on the command line', { jobs: 2 }, (t) => {
   const folder = t.testdir({ full: { file: '' } })
   for (const { args, input, stderr } of mistakes) {
     t.test(args.join(' '), async (t) => {
-      const result = await runCli(args, folder, input)
+      const result = await runCli(args, folder, { input })
       t.match(result, { code: 1, stdout: '', stderr })
     })
   }
@@ -206,7 +217,7 @@ t.test('init makes a project whose editor files are there', async (t) => {
   const folder = t.testdir({})
   const { code, stdout } = await runCli(['init', 'hello'], folder)
   t.equal(code, 0)
-  t.match(stdout, /cd hello\n {2}jobico dev/)
+  t.match(stdout, /cd hello\n {2}npx jobico dev/)
   const read = (path: string) => readFileSync(join(folder, 'hello', path), 'utf8')
   const [, schema = 'none'] = /^# yaml-language-server: \$schema=(.*)\n/.exec(read('job.yaml')) ?? []
   t.match(JSON.parse(read(schema)), { properties: { kind: { enum: ['Job'] } } })

@@ -37,13 +37,15 @@ async function firstKnown(
   events: readonly string[],
   key: string,
 ): Promise<string | undefined> {
+  let refusal: Error | undefined
   for (const event of events) {
     const url = `${target.urlOf(event)}/events/${encodeURIComponent(key)}`
     const answer = await target.request(url, { signal: AbortSignal.timeout(LIMIT_MS) })
     const text = await answer.text()
     if (answer.ok) return text
-    if (answer.status !== 404) throw new Error(problemText(answer.status, text))
+    if (answer.status !== 404) refusal ??= new Error(problemText(answer.status, text))
   }
+  if (refusal !== undefined) throw refusal
   return undefined
 }
 

@@ -38,6 +38,6 @@ function nextSteps(target: string): string {
 
 next:
   cd ${relative(process.cwd(), target) || '.'}
-  jobico dev                                     # compiles and serves it; reloads when a file is saved
-  jobico send hello --file event.json --wait     # in another terminal`
+  npx jobico dev                                     # compiles and serves it; reloads when a file is saved
+  npx jobico send hello --file event.json --wait     # in another terminal`
 }

@@ -71,8 +71,8 @@ function readme(name: string): string {
 A Jobico Job: events named \`hello\` go through the module in \`assembly/\`.
 
 \`\`\`sh
-jobico dev                                     # compiles and serves it; reloads when a file is saved
-jobico send hello --file event.json --wait     # prints the result
+npx jobico dev                                     # compiles and serves it; reloads when a file is saved
+npx jobico send hello --file event.json --wait     # prints the result
 \`\`\`
 
 | file | what it is |

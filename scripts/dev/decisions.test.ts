@@ -156,20 +156,32 @@ t.test('lines of children as people see them', (t) => {
   const key = 'abcdefghijklmnopqrstuvwxyz'
   const view = textView(pc.createColors(false), false)
   const cases: readonly [line: Record<string, unknown>, shown: RegExp | undefined][] = [
-    [{ msg: 'Accepted', key, duplicate: false }, /^\d\d:\d\d:\d\d ev1 {8}accepted {2}abcdefgh$/],
-    [{ msg: 'Accepted', key, duplicate: true }, /accepted {2}abcdefgh \(a duplicate: not run again\)$/],
+    [
+      { msg: 'Accepted', key, duplicate: false },
+      /^\d\d:\d\d:\d\d ev1 {8}accepted {2}abcdefghijklmnopqrstuvwxyz$/,
+    ],
+    [
+      { msg: 'Accepted', key, duplicate: true },
+      /accepted {2}abcdefghijklmnopqrstuvwxyz \(a duplicate: not run again\)$/,
+    ],
     [{ msg: 'Refused', code: 'DATA_INVALID', level: 'warn' }, /refused {3}DATA_INVALID$/],
-    [{ msg: 'Event done', key, attempts: 1, durationMs: 3.14159 }, /done {6}abcdefgh 3\.1 ms$/],
-    [{ msg: 'Event done', key, attempts: 3, durationMs: 314.1 }, /abcdefgh 314 ms after 3 attempts$/],
+    [
+      { msg: 'Event done', key, attempts: 1, durationMs: 3.14159 },
+      /done {6}abcdefghijklmnopqrstuvwxyz 3\.1 ms$/,
+    ],
+    [
+      { msg: 'Event done', key, attempts: 3, durationMs: 314.1 },
+      /abcdefghijklmnopqrstuvwxyz 314 ms after 3 attempts$/,
+    ],
     [
       { msg: 'Event retried', key, attempt: 2, code: 'MODULE_TRAP', reason: 'unreachable', delayMs: 21_000 },
-      /retried {3}abcdefgh attempt 2 failed, next in 21 s: MODULE_TRAP: unreachable$/,
+      /retried {3}abcdefghijklmnopqrstuvwxyz attempt 2 failed, next in 21 s: MODULE_TRAP: unreachable$/,
     ],
     [
       { msg: 'Event dead', key, attempts: 5, code: 'REJECTED', reason: 'no\u001b[2J\nname' },
-      /dead {6}abcdefgh REJECTED: no \[2J name after 5 attempts; jobico get abcdefghijklmnopqrstuvwxyz$/,
+      /dead {6}abcdefghijklmnopqrstuvwxyz REJECTED: no \[2J name after 5 attempts$/,
     ],
-    [{ msg: 'hello\r\nthere\u202e', key, guest: true }, /log {7}abcdefgh \| hello there$/],
+    [{ msg: 'hello\r\nthere\u202e', key, guest: true }, /log {7}abcdefghijklmnopqrstuvwxyz \| hello there$/],
     [
       { msg: 'Consumer does not answer', level: 'warn', component: 'runner' },
       /runner {2}Consumer does not answer$/,
@@ -294,6 +306,32 @@ t.test('reports come in the order of their times', async (t) => {
   show({ kind: 'note', level: 'info', text: 'third' })
   flush()
   t.same(shown, ['first', 'second', 'third'])
+})
+
+t.test('what a runner does with an event is shown after its acceptance, however late that is told', (t) => {
+  const shown: unknown[] = []
+  const { show, flush } = inTimeOrder((report) => {
+    if (report.kind === 'line') shown.push([report.line.msg, report.line['key']])
+  })
+  const line = (msg: string, key: string, time: number): Report => ({
+    kind: 'line',
+    line: { level: 'info', time: new Date(time).toISOString(), msg, key, component: '', event: '' },
+  })
+  const now = Date.now() - 50
+  show(line('Event done', 'a', now + 1))
+  show(line('Event done', 'b', now + 2))
+  show(line('a log line', 'a', now))
+  show(line('Accepted', 'a', now + 4))
+  show(line('Accepted', 'b', now + 1))
+  flush()
+  t.same(shown, [
+    ['Accepted', 'b'],
+    ['Event done', 'b'],
+    ['Accepted', 'a'],
+    ['a log line', 'a'],
+    ['Event done', 'a'],
+  ])
+  t.end()
 })
 
 t.test('a task in turn runs once more for all calls that come while it runs', async (t) => {

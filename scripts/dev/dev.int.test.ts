@@ -66,7 +66,7 @@ t.test('an event in every content mode, from acceptance to its result', async (t
     const [{ key } = { key: '' }] = body['accepted'] as { key: string }[]
     await dev.waitFor(
       new RegExp(
-        `ev1 +accepted +${key.slice(0, 8)}[^]*ev1 +log +${key.slice(0, 8)} | Got event[^]*ev1 +done +${key.slice(0, 8)} `,
+        `ev1 +accepted +${key}[^]*ev1 +log +${key.slice(0, 8)} | Got event[^]*ev1 +done +${key.slice(0, 8)} `,
       ),
     )
   }
@@ -107,7 +107,9 @@ async function commandsWork(t: Test, folder: string): Promise<void> {
   t.match(JSON.parse(state.stdout), { state: 'done', key, result: { causationid: 'ñ 1' } })
   const accepted = await runCli(['send', 'ev1', '--file', 'event.json', '--json'], folder)
   t.match(JSON.parse(accepted.stdout), { accepted: [{ id: 'echo-1', duplicate: false }] })
-  const piped = await runCli(['send', 'ev1', '--file', '-', '--wait', '20'], folder, JSON.stringify(PERSON))
+  const piped = await runCli(['send', 'ev1', '--file', '-', '--wait', '20'], folder, {
+    input: JSON.stringify(PERSON),
+  })
   t.match(piped, { code: 0, stdout: /"lastName":"Costa"/ })
 
   const refused = await runCli(['send', 'ev1', '--data', 'false'], folder)
@@ -145,7 +147,7 @@ t.test('what is saved is served; what is bad leaves the version before', async (
   edit(source, 'import { log', 'import { reject, log')
   await dev.waitFor(/reloaded runner\/ev1\n[^]*reloaded runner\/ev1\n/)
   t.equal(await result(), 502)
-  await dev.waitFor(/ev1 +dead +\w{8} REJECTED: never; jobico get \w{26}/)
+  await dev.waitFor(/ev1 +dead +\w{26} REJECTED: never/)
   const dead = await runCli(['send', 'ev1', '--data', JSON.stringify(PERSON), '--wait'], folder)
   t.match(dead, { code: 1, stdout: '', stderr: /error: dead: REJECTED: never \(1 attempt\)/ })
 
@@ -155,7 +157,7 @@ t.test('what is saved is served; what is bad leaves the version before', async (
   await dev.waitFor(/(reloaded runner\/ev1\n[^]*){3}/)
   t.equal(await result(), 502)
   await dev.waitFor(
-    /ev1 +retried +\w{8} attempt 1 failed, next in 10 ms: RETRY_REQUESTED: not yet\n[^]*dead.* after 2 attempts/,
+    /ev1 +retried +\w{26} attempt 1 failed, next in 10 ms: RETRY_REQUESTED: not yet\n[^]*dead.* after 2 attempts/,
   )
 
   edit(jobFile, '["firstName", "lastName"]', '["firstName", "lastName", "age"]')

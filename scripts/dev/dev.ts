@@ -74,7 +74,7 @@ export async function startDev(options: DevOptions): Promise<Dev> {
       await brought.promise
       await reloadFiles(ground, watch.follow)
     })
-    const watch = await watchFiles(watched, reload.ask)
+    const watch = watchFiles(watched, reload.ask)
     scope.add(() => watch.close())
     // Read again, as what was saved before the files were watched would be missed.
     const loaded = await loadJobs(options.files)

@@ -39,7 +39,7 @@ export interface Gateway {
   remove(event: string): void
   /** Takes no more requests, and resolves when those under way have their answers. */
   close(): Promise<void>
-  /** Drops every connection. */
+  /** Takes no more requests, and drops every connection. */
   kill(): void
 }
 
@@ -85,6 +85,7 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
       agent.destroy()
     },
     kill() {
+      server.close()
       server.closeAllConnections()
       agent.destroy()
     },
@@ -172,7 +173,11 @@ function sendNotFound(answer: ServerResponse, path: string, events: readonly str
 
 function sendUnavailable(answer: ServerResponse, why: string): void {
   answer.setHeader('retry-after', RETRY_AFTER_S)
-  sendProblem(answer, 'QUEUE_UNAVAILABLE', `${why}; sending again is safe`)
+  sendProblem(
+    answer,
+    'QUEUE_UNAVAILABLE',
+    `${why}; sending again with the same id or Idempotency-Key is safe`,
+  )
 }
 
 function sendProblem(answer: ServerResponse, code: ErrorCode, detail: string): void {

@@ -3,6 +3,11 @@ import type { Report, Show } from './report.ts'
 /** Children write their lines in blocks, up to 100 ms after what they tell of. */
 const HOLD_MS = 150
 
+interface Timed {
+  readonly time: number
+  readonly report: Report
+}
+
 /** Hands reports on in the order of their times. */
 export interface Ordered {
   readonly show: Show
@@ -12,13 +17,13 @@ export interface Ordered {
 
 /** Holds reports back for a moment, so that what one child did comes before what another one did next. */
 export function inTimeOrder(show: Show): Ordered {
-  let held: { readonly time: number; readonly report: Report }[] = []
+  let held: Timed[] = []
   let timer: NodeJS.Timeout | undefined
 
   const release = (until: number) => {
     clearTimeout(timer)
     timer = undefined
-    const due = held.filter(({ time }) => time <= until).sort((one, other) => one.time - other.time)
+    const due = inOrder(held.filter(({ time }) => time <= until))
     held = held.filter(({ time }) => time > until)
     for (const { report } of due) show(report)
     if (held.length > 0) plan()
@@ -37,6 +42,30 @@ export function inTimeOrder(show: Show): Ordered {
       release(Infinity)
     },
   }
+}
+
+/**
+ * By time; but what a runner does with an event comes after the line that tells of its acceptance, which the listener writes
+ * only once it has heard of it, when a quick runner may be done.
+ */
+function inOrder(reports: readonly Timed[]): Timed[] {
+  const accepted = new Map(
+    reports.filter(isAcceptance).map(({ time, report }) => [keyOf(report), time] as const),
+  )
+  const rank = (timed: Timed) =>
+    isAcceptance(timed) ? timed.time : Math.max(timed.time, accepted.get(keyOf(timed.report)) ?? 0)
+  const isLater = (timed: Timed) => Number(!isAcceptance(timed))
+  return reports.toSorted(
+    (one, other) => rank(one) - rank(other) || isLater(one) - isLater(other) || one.time - other.time,
+  )
+}
+
+function isAcceptance({ report }: Timed): boolean {
+  return report.kind === 'line' && report.line.msg === 'Accepted'
+}
+
+function keyOf(report: Report): unknown {
+  return report.kind === 'line' ? report.line['key'] : undefined
 }
 
 function timeOf(report: Report): number {

@@ -2,8 +2,6 @@ import type { Colors } from 'picocolors/types.js'
 
 import type { ChildLine, Report } from './report.ts'
 
-/** So many characters of a key tell the events of a terminal apart. */
-const SHORT_KEY = 8
 const EVENT_WIDTH = 10
 
 /** How a report is shown; undefined when it is not. */
@@ -38,14 +36,14 @@ const NOTES: Readonly<Record<'info' | 'warn' | 'error', (text: string, colors: C
 /** What is shown of the lines of children, by their message. */
 const STEPS: Readonly<Record<string, Words>> = {
   Accepted: (line, { cyan }) =>
-    `${cyan('accepted')}  ${shortKey(line)}${line['duplicate'] === true ? ' (a duplicate: not run again)' : ''}`,
+    `${cyan('accepted')}  ${field(line, 'key')}${line['duplicate'] === true ? ' (a duplicate: not run again)' : ''}`,
   Refused: (line, { yellow }) => `${yellow('refused')}   ${field(line, 'code')}${reason(line)}`,
   'Event done': (line, { green }) =>
-    `${green('done')}      ${shortKey(line)} ${ms(line, 'durationMs')}${attempts(line)}`,
+    `${green('done')}      ${field(line, 'key')} ${ms(line, 'durationMs')}${attempts(line)}`,
   'Event retried': (line, { yellow }) =>
-    `${yellow('retried')}   ${shortKey(line)} attempt ${field(line, 'attempt')} failed, next in ${ms(line, 'delayMs')}: ${field(line, 'code')}${reason(line)}`,
+    `${yellow('retried')}   ${field(line, 'key')} attempt ${field(line, 'attempt')} failed, next in ${ms(line, 'delayMs')}: ${field(line, 'code')}${reason(line)}`,
   'Event dead': (line, { red }) =>
-    `${red('dead')}      ${shortKey(line)} ${field(line, 'code')}${reason(line)}${attempts(line)}; jobico get ${field(line, 'key')}`,
+    `${red('dead')}      ${field(line, 'key')} ${field(line, 'code')}${reason(line)}${attempts(line)}`,
 }
 
 const VERBOSE_STEPS: Readonly<Record<string, Words>> = {
@@ -68,7 +66,7 @@ function wordsOf(
 
 function guestWords(line: ChildLine, { dim, yellow, red }: Colors): string {
   const paint = { warn: yellow, error: red, fatal: red }[line.level] ?? String
-  return `${dim('log')}       ${shortKey(line)} ${dim('|')} ${paint(printable(line.msg))}`
+  return `${dim('log')}       ${field(line, 'key')} ${dim('|')} ${paint(printable(line.msg))}`
 }
 
 function faultOf({ err }: ChildLine): string {
@@ -84,10 +82,6 @@ function reason(line: ChildLine): string {
 function attempts(line: ChildLine): string {
   const count = line['attempts']
   return typeof count === 'number' && count > 1 ? ` after ${count} attempts` : ''
-}
-
-function shortKey(line: ChildLine): string {
-  return field(line, 'key').slice(0, SHORT_KEY)
 }
 
 function field(line: ChildLine, name: string): string {

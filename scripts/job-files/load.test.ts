@@ -70,7 +70,10 @@ t.test('a Job and all that it refers to, over several files', async (t) => {
         ],
       },
     ],
-    watched: [jobFile, moreFile, join(folder, 'a.wasm'), join(folder, 'build', 'b.wasm')],
+    watched: [
+      ...[jobFile, moreFile, join(folder, 'assembly')],
+      ...[join(folder, 'a.wasm'), join(folder, 'build', 'b.wasm')],
+    ],
   })
 })
 

@@ -4,7 +4,7 @@ import { messageOf } from '../../functions/shared/errors.ts'
 import { closest } from '../../schemas/closest.ts'
 import { readDocuments, type FileDocument } from './documents.ts'
 import { JobFileError, type JobFileFault } from './fault.ts'
-import type { LoadedJobs, LocalJob, LocalModule } from './local-job.ts'
+import type { LoadedJobs, LocalJob } from './local-job.ts'
 import { readManifests } from './manifests.ts'
 import { resolveJobs } from './resolve.ts'
 
@@ -69,10 +69,10 @@ function throwFaults(faults: readonly JobFileFault[], files: readonly string[]):
   throw new JobFileError(faults.toSorted((one, other) => place(one) - place(other)))
 }
 
+/** Modules, and the folders of sources even where there is none: once it is there, it comes before a build. */
 function watchedModules(jobs: readonly LocalJob[]): string[] {
-  return jobs.flatMap(({ events }) => events.map(({ module }) => watchedPath(module)))
-}
-
-function watchedPath(module: LocalModule): string {
-  return module.kind === 'file' ? module.path : dirname(module.entry)
+  return jobs.flatMap(({ file, events }) => [
+    join(dirname(resolve(file)), 'assembly'),
+    ...events.flatMap(({ module }) => (module.kind === 'file' ? [module.path] : [])),
+  ])
 }
