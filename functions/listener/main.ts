@@ -6,7 +6,7 @@ import { collectDefaultMetrics, type Registry } from 'prom-client'
 
 import { compileSchema, type Validate } from '../../schemas/validator.ts'
 import { JobicoError, messageOf } from '../shared/errors.ts'
-import { connectNats } from '../shared/jetstream.ts'
+import { closeNats, connectNats } from '../shared/jetstream.ts'
 import { decodeUtf8, parseJson } from '../shared/json.ts'
 import type { Log } from '../shared/log.ts'
 import { serveMetrics } from '../shared/metrics.ts'
@@ -48,7 +48,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     await closeHttp(app)
     metricsServer?.close()
     nats.requests?.close()
-    await nats.requests?.connection.close()
+    if (nats.requests !== undefined) await closeNats(nats.requests.connection)
   })
   const connection = await connect(config)
   nats.requests = createRequests(connection)

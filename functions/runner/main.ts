@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { collectDefaultMetrics } from 'prom-client'
 
-import { connectNats } from '../shared/jetstream.ts'
+import { closeNats, connectNats } from '../shared/jetstream.ts'
 import type { Log } from '../shared/log.ts'
 import { serveMetrics } from '../shared/metrics.ts'
 import { runProcess } from '../shared/process.ts'
@@ -19,7 +19,7 @@ async function main(config: RunnerConfig, log: Log): Promise<void> {
   onShutdown(log, longestPassageMs(config.timeoutMs, hasSink), async () => {
     stopping.abort()
     await started.runner?.stop()
-    await started.connection?.close()
+    if (started.connection !== undefined) await closeNats(started.connection)
   })
   const connection = await connect(config)
   started.connection = connection

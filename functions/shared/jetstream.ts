@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
 
@@ -36,13 +37,22 @@ export async function connectNats({ url, credsFile, name }: NatsOptions): Promis
   })
   const version = connection.info?.version ?? ''
   if (!isRecent(version)) {
-    await connection.close()
+    await closeNats(connection)
     throw new JobicoError(
       'NATS_TOO_OLD',
       `nats-server ${version} is too old: Jobico needs ${OLDEST_NATS} or later; upgrade the server at ${url}`,
     )
   }
   return connection
+}
+
+const LAST_WORDS_MS = 500
+
+/** Closes a connection once NATS has heard what was said on it; one that NATS does not answer is closed soon all the same. */
+export async function closeNats(connection: NatsConnection): Promise<void> {
+  const heard = connection.flush().catch(() => undefined)
+  await Promise.race([heard, delay(LAST_WORDS_MS, undefined, { ref: false })])
+  await connection.close()
 }
 
 /** Tells whether a version of nats-server is OLDEST_NATS or later. */

@@ -111,7 +111,7 @@ t.test('what the gateway answers itself', async (t) => {
     status: 503,
     code: 'QUEUE_UNAVAILABLE',
     retry: '1',
-    detail: /sending again is safe/,
+    detail: /sending again with the same id or Idempotency-Key is safe/,
   })
   t.same(await (await fetch(gateway.url)).json(), { pid: 1 })
   gateway.remove('ev1')
