@@ -10,8 +10,6 @@ import type { DecodedEvent } from './decoded-event.ts'
 const MAX_FAULTS = 100
 /** The most bytes that an event's headers may take, so that those of Jobico still fit beside them. */
 const MAX_HEADERS = 48 * 1024
-/** What a message needs beside the event: headers of Jobico's own and of NATS. */
-const MESSAGE_RESERVE = 8 * 1024
 
 const NO_DATA = [{ pointer: '', detail: 'the event has no data' }]
 
@@ -26,11 +24,6 @@ export interface DataFault {
 export interface CheckedEvent {
   readonly event: CloudEvent
   readonly headers: MsgHdrs
-}
-
-/** The most bytes that a request's body, or one event with its headers, may have. */
-export function sizeLimit(maxPayload: number): number {
-  return maxPayload - MESSAGE_RESERVE
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Validate } from '../../schemas/validator.ts'
+import { sizeLimit } from '../shared/cloudevent-nats.ts'
 import type { Log } from '../shared/log.ts'
 import { eventKey } from '../shared/names.ts'
 import type { Requests } from '../shared/requests.ts'
 import { readVerdict } from '../shared/state.ts'
-import { checkEvents, sizeLimit, type CheckedEvent } from './accept.ts'
+import { checkEvents, type CheckedEvent } from './accept.ts'
 import { acceptedAnswer, verdictAnswer, type Answer } from './answer.ts'
 import { bareDataDefaults } from './bare-data.ts'
 import { readBody } from './body.ts'

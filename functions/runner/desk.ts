@@ -32,7 +32,7 @@ export interface Desk {
   inHand(): number
   /** Waits for the right to execute, alone where asked, and gives what ends it; undefined when the desk is closing. */
   enter(alone: boolean): Promise<(() => void) | undefined>
-  /** The delivery is acknowledged or handed back. */
+  /** The delivery is acknowledged. */
   settled(delivery: Delivery): void
   /** What may be pulled has changed. */
   gateChanged(): void
@@ -59,12 +59,15 @@ export function createDesk(options: DeskOptions): Desk {
     if (source === 'retry') return 1 + Math.floor(ahead() / 2)
     return from === 'retries' ? 0 : Math.max(1, free() - onTheWayFromOther)
   }
+  const handBack = ({ ackSubject }: Delivery) => requests.post({ subject: ackSubject, payload: NAK })
   const take = async (delivery: Delivery) => {
     try {
-      options.onReport(await options.live(delivery), delivery.key)
+      const report = await options.live(delivery)
+      if (report.kind === 'handed-back') handBack(delivery)
+      options.onReport(report, delivery.key)
     } catch (err) {
       if (!closing) giveUp(options, delivery, err)
-      else if (held.has(delivery)) requests.post({ subject: delivery.ackSubject, payload: NAK })
+      else if (held.has(delivery)) handBack(delivery)
     } finally {
       held.delete(delivery)
     }

@@ -9,7 +9,7 @@ import type { Outgoing, Requests } from '../shared/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
 import { deleteMessage, lastMessage } from '../shared/stored.ts'
 import { verdictHeaders, type Verdict } from '../shared/verdict.ts'
-import { ACK, NAK, type Delivery } from './delivery.ts'
+import { ACK, type Delivery } from './delivery.ts'
 import type { Gate } from './gate.ts'
 import { handOver } from './output.ts'
 import { historyHeaders, readHistory, type History } from './result.ts'
@@ -50,8 +50,6 @@ export interface Ledger {
   handOver(ref: EventRef, result: CloudEvent, again: boolean): Promise<void>
   /** Tells JetStream that a delivery is settled. Gives up after a few tries: it then comes again, and its verdict is found. */
   acknowledge(delivery: Delivery): Promise<void>
-  /** Gives a delivery back, for any runner to take. */
-  handBack(delivery: Delivery): void
 }
 
 const FIRST_WAIT_MS = 50
@@ -125,9 +123,6 @@ export function createLedger(options: LedgerOptions): Ledger {
         if (confirmed !== undefined) return
         await delay(FIRST_WAIT_MS * 2 ** tries, undefined, { signal })
       }
-    },
-    handBack: ({ ackSubject }) => {
-      requests.post({ subject: ackSubject, payload: NAK })
     },
   }
 }

@@ -23,6 +23,7 @@ export type Report =
   | { readonly kind: 'known' }
   /** A process died between storing its next copy and acknowledging this one: nothing ran. */
   | { readonly kind: 'superseded' }
+  /** This process is stopping: whoever delivered it is to give it back. */
   | { readonly kind: 'handed-back' }
 
 /** What the life of an event needs around it. */
@@ -102,11 +103,7 @@ function processDied(attempt: number): AttemptError {
 async function run(passage: Passage): Promise<Report> {
   const { world, delivery, event, history } = passage
   const leave = await world.enter(history.suspect)
-  if (leave === undefined) {
-    world.ledger.handBack(delivery)
-    world.settled(delivery)
-    return { kind: 'handed-back' }
-  }
+  if (leave === undefined) return { kind: 'handed-back' }
   let note: number | undefined
   let execution: Execution
   try {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { checkModule } from '../guests/check.ts'
+import { sizeLimit } from '../shared/cloudevent-nats.ts'
 import { JobicoError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import { streamNames } from '../shared/names.ts'
@@ -27,8 +28,6 @@ export interface Runner {
   stop(): Promise<void>
 }
 
-/** Room that a stored result leaves in a message for headers of ours. */
-const RESERVED_BYTES = 8 * 1024
 const RETRY_MS = 500
 const POLL_MS = 20
 /** How long a stop waits for what follows from the last executions to be stored. */
@@ -74,7 +73,7 @@ export async function startRunner(
     passageMs: longestPassageMs(timeoutMs, output?.kind === 'sink'),
     module: module.digest,
     output,
-    maxResultBytes: () => requests.maxPayload() - RESERVED_BYTES,
+    maxResultBytes: () => sizeLimit(requests.maxPayload()),
     now: clock.now,
     enter: (alone) => desk.enter(alone),
     execute: (key, event) => pool.run(key, event),

@@ -35,6 +35,14 @@ function decoded(name: string, value: string): string {
   return text
 }
 
+/** What a message needs beside its event: headers of Jobico's own and of NATS. */
+const MESSAGE_RESERVE = 8 * 1024
+
+/** The most bytes that an event with its headers, or a request's body, may have where NATS takes messages of `maxPayload`. */
+export function sizeLimit(maxPayload: number): number {
+  return maxPayload - MESSAGE_RESERVE
+}
+
 /** How many bytes the headers take in a NATS message. */
 export function headersSize(fields: MsgHdrs): number {
   let size = 'NATS/1.0\r\n\r\n'.length
