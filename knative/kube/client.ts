@@ -1,0 +1,88 @@
+import type { Kind } from './kinds.ts'
+import type { KubeObject, ObjectName } from './object.ts'
+
+/** What to list or to watch. */
+export interface Selection {
+  /** All namespaces where left out. */
+  readonly namespace?: string
+  /** As kubectl's `-l`. */
+  readonly labels?: string
+  /** Only the metadata of the objects is sent. */
+  readonly metadataOnly?: boolean
+}
+
+/** A list of objects, and the version at which a watch of them can begin. */
+export interface Listing<T> {
+  readonly items: readonly T[]
+  readonly resourceVersion: string
+}
+
+/** A change of an object. A bookmark carries only a resource version, from which a later watch can go on. */
+export interface WatchEvent<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
+  readonly object: T
+}
+
+/** How to apply an object. */
+export interface ApplyOptions {
+  readonly manager: string
+  /** Takes over fields that others own; false throws a KubeError with reason Conflict instead. */
+  readonly force: boolean
+  readonly subresource?: 'status'
+  readonly dryRun?: boolean
+}
+
+/** How to remove an object. */
+export interface RemoveOptions {
+  /** Removes it only if it still is this one. */
+  readonly uid?: string
+  readonly propagation?: 'Background' | 'Foreground'
+}
+
+/** A local port that leads to the port of a pod, through the API server. */
+export interface Tunnel {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** The API of Kubernetes. Everything throws KubeError where the API server refuses, or can't be reached. */
+export interface Kube {
+  /** The namespace of the current context. */
+  readonly namespace: string
+  /** What it talks to, for people: the context's name and the server. */
+  readonly place: string
+  /** The object, or undefined when there is none (404, also where the kind is not installed). */
+  get<T extends KubeObject>(kind: Kind, name: ObjectName): Promise<T | undefined>
+  list<T extends KubeObject>(kind: Kind, selection: Selection): Promise<Listing<T>>
+  /** Ends when the server closes it (every few minutes) or the signal aborts; throws KubeError, 410 where the version is too old. */
+  watch<T extends KubeObject>(
+    kind: Kind,
+    selection: Selection & { readonly resourceVersion: string; readonly signal: AbortSignal },
+  ): AsyncIterable<WatchEvent<T>>
+  /** Server-side apply. */
+  apply<T extends KubeObject>(kind: Kind, object: object, options: ApplyOptions): Promise<T>
+  create<T extends KubeObject>(kind: Kind, object: object): Promise<T>
+  /** Replaces an object; throws a KubeError with reason Conflict when its resourceVersion is not the latest. */
+  replace<T extends KubeObject>(kind: Kind, object: object): Promise<T>
+  /** A JSON merge patch. */
+  patch<T extends KubeObject>(kind: Kind, name: ObjectName, patch: object): Promise<T>
+  /** Removes an object; one that is gone, or is another one than `uid` names, is no fault. */
+  remove(kind: Kind, name: ObjectName, options?: RemoveOptions): Promise<void>
+  /** The kind that an object names, by discovery; undefined where it is not installed. */
+  findKind(apiVersion: string, kind: string): Promise<Kind | undefined>
+  /** Opens a local port on 127.0.0.1 that leads to a pod's. The caller closes it. */
+  tunnel(pod: ObjectName, port: number): Promise<Tunnel>
+}
+
+/** Why the API server refused a request, in its own words, with its reason such as NotFound, Forbidden, Conflict, Invalid. */
+export class KubeError extends Error {
+  readonly status: number
+  readonly reason: string
+
+  constructor(message: string, status: number, reason: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'KubeError'
+    this.status = status
+    this.reason = reason
+  }
+}

@@ -1,0 +1,41 @@
+import type { Job, JobEvent } from '../crds/job.ts'
+
+/** A schema that has passed its check, copied into an immutable ConfigMap of ours. */
+export interface SchemaCopy {
+  /** `sha256-<hex>` of its text. */
+  readonly digest: string
+  /** The name of the ConfigMap `listener-<e>-<hash>`; its data key is `schema.json`. */
+  readonly configMap: string
+}
+
+/** Where the results of an event go, all references resolved. */
+export type ResolvedOutput =
+  { readonly event: string; readonly schema: SchemaCopy } | { readonly sink: string }
+
+/** All that an event's listener is made of. */
+export interface ListenerPlan {
+  readonly job: Job
+  readonly event: JobEvent
+  readonly schema: SchemaCopy
+}
+
+/** All that an event's runner is made of. */
+export interface RunnerPlan {
+  readonly job: Job
+  readonly event: JobEvent
+  /** `sha256-<hex>` in the module store. */
+  readonly module: string
+  readonly output: ResolvedOutput | undefined
+}
+
+/** What all children share: the operator's settings. */
+export interface Platform {
+  /** The image of listeners and runners. */
+  readonly image: string
+  readonly natsUrl: string
+  /** host:port of NATS's monitoring, as KEDA reaches it. */
+  readonly natsMonitoring: string
+  /** The NATS account that KEDA asks about; `$G` where there are no accounts. */
+  readonly natsAccount: string
+  readonly logLevel: string
+}
