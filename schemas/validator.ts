@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { JobicoError, messageOf } from '../functions/shared/errors.ts'
 import { faultOf, type Fault, type Violation } from './fault.ts'
+import { metaValidator } from './meta-schema.ts'
 import { linearPattern, senseFaults, type Draft } from './sense.ts'
 
 export type { Fault } from './fault.ts'
@@ -28,6 +29,7 @@ const options: Options = {
   ownProperties: true,
   verbose: true,
   logger: false,
+  validateSchema: false, // metaValidator does
   code: { regExp: Object.assign((pattern: string) => linearPattern(pattern), { code: 'linearPattern' }) },
 }
 
@@ -61,7 +63,8 @@ function compileWith(withOptions: Options, schema: unknown): ValidateFunction {
   formats.default(ajv)
   const body = withoutDraft(schema)
   // Whether the schema is valid is asked first, so that `senseFaults` can rely on its shape.
-  if (!ajv.validateSchema(body)) throwFaults((ajv.errors ?? []).slice(0, 3).map(faultOf))
+  const isValid = metaValidator(draft)
+  if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(senseFaults(body, draft).slice(0, 3))
   return ajv.compile(body)
 }

@@ -1,0 +1,20 @@
+import standaloneCode from 'ajv/dist/standalone/index.js'
+import { compileMetaSchema } from './meta-schema.ts'
+import type { Draft } from './sense.ts'
+
+const drafts: readonly Draft[] = ['draft-07', '2020-12']
+
+/** The JavaScript of a module that exports `metaValidator` as meta-schema.ts does, with nothing left to compile. */
+export function metaSchemaCode(): string {
+  const loaders = drafts.map(
+    (draft) => `${JSON.stringify(draft)}(module) {\n${moduleOf(draft)}\nreturn module.exports\n}`,
+  )
+  return `const loaders = {\n${loaders.join(',\n')}\n}
+export const metaValidator = (draft) => loaders[draft]({})
+`
+}
+
+function moduleOf(draft: Draft): string {
+  const { ajv, validate } = compileMetaSchema(draft, true)
+  return standaloneCode.default(ajv, validate)
+}
