@@ -1,6 +1,6 @@
 import { toStructuredJson } from '../shared/cloudevent.ts'
 import { ERROR_CODES, JobicoError } from '../shared/errors.ts'
-import type { EventState } from '../shared/state.ts'
+import { stateJson, type KnownState } from '../shared/state.ts'
 import type { Verdict } from '../shared/verdict.ts'
 import type { StoredEvent } from './store.ts'
 
@@ -56,26 +56,15 @@ export function verdictAnswer(verdict: Verdict, prefix: string, key: string): An
 
 /** The answer about the state of an event; only where `exposed` with its result and all of its error. */
 export function stateAnswer(
-  state: Exclude<EventState, { state: 'unknown' }>,
+  state: KnownState,
   names: { readonly key: string; readonly event: string },
   exposed: boolean,
 ): Answer {
   return {
     status: 200,
     headers: JSON_TYPE,
-    body: stateJson({ state: state.state, ...names }, state, exposed),
+    body: stateJson(names, state, exposed),
   }
-}
-
-function stateJson(head: object, state: EventState, exposed: boolean): string {
-  if (state.state === 'dead') {
-    const { code, reason, attempts } = state.verdict
-    return JSON.stringify({ ...head, error: exposed ? { code, reason, attempts } : { code } })
-  }
-  const text = JSON.stringify(head)
-  if (state.state !== 'done' || !exposed) return text
-  // The result goes in as the text that it is, so that no number loses digits.
-  return `${text.slice(0, -1)},"result":${toStructuredJson(state.verdict.result)}}`
 }
 
 function statePath(prefix: string, key: string): string {

@@ -16,17 +16,24 @@ export interface NatsOptions {
   readonly credsFile?: string | undefined
   /** The connection's name in NATS's monitoring. */
   readonly name: string
+  /** Never leaves for a server that another one tells of, as where the URLs are the only way there. */
+  readonly onlyGiven?: boolean
+  /** Gives up on the first connection after so long, or at once where it is refused; without, it waits as long as it takes. */
+  readonly firstWithinMs?: number
 }
 
 /**
- * Connects to NATS, waiting as long as it takes, and reconnects for ever. Throws NATS_TOO_OLD for a server older than
- * OLDEST_NATS. The caller closes the connection.
+ * Connects to NATS, waiting as long as it takes unless told otherwise, and reconnects for ever. Throws NATS_TOO_OLD for a
+ * server older than OLDEST_NATS, and what the client throws when it gives up. The caller closes the connection.
  */
-export async function connectNats({ url, credsFile, name }: NatsOptions): Promise<NatsConnection> {
+export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
+  const { url, credsFile, name, onlyGiven = false, firstWithinMs } = options
   const connection = await connect({
     servers: url.split(','),
     name,
-    waitOnFirstConnect: true,
+    waitOnFirstConnect: firstWithinMs === undefined,
+    ...(firstWithinMs === undefined ? {} : { timeout: firstWithinMs }),
+    ignoreClusterUpdates: onlyGiven,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
@@ -38,12 +45,17 @@ export async function connectNats({ url, credsFile, name }: NatsOptions): Promis
   const version = connection.info?.version ?? ''
   if (!isRecent(version)) {
     await closeNats(connection)
-    throw new JobicoError(
-      'NATS_TOO_OLD',
-      `nats-server ${version} is too old: Jobico needs ${OLDEST_NATS} or later; upgrade the server at ${url}`,
-    )
+    throw tooOld(version, url)
   }
   return connection
+}
+
+/** The fault of a server that is older than OLDEST_NATS. */
+export function tooOld(version: string, url: string): JobicoError {
+  return new JobicoError(
+    'NATS_TOO_OLD',
+    `nats-server ${version} is too old: Jobico needs ${OLDEST_NATS} or later; upgrade the server at ${url}`,
+  )
 }
 
 const LAST_WORDS_MS = 500

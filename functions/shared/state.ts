@@ -1,3 +1,4 @@
+import { toStructuredJson } from './cloudevent.ts'
 import { eventSubjects, streamNames, type EventRef } from './names.ts'
 import type { Requests } from './requests.ts'
 import { lastMessage } from './stored.ts'
@@ -9,6 +10,9 @@ export type EventState =
   | { readonly state: 'pending' }
   | { readonly state: 'done'; readonly verdict: Extract<Verdict, { kind: 'done' }> }
   | { readonly state: 'dead'; readonly verdict: Extract<Verdict, { kind: 'dead' }> }
+
+/** What became of an event that is known. */
+export type KnownState = Exclude<EventState, { state: 'unknown' }>
 
 /** A verdict, and the sequence under which the outcome stream holds it. */
 export interface StoredVerdict {
@@ -40,4 +44,20 @@ export async function eventState(requests: Requests, ref: EventRef, key: string)
   if (verdict?.kind === 'done') return { state: 'done', verdict }
   if (pending !== undefined) return { state: 'pending' }
   return verdict === undefined ? { state: 'unknown' } : { state: 'dead', verdict }
+}
+
+/**
+ * What became of an event as JSON: its state, the members of `head` and, only where `exposed`, its result and all of its
+ * error. The result is the last member.
+ */
+export function stateJson(head: object, state: KnownState, exposed = true): string {
+  const named = { state: state.state, ...head }
+  if (state.state === 'dead') {
+    const { code, reason, attempts } = state.verdict
+    return JSON.stringify({ ...named, error: exposed ? { code, reason, attempts } : { code } })
+  }
+  const text = JSON.stringify(named)
+  if (state.state !== 'done' || !exposed) return text
+  // The result goes in as the text that it is, so that no number loses digits.
+  return `${text.slice(0, -1)},"result":${toStructuredJson(state.verdict.result)}}`
 }
