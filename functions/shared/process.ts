@@ -1,9 +1,10 @@
 import { createLog, type Log } from './log.ts'
 import type { EventRef } from './names.ts'
 
-/** What every process of an event is told. */
+/** What every process is told. */
 export interface ProcessConfig {
-  readonly ref: EventRef
+  /** Whose event it is, where it is one event's. */
+  readonly ref?: EventRef
   readonly logLevel: string
 }
 

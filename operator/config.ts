@@ -1,0 +1,52 @@
+import { readEnv } from '../functions/shared/env.ts'
+
+/** All that the operator is told by its environment. */
+export interface OperatorConfig {
+  readonly natsUrl: string
+  readonly natsCredsFile: string | undefined
+  /** host:port of NATS's monitoring, as KEDA reaches it. */
+  readonly natsMonitoring: string
+  readonly natsAccount: string
+  /** Copies of each stream where a Job does not say. */
+  readonly queueReplicas: 1 | 3 | 5
+  /** The image of listeners and runners; that of the operator's own pod where left out. */
+  readonly image: string | undefined
+  readonly podName: string
+  readonly podNamespace: string
+  /** Serves metrics and health; 0 serves neither. */
+  readonly metricsPort: number
+  readonly logLevel: string
+}
+
+const MAX_PORT = 65_535
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** Reads the settings from environment variables. Throws one CONFIG_INVALID that names every fault. */
+export function readConfig(environment = process.env): OperatorConfig {
+  return readEnv(environment, (env) => {
+    const replicas = env.integer('JOBICO_QUEUE_REPLICAS', { min: 1, max: 5, fallback: 1 })
+    if (replicas !== 1 && replicas !== 3 && replicas !== 5)
+      env.fault('JOBICO_QUEUE_REPLICAS', `is ${replicas}, not 1, 3 or 5`)
+    const logLevel = env.text('LOG_LEVEL', 'info')
+    if (!LOG_LEVELS.includes(logLevel))
+      env.fault('LOG_LEVEL', `is ${logLevel}, not one of ${LOG_LEVELS.join(', ')}`)
+    const natsMonitoring = env.text('JOBICO_NATS_MONITORING')
+    if (natsMonitoring !== '' && !/^[^\s/:]+:\d{1,5}$/.test(natsMonitoring))
+      env.fault(
+        'JOBICO_NATS_MONITORING',
+        `is ${natsMonitoring}, not host:port such as nats.jobico-system.svc.cluster.local:8222`,
+      )
+    return {
+      natsUrl: env.text('NATS_URL'),
+      natsCredsFile: env.optional('NATS_CREDS_FILE'),
+      natsMonitoring,
+      natsAccount: env.text('JOBICO_NATS_ACCOUNT', '$G'),
+      queueReplicas: replicas as OperatorConfig['queueReplicas'],
+      image: env.optional('JOBICO_IMAGE'),
+      podName: env.text('POD_NAME'),
+      podNamespace: env.text('POD_NAMESPACE'),
+      metricsPort: env.integer('METRICS_PORT', { min: 0, max: MAX_PORT, fallback: 9464 }),
+      logLevel,
+    }
+  })
+}

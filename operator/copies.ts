@@ -1,0 +1,95 @@
+import { openModuleStore } from '../functions/shared/module-store.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import { KINDS } from '../knative/kube/kinds.ts'
+import type { KubeObject } from '../knative/kube/object.ts'
+import { ANNOTATIONS, LABELS, MANAGER, OURS } from '../knative/labels.ts'
+import type { RemovalDeps } from './leaving.ts'
+import { retirement } from './retirement.ts'
+import type { World } from './world.ts'
+
+const ROUTING_STATE = 'serving.knative.dev/routingState'
+const DIGEST = /^sha256-[0-9a-f]{64}$/
+
+/** An object whose pods have volumes: a Deployment, a Knative Service or, without a template, a Revision. */
+interface Volumed extends KubeObject {
+  readonly spec?: PodSpec & { readonly template?: { readonly spec?: PodSpec } }
+}
+
+interface PodSpec {
+  readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
+}
+
+/** Removes the copies of schemas and modules that nothing has pointed to for a day. Throws KubeError, and QUEUE_UNAVAILABLE. */
+export async function sweepCopies(deps: RemovalDeps, now: Date): Promise<void> {
+  const { world } = deps
+  const objects: readonly KubeObject[] = [
+    ...world.jobs.list(),
+    ...world.configMaps.list().filter(isSchemaCopy),
+  ]
+  for (const namespace of new Set(objects.map(({ metadata }) => metadata.namespace ?? ''))) {
+    await sweepSchemas(deps, namespace, now)
+    await sweepModules(deps, namespace, now)
+  }
+}
+
+async function sweepSchemas({ kube, world }: RemovalDeps, namespace: string, now: Date): Promise<void> {
+  const copies = world.configMaps.list(namespace).filter(isSchemaCopy)
+  if (copies.length === 0) return
+  const used = new Set(await schemasInUse(kube, world, namespace))
+  const { mark, unmark, remove } = retirement(
+    copies.map(({ metadata: { name, annotations } }) => ({
+      name,
+      unusedSince: annotations?.[ANNOTATIONS.unusedSince],
+    })),
+    used,
+    now,
+  )
+  const note = (name: string, since: string | null) =>
+    kube.patch(
+      KINDS.configMap,
+      { namespace, name },
+      {
+        metadata: { annotations: { [ANNOTATIONS.unusedSince]: since } },
+      },
+    )
+  for (const name of mark) await note(name, now.toISOString())
+  for (const name of unmark) await note(name, null)
+  for (const name of remove) await kube.remove(KINDS.configMap, { namespace, name })
+}
+
+async function sweepModules({ world, nats }: RemovalDeps, namespace: string, now: Date): Promise<void> {
+  const store = await openModuleStore(nats.use(), namespace)
+  const copies = (await store.list()).filter(({ name }) => DIGEST.test(name))
+  const { mark, unmark, remove } = retirement(copies, new Set(modulesInUse(world, namespace)), now)
+  for (const name of mark) await store.markUnused(name, now.toISOString())
+  for (const name of unmark) await store.markUnused(name, undefined)
+  for (const name of remove) await store.remove(name)
+}
+
+function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject): boolean {
+  return labels?.[LABELS.managedBy] === MANAGER && annotations?.[ANNOTATIONS.schema] !== undefined
+}
+
+/** A Revision that is not in reserve may be started from zero at any time, also one that a newer one was to replace. */
+async function schemasInUse(kube: Kube, world: World, namespace: string): Promise<string[]> {
+  const { items } = await kube.list<Volumed>(KINDS.revision, { namespace, labels: OURS })
+  const revisions = items.filter(({ metadata }) => metadata.labels?.[ROUTING_STATE] !== 'reserve')
+  const children: readonly Volumed[] = [
+    ...world.services.list(namespace),
+    ...world.deployments.list(namespace),
+    ...revisions,
+  ]
+  return children.flatMap(({ spec }) =>
+    [...(spec?.volumes ?? []), ...(spec?.template?.spec?.volumes ?? [])].flatMap(({ configMap }) =>
+      configMap?.name === undefined ? [] : [configMap.name],
+    ),
+  )
+}
+
+function modulesInUse(world: World, namespace: string): string[] {
+  const running = world.deployments
+    .list(namespace)
+    .map(({ metadata }) => metadata.annotations?.[ANNOTATIONS.module] ?? '')
+  const told = world.jobs.list(namespace).flatMap(({ status }) => status?.events ?? [])
+  return [...running, ...told.map(({ module }) => module ?? '')]
+}

@@ -1,0 +1,120 @@
+import { setInterval as every } from 'node:timers/promises'
+
+import { listQueues } from '../functions/shared/queues.ts'
+import type { Log } from '../functions/shared/log.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import type { Platform } from '../knative/plan.ts'
+import type { OperatorConfig } from './config.ts'
+import { sweepCopies } from './copies.ts'
+import { eventRecorder } from './events.ts'
+import type { OperatorMetrics } from './metrics.ts'
+import { createModules } from './modules.ts'
+import { linkNats, type NatsLink } from './nats-link.ts'
+import { createOutputs } from './outputs.ts'
+import { createWorkQueue, type WorkQueue } from './queue.ts'
+import { createReconcile, type Reconcile } from './reconcile.ts'
+import { createSchemas } from './schemas.ts'
+import { keyOf, watchWorld, whenSynced, type World } from './world.ts'
+
+/** What the leader works with. */
+export interface LeadOptions {
+  readonly config: OperatorConfig
+  readonly kube: Kube
+  readonly platform: Platform
+  readonly metrics: OperatorMetrics
+  readonly log: Log
+  /** Given what is at work, for the metrics. */
+  readonly onWork: (work: { readonly queue: WorkQueue; readonly world: World } | undefined) => void
+}
+
+/** How many Jobs are looked at at once. */
+const CONCURRENCY = 4
+/** Changes of pods come many at a time. */
+const SOON_MS = 1_000
+const SWEEP_QUEUES_MS = 60_000
+const SWEEP_COPIES_MS = 3_600_000
+
+/** Does what only one operator does: follows the cluster, and reconciles every Job, until the signal aborts. */
+export async function lead(options: LeadOptions, signal: AbortSignal): Promise<void> {
+  const { config, kube, log } = options
+  const reconcile = Promise.withResolvers<Reconcile>()
+  const queue = createWorkQueue({
+    // Nothing is reconciled before all is known: what is not known yet looks as if it were not there.
+    work: async (key) => await measured(options, await reconcile.promise, key),
+    concurrency: CONCURRENCY,
+    onError: (key, err, retryMs) => log.error({ key, err, retryMs }, 'Could not reconcile'),
+  })
+  const nats = linkNats(
+    { url: config.natsUrl, credsFile: config.natsCredsFile, name: `jobico-operator ${config.podName}` },
+    { log, onUp: () => addAll(queue, world) },
+  )
+  const world: World = watchWorld(
+    { kube, log, signal },
+    {
+      wake: (key) => queue.add(key),
+      wakeSoon: (key) => queue.addAfter(key, SOON_MS),
+      onConfigMapGone: (configMap) => {
+        schemas.forget(configMap)
+        modules.forget(configMap)
+      },
+    },
+  )
+  const schemas = createSchemas(kube, world)
+  const modules = createModules({ kube, world, nats, replicas: config.queueReplicas })
+  options.onWork({ queue, world })
+  await whenSynced(world)
+  log.info({ jobs: world.jobs.list().length }, 'Knows the cluster')
+  reconcile.resolve(
+    createReconcile({
+      ...options,
+      world,
+      nats,
+      schemas,
+      modules,
+      outputs: createOutputs(kube),
+      record: eventRecorder({ kube, instance: config.podName, log }),
+      queueReplicas: config.queueReplicas,
+    }),
+  )
+  const sweeps = [
+    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, world, queue)),
+    repeat(SWEEP_COPIES_MS, signal, log, () => sweepCopies({ kube, world, nats }, new Date())),
+  ]
+  await Promise.all(sweeps)
+  await queue.stop()
+  options.onWork(undefined)
+  await nats.close()
+}
+
+async function measured({ metrics }: LeadOptions, reconcile: Reconcile, key: string) {
+  const start = performance.now()
+  let ok = false
+  try {
+    const again = await reconcile(key)
+    ok = true
+    return again
+  } finally {
+    metrics.reconciled(ok, (performance.now() - start) / 1_000)
+  }
+}
+
+function addAll(queue: WorkQueue, world: World): void {
+  for (const { metadata } of world.jobs.list()) queue.add(keyOf(metadata.namespace ?? '', metadata.name))
+}
+
+/** Has the queues of Jobs that are gone looked at, each in its turn among the Jobs, so that none is being made meanwhile. */
+async function sweepQueues(nats: NatsLink, world: World, queue: WorkQueue): Promise<void> {
+  for (const { ref } of await listQueues(nats.use()))
+    if (world.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined)
+      queue.add(keyOf(ref.namespace, ref.job))
+}
+
+/** Does something at intervals until the signal aborts; what it throws is logged. */
+async function repeat(ms: number, signal: AbortSignal, log: Log, act: () => Promise<void>): Promise<void> {
+  try {
+    for await (const _ of every(ms, undefined, { signal }))
+      await act().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
+  } catch {
+    // The signal ends the interval by an error.
+  }
+}

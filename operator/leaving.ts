@@ -1,0 +1,78 @@
+import { hasBacklog } from '../functions/shared/backlog.ts'
+import { removeConsumers } from '../functions/shared/queues.ts'
+import { KINDS, type Kind } from '../knative/kube/kinds.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import type { KubeObject } from '../knative/kube/object.ts'
+import { LABELS } from '../knative/labels.ts'
+import { isChildOf } from './children.ts'
+import type { NatsLink } from './nats-link.ts'
+import type { LiveJob, World } from './world.ts'
+
+/** Through what children are removed. */
+export interface RemovalDeps {
+  readonly kube: Kube
+  readonly world: World
+  readonly nats: NatsLink
+}
+
+/**
+ * Removes what serves events that are no longer the Job's: listeners at once, runners and consumers when nothing of the event
+ * waits any more. Answers which events still have a backlog. Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
+ */
+export async function removeLeaving(
+  deps: RemovalDeps,
+  job: LiveJob,
+  staying: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const { world, kube } = deps
+  const isLeaving = (child: KubeObject) => !staying.has(eventOf(child)) && isChildOf(child, job)
+  const leavingOf = <T extends KubeObject>(children: readonly T[]) => children.filter(isLeaving)
+  const { namespace } = job.metadata
+  await removeAll(kube, KINDS.knativeService, leavingOf(world.services.list(namespace)))
+  const scaledObjects = leavingOf(world.scaledObjects.list(namespace))
+  const deployments = leavingOf(world.deployments.list(namespace))
+  const events = [...new Set([...scaledObjects, ...deployments].map(eventOf))].sort()
+  const waiting: string[] = []
+  for (const event of events) {
+    const ofEvent = (child: KubeObject) => eventOf(child) === event
+    if (await hasWork(deps, job, event)) waiting.push(event)
+    else {
+      await removeAll(kube, KINDS.scaledObject, scaledObjects.filter(ofEvent))
+      await removeAll(kube, KINDS.deployment, deployments.filter(ofEvent))
+      await removeConsumers(deps.nats.use(), refOf(job), event)
+    }
+  }
+  return waiting
+}
+
+/** Removes objects, each only if it still is the one that is known. */
+export async function removeAll(kube: Kube, kind: Kind, objects: readonly KubeObject[]): Promise<void> {
+  for (const { metadata } of objects) {
+    const { namespace = '', name, uid, deletionTimestamp } = metadata
+    if (deletionTimestamp !== undefined) continue
+    await kube.remove(
+      kind,
+      { namespace, name },
+      { ...(uid === undefined ? {} : { uid }), propagation: 'Background' },
+    )
+  }
+}
+
+/** A Job as its queue is called after it. */
+export function refOf({ metadata: { namespace = '', name } }: LiveJob) {
+  return { namespace, job: name }
+}
+
+/** A listener that is ending may still store what it has in hand, so it counts as work. */
+async function hasWork({ world, nats }: RemovalDeps, job: LiveJob, event: string): Promise<boolean> {
+  const isListener = ({ metadata: { labels = {} } }: KubeObject) =>
+    labels[LABELS.job] === job.metadata.name &&
+    labels[LABELS.event] === event &&
+    labels[LABELS.component] === 'listener'
+  if (world.pods.list(job.metadata.namespace).some(isListener)) return true
+  return await hasBacklog(nats.use(), refOf(job), event)
+}
+
+function eventOf({ metadata }: KubeObject): string {
+  return metadata.labels?.[LABELS.event] ?? ''
+}

@@ -1,0 +1,74 @@
+import type { Log } from '../functions/shared/log.ts'
+import { JobicoError } from '../functions/shared/errors.ts'
+import { serveMetrics } from '../functions/shared/metrics.ts'
+import { runProcess } from '../functions/shared/process.ts'
+import { onShutdown } from '../functions/shared/shutdown.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import { connectKube } from '../knative/kube/connect.ts'
+import { KINDS } from '../knative/kube/kinds.ts'
+import type { PodObject } from '../knative/observed.ts'
+import type { Platform } from '../knative/plan.ts'
+import { readConfig, type OperatorConfig } from './config.ts'
+import { lead, type LeadOptions } from './lead.ts'
+import { leadership } from './lease.ts'
+import { createOperatorMetrics } from './metrics.ts'
+
+/** A reconcile that is under way ends well within this. */
+const GRACE_MS = 20_000
+const LEASE = 'jobico-operator'
+const CONTAINER = 'operator'
+
+/** Runs an operator: one of several, of which one at a time works. Ends when told to by the signals of onShutdown. */
+async function main(config: OperatorConfig, log: Log): Promise<void> {
+  const stopping = new AbortController()
+  let work: Parameters<LeadOptions['onWork']>[0]
+  const metrics = createOperatorMetrics({
+    waiting: () => work?.queue.size() ?? 0,
+    jobs: () => work?.world.jobs.list().length ?? 0,
+  })
+  let isReady = false
+  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
+  const kube = await connectKube({ onRequest: metrics.request })
+  const platform = await platformOf(config, kube)
+  isReady = true
+  log.info({ image: platform.image, nats: config.natsUrl }, 'Ready')
+  const candidacy = leadership({
+    kube,
+    namespace: config.podNamespace,
+    name: LEASE,
+    identity: config.podName,
+    log,
+    signal: stopping.signal,
+    lead: async (signal) => {
+      log.info('Leads')
+      metrics.leading(true)
+      await lead({ config, kube, platform, metrics, log, onWork: (now) => (work = now) }, signal)
+      metrics.leading(false)
+      log.info('Leads no longer')
+    },
+  })
+  onShutdown(log, GRACE_MS, async () => {
+    stopping.abort()
+    await candidacy
+  })
+  await candidacy
+}
+
+async function platformOf(config: OperatorConfig, kube: Kube): Promise<Platform> {
+  const { natsUrl, natsMonitoring, natsAccount, logLevel } = config
+  const image = config.image ?? (await ownImage(config, kube))
+  return { image, natsUrl, natsMonitoring, natsAccount, logLevel }
+}
+
+/** Listeners and runners are in the operator's own image. */
+async function ownImage({ podNamespace, podName }: OperatorConfig, kube: Kube): Promise<string> {
+  const pod = await kube.get<PodObject>(KINDS.pod, { namespace: podNamespace, name: podName })
+  const image = pod?.spec?.containers?.find(({ name }) => name === CONTAINER)?.image
+  if (image !== undefined) return image
+  throw new JobicoError(
+    'CONFIG_INVALID',
+    `the pod ${podName} of ${podNamespace} has no container ${CONTAINER} whose image could be used; set JOBICO_IMAGE`,
+  )
+}
+
+runProcess('operator', readConfig, main)

@@ -1,0 +1,64 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+import type { RequestInfo } from '../knative/kube/connect.ts'
+
+/** What the operator counts. */
+export interface OperatorMetrics {
+  readonly registry: Registry
+  readonly request: (request: RequestInfo) => void
+  readonly reconciled: (ok: boolean, seconds: number) => void
+  readonly leading: (isLeader: boolean) => void
+}
+
+/** What is read when the metrics are asked for. */
+export interface MetricSources {
+  /** How many Jobs wait to be looked at. */
+  readonly waiting: () => number
+  readonly jobs: () => number
+}
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** Makes the metrics of an operator process. */
+export function createOperatorMetrics({ waiting, jobs }: MetricSources): OperatorMetrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'jobico_kube_requests_total',
+    help: 'Requests to the API server of Kubernetes, by verb, kind of object and HTTP status (0: no answer).',
+    labelNames: ['verb', 'kind', 'status'],
+    registers,
+  })
+  const reconciles = new Histogram({
+    name: 'jobico_reconcile_seconds',
+    help: 'How long it took to look at a Job and to bring it to what it asks for.',
+    labelNames: ['ok'],
+    buckets: SECONDS,
+    registers,
+  })
+  const leader = new Gauge({
+    name: 'jobico_leader',
+    help: 'Whether this process is the one that works: 1 or 0.',
+    registers,
+  })
+  readGauge(registers, 'jobico_queue_waiting', 'Jobs that wait to be looked at.', waiting)
+  readGauge(registers, 'jobico_jobs', 'Jobs that are known.', jobs)
+  return {
+    registry,
+    request: ({ verb, kind, status }) => requests.inc({ verb, kind, status }),
+    reconciled: (ok, seconds) => reconciles.observe({ ok: String(ok) }, seconds),
+    leading: (isLeader) => leader.set(isLeader ? 1 : 0),
+  }
+}
+
+function readGauge(registers: Registry[], name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read())
+    },
+  })
+}

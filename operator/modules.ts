@@ -1,0 +1,144 @@
+import type { JobEvent } from '../crds/job.ts'
+import { parseQuantity } from '../crds/quantity.ts'
+import { checkModule } from '../functions/guests/check.ts'
+import { digestOf } from '../functions/shared/digest.ts'
+import { messageOf } from '../functions/shared/errors.ts'
+import { openModuleStore, type ModuleStore } from '../functions/shared/module-store.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import { KINDS } from '../knative/kube/kinds.ts'
+import type { KubeObject } from '../knative/kube/object.ts'
+import { LABELS } from '../knative/labels.ts'
+import { configMapMemo, type ConfigMap } from './config-maps.ts'
+import { keptBecause, wrong, type Fault, type Resolved } from './fault.ts'
+import { orNatsFault } from './nats-fault.ts'
+import type { NatsLink } from './nats-link.ts'
+import type { LiveJob, World } from './world.ts'
+
+/** Finds, checks and stores the modules of events. */
+export interface Modules {
+  /** The digest of the module that an event's runner is to use. `before` is the one that serves now. Throws KubeError. */
+  resolve(job: LiveJob, event: JobEvent, before: string | undefined): Promise<Resolved<string>>
+  forget(configMap: KubeObject): void
+}
+
+/** What modules are found through. */
+export interface ModulesOptions {
+  readonly kube: Kube
+  readonly world: Pick<World, 'configMaps'>
+  readonly nats: NatsLink
+  /** Copies of a module store that is made. */
+  readonly replicas: number
+}
+
+/** A module of a ConfigMap, or of the store under the name of its file. */
+interface FoundModule {
+  readonly digest: string
+  readonly read: () => Promise<Uint8Array | undefined>
+}
+
+const MAX_KNOWN_CHECKS = 10_000
+
+/** Modules of the ConfigMaps of a cluster, and of the module stores in NATS. What is good is stored by its digest. */
+export function createModules({ kube, world, nats, replicas }: ModulesOptions): Modules {
+  const digests = configMapMemo(kube, digestsOf)
+  const checked = new Map<string, string | undefined>()
+
+  const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
+    const labelled = world.configMaps
+      .list(namespace)
+      .filter(({ metadata }) => metadata.labels?.[LABELS.modules] === 'true')
+    const read = await Promise.all(
+      labelled.map(async (metadata) => ({ metadata, digest: (await digests.read(metadata))?.get(wasm) })),
+    )
+    const found = read.flatMap(({ metadata, digest }) => (digest === undefined ? [] : [{ metadata, digest }]))
+    const [first, second] = found.sort((a, b) => (nameOf(a.metadata) < nameOf(b.metadata) ? -1 : 1))
+    if (first === undefined) return undefined
+    if (second !== undefined)
+      return wrong(
+        'ModuleAmbiguous',
+        `the module ${wasm} is in the ConfigMaps ${nameOf(first.metadata)} and ${nameOf(second.metadata)}; take it out of one of them`,
+      )
+    return { digest: first.digest, read: () => readConfigMap(kube, first.metadata, wasm) }
+  }
+  const inStore = async (store: ModuleStore, wasm: string): Promise<FoundModule | Fault> => {
+    const stored = await store.find(wasm)
+    if (stored !== undefined) return { digest: stored.digest, read: () => store.read(wasm) }
+    return wrong(
+      'ModuleNotFound',
+      `the module ${wasm} was not found; push it with jobico push ${wasm}, or put it into the binaryData of a ConfigMap labelled ${LABELS.modules}=true`,
+    )
+  }
+  const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<Fault | undefined> => {
+    const key = `${module.digest} ${memory}`
+    if (!checked.has(key)) {
+      const bytes = await module.read()
+      if (bytes === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
+      if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
+      checked.set(key, moduleFault(bytes, wasm, parseQuantity(memory)))
+    }
+    const fault = checked.get(key)
+    return fault === undefined ? undefined : wrong('ModuleInvalid', fault)
+  }
+  const store = async (namespace: string, module: FoundModule): Promise<void> => {
+    const opened = await openModuleStore(nats.use(), namespace)
+    if ((await opened.find(module.digest)) !== undefined) return
+    const bytes = await module.read()
+    if (bytes === undefined) return
+    const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
+    await writable.put(module.digest, bytes)
+  }
+  const resolve = async (job: LiveJob, event: JobEvent): Promise<string | Fault> => {
+    const namespace = job.metadata.namespace ?? ''
+    const module =
+      (await inConfigMaps(namespace, event.wasm)) ??
+      (await inStore(await openModuleStore(nats.use(), namespace), event.wasm))
+    if ('reason' in module) return module
+    const fault = await check(module, event)
+    if (fault !== undefined) return fault
+    await store(namespace, module)
+    return module.digest
+  }
+  return {
+    forget: digests.forget,
+    async resolve(job, event, before) {
+      const result = await orNatsFault(() => resolve(job, event))
+      const found = 'fault' in result ? { ...result.fault, status: 'Unknown' as const } : result.answer
+      return typeof found === 'string' ? { serves: found, fault: undefined } : keptBecause(found, before)
+    },
+  }
+}
+
+/** What keeps a module from being run, in words; undefined when nothing does. */
+function moduleFault(bytes: Uint8Array, name: string, memoryBytes: number): string | undefined {
+  try {
+    checkModule(bytes, { name, memoryBytes })
+    return undefined
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
+async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string) {
+  const { namespace = '', name } = metadata
+  const configMap = await kube.get<ConfigMap>(KINDS.configMap, { namespace, name })
+  return configMap && filesOf(configMap).get(wasm)
+}
+
+/** The files of a ConfigMap. Text under `data` counts, so that one that is no WebAssembly is told so. */
+function filesOf({ data = {}, binaryData = {} }: ConfigMap): ReadonlyMap<string, Uint8Array> {
+  return new Map([
+    ...Object.entries(data).map(([name, text]): [string, Uint8Array] => [name, Buffer.from(text)]),
+    ...Object.entries(binaryData).map(([name, text]): [string, Uint8Array] => [
+      name,
+      Buffer.from(text, 'base64'),
+    ]),
+  ])
+}
+
+function digestsOf(configMap: ConfigMap): ReadonlyMap<string, string> {
+  return new Map([...filesOf(configMap)].map(([name, bytes]) => [name, digestOf(bytes)]))
+}
+
+function nameOf({ metadata }: KubeObject): string {
+  return metadata.name
+}

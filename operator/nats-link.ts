@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from '../functions/shared/errors.ts'
+import { closeNats, connectNats, isRecent, tooOld, type NatsOptions } from '../functions/shared/jetstream.ts'
+import type { Log } from '../functions/shared/log.ts'
+
+/** A connection to NATS that may be down, or lead to a server that is too old, without stopping the operator. */
+export interface NatsLink {
+  /** The connection. Throws QUEUE_UNAVAILABLE while it is down, NATS_TOO_OLD while the server is. */
+  use(): NatsConnection
+  close(): Promise<void>
+}
+
+/** Whom the link tells. */
+export interface LinkReporting {
+  readonly log: Log
+  /** The connection came up, or came back. */
+  readonly onUp: () => void
+}
+
+const LOOK_AGAIN_MS = 5_000
+
+/** Keeps a connection to NATS, and takes it up again whatever happens, until it is closed. */
+export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): NatsLink {
+  const closing = new AbortController()
+  let connection: NatsConnection | undefined
+  let fault = unreachable(options.url)
+
+  const follow = async (up: NatsConnection) => {
+    connection = up
+    onUp()
+    for await (const { type } of up.status()) {
+      if (type === 'disconnect') {
+        log.warn('Lost NATS')
+        fault = unreachable(options.url)
+        connection = undefined
+      } else if (type === 'reconnect') {
+        const version = up.info?.version ?? ''
+        fault = tooOld(version, options.url)
+        connection = isRecent(version) ? up : undefined
+        onUp()
+      }
+    }
+  }
+  const keep = async () => {
+    while (!closing.signal.aborted) {
+      try {
+        await follow(await connectNats(options))
+      } catch (thrown) {
+        if (thrown instanceof JobicoError) fault = thrown
+        log.error({ err: thrown }, 'Could not use NATS')
+      }
+      await delay(LOOK_AGAIN_MS, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
+    }
+  }
+  void keep()
+  return {
+    use() {
+      if (connection === undefined) throw fault
+      return connection
+    },
+    async close() {
+      closing.abort()
+      if (connection !== undefined) await closeNats(connection)
+    },
+  }
+}
+
+function unreachable(url: string): JobicoError {
+  return new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `NATS can not be reached at ${url}; see whether its pods run: kubectl get pods -n jobico-system`,
+  )
+}

@@ -1,0 +1,172 @@
+import type { JobEvent } from '../crds/job.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import { KINDS } from '../knative/kube/kinds.ts'
+import {
+  deploymentState,
+  podFault,
+  scaledObjectState,
+  serviceState,
+  type State,
+} from '../knative/conditions.ts'
+import { runnerDeployment } from '../knative/deployment.ts'
+import { withHash } from '../knative/hash.ts'
+import { ANNOTATIONS, LABELS, MANAGER, type Component } from '../knative/labels.ts'
+import { listenerName, runnerName } from '../knative/names.ts'
+import type { DeploymentObject, PodObject } from '../knative/observed.ts'
+import type { Platform, SchemaCopy } from '../knative/plan.ts'
+import { runnerScaledObject } from '../knative/scaled-object.ts'
+import { listenerService } from '../knative/service.ts'
+import { applyChild, type Applied } from './children.ts'
+import { unsure, wrong, type Fault, type Resolved } from './fault.ts'
+import type { OutputFinding } from './outputs.ts'
+import type { EventReport } from './status.ts'
+import type { LiveJob, World } from './world.ts'
+
+/** What an event is served with. */
+export interface ServingParts {
+  readonly schema: Resolved<SchemaCopy>
+  readonly module: Resolved<string>
+  readonly output: OutputFinding
+  /** Whether its consumers are there, without which nothing can be scaled. */
+  readonly hasConsumers: boolean
+}
+
+/** Through what an event is served. */
+export interface ServeDeps {
+  readonly kube: Kube
+  readonly world: World
+  readonly platform: Platform
+}
+
+const KNATIVE_MISSING = wrong(
+  'KnativeMissing',
+  'Knative Serving is not installed in this cluster; install it (https://knative.dev/docs/install), and the Job goes on by itself',
+)
+const KEDA_MISSING = wrong(
+  'KedaMissing',
+  'KEDA is not installed in this cluster; install it (https://keda.sh/docs/latest/deploy), and the Job goes on by itself',
+)
+/** The field manager that sets the replicas of a runner once; after that they are KEDA's. */
+const SEED_MANAGER = `${MANAGER}-seed`
+
+/** Makes the listener and the runner of an event, and says how they are. Throws KubeError when the API server can't be reached. */
+export async function serveEvent(
+  deps: ServeDeps,
+  job: LiveJob,
+  event: JobEvent,
+  parts: ServingParts,
+): Promise<EventReport> {
+  const { schema, module } = parts
+  const [listener, runner] = await Promise.all([
+    serveListener(deps, job, event, schema.serves),
+    serveRunner(deps, job, event, parts),
+  ])
+  return {
+    name: event.name,
+    url: listener.url,
+    module: module.serves,
+    ready: listener.fault === undefined && runner === undefined,
+    faults: { schema: schema.fault, module: module.fault, listener: listener.fault, runner },
+  }
+}
+
+interface ListenerReport {
+  readonly url: string | undefined
+  readonly fault: Fault | undefined
+}
+
+async function serveListener(
+  { kube, world, platform }: ServeDeps,
+  job: LiveJob,
+  event: JobEvent,
+  schema: SchemaCopy | undefined,
+): Promise<ListenerReport> {
+  if (world.services.state() === 'missing') return { url: undefined, fault: KNATIVE_MISSING }
+  if (schema === undefined)
+    return { url: undefined, fault: unsure('SchemaNeeded', 'it is made once the schema is right') }
+  const name = listenerName(event.name)
+  const applied = await applyChild(kube, job, {
+    kind: KINDS.knativeService,
+    desired: withHash(listenerService({ job, event, schema }, platform)),
+    cached: world.services.get({ namespace: job.metadata.namespace ?? '', name }),
+  })
+  if ('fault' in applied) return { url: undefined, fault: applied.fault }
+  const { live } = applied
+  const fault = podFault(podsOf(world, job, event, 'listener'), new Date()) ?? faultOf(serviceState(live))
+  return { url: live.status?.url, fault: fault && asFault(fault) }
+}
+
+async function serveRunner(
+  deps: ServeDeps,
+  job: LiveJob,
+  event: JobEvent,
+  { module, output, hasConsumers }: ServingParts,
+): Promise<Fault | undefined> {
+  const { world } = deps
+  if (module.serves === undefined) return unsure('ModuleNeeded', 'it is made once the module is right')
+  if ('fault' in output) return output.fault
+  const plan = { job, event, module: module.serves, output: output.output }
+  const deployment = await applyDeployment(deps, job, withHash(runnerDeployment(plan, deps.platform)))
+  if ('fault' in deployment) return deployment.fault
+  if (world.scaledObjects.state() === 'missing') return KEDA_MISSING
+  if (!hasConsumers) return unsure('QueueNeeded', 'it is scaled once its queue is there')
+  const scaledObject = await applyChild(deps.kube, job, {
+    kind: KINDS.scaledObject,
+    desired: withHash(runnerScaledObject(plan, deps.platform)),
+    cached: world.scaledObjects.get({
+      namespace: job.metadata.namespace ?? '',
+      name: runnerName(event.name),
+    }),
+  })
+  if ('fault' in scaledObject) return scaledObject.fault
+  const state =
+    podFault(podsOf(world, job, event, 'runner'), new Date()) ??
+    faultOf(deploymentState(deployment.live)) ??
+    faultOf(scaledObjectState(scaledObject.live))
+  return state && asFault(state)
+}
+
+/** Applies a runner's Deployment, whose replicas are set to none once and belong to KEDA from then on. */
+async function applyDeployment(
+  { kube, world }: ServeDeps,
+  job: LiveJob,
+  desired: DeploymentObject,
+): Promise<Applied<DeploymentObject>> {
+  const { namespace = '', name } = desired.metadata
+  const applied = await applyChild(kube, job, {
+    kind: KINDS.deployment,
+    desired,
+    // A first apply without replicas would start one pod.
+    creation: { ...desired, spec: { ...desired.spec, replicas: 0 } },
+    cached: world.deployments.get({ namespace, name }),
+  })
+  if ('fault' in applied || applied.live.metadata.annotations?.[ANNOTATIONS.replicas] !== undefined)
+    return applied
+  const { apiVersion, kind } = KINDS.deployment
+  const seed = {
+    apiVersion,
+    kind,
+    metadata: { namespace, name, annotations: { [ANNOTATIONS.replicas]: 'keda' } },
+    spec: { replicas: applied.live.spec?.replicas ?? 0 },
+  }
+  return { live: await kube.apply(KINDS.deployment, seed, { manager: SEED_MANAGER, force: true }) }
+}
+
+function podsOf({ pods }: World, job: LiveJob, event: JobEvent, component: Component): readonly PodObject[] {
+  return pods
+    .list(job.metadata.namespace)
+    .filter(
+      ({ metadata: { labels = {} } }) =>
+        labels[LABELS.job] === job.metadata.name &&
+        labels[LABELS.event] === event.name &&
+        labels[LABELS.component] === component,
+    )
+}
+
+function faultOf(state: State): State | undefined {
+  return state.status === 'True' ? undefined : state
+}
+
+function asFault({ status, reason, message }: State): Fault {
+  return { status: status === 'True' ? 'Unknown' : status, reason, message }
+}
