@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { digestOf } from '../shared/digest.ts'
 import { JobicoError, messageOf } from '../shared/errors.ts'
 import { cut, type Abi, type NeededExport } from './abi.ts'
 import { ABIS, type AbiName } from './abis.ts'
@@ -40,11 +40,6 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
   const invalid = bodyFault(capped)
   if (invalid !== undefined) throw refused(`is broken: ${invalid}; compile it again`)
   return { abi: abi.name, bytes: capped, digest: digestOf(bytes) }
-}
-
-/** The name under which a module is kept: `sha256-` and the hexadecimal SHA-256 of its bytes. */
-export function digestOf(bytes: Uint8Array): `sha256-${string}` {
-  return `sha256-${createHash('sha256').update(bytes).digest('hex')}`
 }
 
 function fileFault(bytes: Uint8Array, name: string): string | undefined {

@@ -3,7 +3,7 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { JobicoError } from '../shared/errors.ts'
 import type { Authorize } from './auth.ts'
 import type { ListenerMetrics } from './metrics.ts'
-import { HEALTH } from './paths.ts'
+import { OPEN_PATHS } from './paths.ts'
 
 /** What decides whether a request is let in. */
 export interface Admission {
@@ -12,8 +12,6 @@ export interface Admission {
   readonly authorize: Authorize | undefined
   readonly metrics: ListenerMetrics
 }
-
-const OPEN_ROUTES: readonly (string | undefined)[] = Object.values(HEALTH)
 
 /** The hook that measures each request and lets it in, or fails with REQUEST_INVALID, UNAUTHORIZED or TOO_MANY_REQUESTS. */
 export function admission({ maxInFlight, authorize, metrics }: Admission): onRequestHookHandler {
@@ -46,5 +44,5 @@ export function admission({ maxInFlight, authorize, metrics }: Admission): onReq
 }
 
 function isOpen(request: FastifyRequest): boolean {
-  return request.method === 'OPTIONS' || OPEN_ROUTES.includes(request.routeOptions.url)
+  return request.method === 'OPTIONS' || OPEN_PATHS.includes(request.routeOptions.url)
 }

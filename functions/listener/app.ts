@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { JobicoError } from '../shared/errors.ts'
+import { HEALTH } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { admission } from './admission.ts'
 import { problemAnswer, type Answer } from './answer.ts'
@@ -8,7 +9,7 @@ import type { Authorize } from './auth.ts'
 import { createClientErrors } from './client-errors.ts'
 import { getState } from './get-state.ts'
 import type { ListenerMetrics } from './metrics.ts'
-import { ALLOW, HEALTH, pathKind, prefixesOf } from './paths.ts'
+import { ALLOW, pathKind, prefixesOf } from './paths.ts'
 import { postEvents, type PostEventsOptions } from './post-events.ts'
 import { asJobicoError } from './problem.ts'
 import { reachable } from './reach.ts'
@@ -93,6 +94,11 @@ function addRoutes(app: FastifyInstance, options: AppOptions): void {
     reachable(options.requests)
     if (options.stopping.aborted) throw new JobicoError('QUEUE_UNAVAILABLE', 'the listener is stopping')
     return reply.send({ status: 'ready' })
+  })
+  // No problem document, which would be logged: Knative asks every 50 ms.
+  app.get(HEALTH.started, (_request, reply) => {
+    const started = options.requests() !== undefined
+    return reply.code(started ? 200 : 503).send({ status: started ? 'started' : 'starting' })
   })
 }
 

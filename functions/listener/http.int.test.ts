@@ -227,7 +227,7 @@ t.test('auth', async (t) => {
     t.equal(problemOf(answer).code, 'UNAUTHORIZED')
   }
   t.equal((await listener.inject(binary({ authorization: 'Bearer right' }))).statusCode, 202)
-  for (const url of ['/health/live', '/health/ready']) {
+  for (const url of ['/health/live', '/health/ready', '/health/started']) {
     t.equal((await listener.inject({ url })).statusCode, 200)
   }
 })
@@ -258,5 +258,6 @@ t.test('no connection to NATS yet', async (t) => {
     t.match(answer.headers['retry-after'], /^[1-5]$/)
   }
   t.equal((await listener.inject({ url: '/health/live' })).statusCode, 200)
+  t.equal((await listener.inject({ url: '/health/started' })).statusCode, 503)
   t.equal((await listener.inject({ url: '/events/abc' })).statusCode, 404)
 })

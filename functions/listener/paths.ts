@@ -1,7 +1,8 @@
+import { HEALTH } from '../shared/health.ts'
 import { isEventKey } from '../shared/names.ts'
 
 /** Paths that need no token and are never too many. */
-export const HEALTH = { live: '/health/live', ready: '/health/ready' } as const
+export const OPEN_PATHS: readonly (string | undefined)[] = Object.values(HEALTH)
 
 /** The methods of each kind of path, as an Allow header names them. */
 export const ALLOW = { events: 'POST, OPTIONS', state: 'GET, HEAD', health: 'GET, HEAD' } as const
@@ -13,7 +14,7 @@ export function prefixesOf(event: string): readonly string[] {
 
 /** What a path is on the listener of an event, whatever the method; undefined when there is nothing. */
 export function pathKind(path: string, event: string): keyof typeof ALLOW | undefined {
-  if (path === HEALTH.live || path === HEALTH.ready) return 'health'
+  if (OPEN_PATHS.includes(path)) return 'health'
   for (const prefix of prefixesOf(event)) {
     if (path === (prefix || '/')) return 'events'
     const start = `${prefix}/events/`

@@ -4,11 +4,11 @@ import { collectDefaultMetrics } from 'prom-client'
 import { closeNats, connectNats } from '../shared/jetstream.ts'
 import type { Log } from '../shared/log.ts'
 import { serveMetrics } from '../shared/metrics.ts'
+import { longestPassageMs } from '../shared/passage.ts'
 import { runProcess } from '../shared/process.ts'
 import { onShutdown } from '../shared/shutdown.ts'
 import { readConfig, type RunnerConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
-import { longestPassageMs } from './policy.ts'
 import { startRunner, type Runner } from './runner.ts'
 
 /** Runs a runner until NATS is lost for good; ends when told to by the signals of onShutdown. */
@@ -21,11 +21,12 @@ async function main(config: RunnerConfig, log: Log): Promise<void> {
     await started.runner?.stop()
     if (started.connection !== undefined) await closeNats(started.connection)
   })
-  const connection = await connect(config)
-  started.connection = connection
   const metrics = createRunnerMetrics(() => started.runner?.inHand() ?? 0)
   collectDefaultMetrics({ register: metrics.registry })
-  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort)
+  const isReady = () => started.runner !== undefined && !stopping.signal.aborted
+  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, isReady)
+  const connection = await connect(config)
+  started.connection = connection
   // Last, since it pulls events: a fault of the start must cost none of them an attempt.
   started.runner = await startRunner(connection, config, { log, metrics })
   log.info({ module: config.module }, 'Ready')

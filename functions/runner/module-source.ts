@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { Objm } from '@nats-io/obj'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { digestOf } from '../guests/check.ts'
+import { digestOf } from '../shared/digest.ts'
 import { JobicoError } from '../shared/errors.ts'
 
 const DIGEST = /^sha256-[0-9a-f]{64}$/

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Failure } from './policy.ts'
 import { opening } from './gate.ts'
 import { sinkFailure } from './output.ts'
-import { backoffMs, decide, longestPassageMs, prefetch, threadBacklog } from './policy.ts'
+import { backoffMs, decide, prefetch, threadBacklog } from './policy.ts'
 import { createSlots } from './slots.ts'
 
 const policy = { maxAttempts: 4, minDelayMs: 100, maxDelayMs: 1_000 }
@@ -76,12 +76,6 @@ t.test('as much is held as can start within 200 ms', (t) => {
   ]
   for (const { concurrency, meanMs, want } of cases)
     t.equal(prefetch(concurrency, meanMs, 256), want, `${meanMs} ms`)
-  t.end()
-})
-
-t.test('an attempt with a sink has twice its time', (t) => {
-  t.equal(longestPassageMs(60_000, false), 70_000)
-  t.equal(longestPassageMs(60_000, true), 130_000)
   t.end()
 })
 

@@ -2,11 +2,21 @@ import { createServer, type Server } from 'node:http'
 
 import type { Registry } from 'prom-client'
 
-/** Serves a registry's metrics at `/metrics` in the Prometheus text format. Resolves once it listens; 0 picks a free port. */
-export async function serveMetrics(registry: Registry, port: number): Promise<Server> {
+import { HEALTH } from './health.ts'
+
+/**
+ * Serves a registry's metrics at `/metrics` in the Prometheus text format and, where `isReady` is given, the health of the
+ * process. Resolves once it listens; 0 picks a free port.
+ */
+export async function serveMetrics(
+  registry: Registry,
+  port: number,
+  isReady?: () => boolean,
+): Promise<Server> {
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end()
+    const status = isReady && healthStatus(request.url, isReady)
+    if (status !== undefined || request.url !== '/metrics') {
+      response.writeHead(status ?? 404).end()
       return
     }
     registry.metrics().then(
@@ -16,4 +26,10 @@ export async function serveMetrics(registry: Registry, port: number): Promise<Se
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, resolve))
   return server
+}
+
+function healthStatus(path: string | undefined, isReady: () => boolean): number | undefined {
+  if (path === HEALTH.live) return 200
+  if (path === HEALTH.ready) return isReady() ? 200 : 503
+  return undefined
 }

@@ -1,0 +1,6 @@
+import { createHash } from 'node:crypto'
+
+/** The name under which bytes, or a text as UTF-8, are kept: `sha256-` and their hexadecimal SHA-256. */
+export function digestOf(content: Uint8Array | string): `sha256-${string}` {
+  return `sha256-${createHash('sha256').update(content).digest('hex')}`
+}
