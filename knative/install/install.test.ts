@@ -1,0 +1,308 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import t from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+
+import { KINDS, pathOf } from '../kube/kinds.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { LABELS } from '../labels.ts'
+import { METRICS_PORT } from '../pod.ts'
+
+interface Kustomization {
+  readonly namespace: string
+  readonly resources: readonly string[]
+  readonly images?: readonly { readonly name: string; readonly newTag: string }[]
+}
+interface Rule {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs: readonly string[]
+}
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string }
+}
+interface Container {
+  readonly name: string
+  readonly image: string
+  readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
+  readonly startupProbe: Probe
+  readonly livenessProbe: Probe
+  readonly readinessProbe: Probe
+  readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> }
+  readonly securityContext: unknown
+}
+interface Selector {
+  readonly matchLabels: Readonly<Record<string, string>>
+}
+interface Workload extends KubeObject {
+  readonly spec: {
+    readonly replicas: number
+    readonly selector: Selector
+    readonly template: {
+      readonly metadata: { readonly labels: Readonly<Record<string, string>> }
+      readonly spec: {
+        readonly terminationGracePeriodSeconds: number
+        readonly automountServiceAccountToken: boolean
+        readonly securityContext: { readonly runAsNonRoot: boolean; readonly seccompProfile: unknown }
+        readonly topologySpreadConstraints: readonly { readonly labelSelector: Selector }[]
+        readonly volumes?: readonly object[]
+        readonly containers: readonly [Container]
+      }
+    }
+    readonly volumeClaimTemplates?: readonly [
+      { readonly spec: { readonly resources: { readonly requests: { readonly storage: string } } } },
+    ]
+  }
+}
+interface Service extends KubeObject {
+  readonly spec: {
+    readonly clusterIP: string
+    readonly publishNotReadyAddresses: boolean
+    readonly selector: Readonly<Record<string, string>>
+    readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[]
+  }
+}
+interface NetworkPolicy extends KubeObject {
+  readonly spec: {
+    readonly podSelector: Partial<Selector>
+    readonly policyTypes: readonly string[]
+    readonly ingress?: readonly {
+      readonly from: readonly {
+        readonly namespaceSelector?: Partial<Selector>
+        readonly podSelector?: Partial<Selector>
+      }[]
+      readonly ports: readonly { readonly port: string }[]
+    }[]
+  }
+}
+
+const INSTALL = dirname(fileURLToPath(import.meta.url))
+const ROOT = join(INSTALL, '../..')
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const base = parse(text('knative/install/base/kustomization.yaml')) as Kustomization
+const objects = base.resources
+  .filter((file) => file.endsWith('.yaml'))
+  .flatMap((file) => parseAllDocuments(text(`knative/install/base/${file}`)))
+  .map((document) => document.toJS({ maxAliasCount: -1 }) as KubeObject)
+
+function find(kind: string, name: string): KubeObject {
+  const object = objects.find((other) => other.kind === kind && other.metadata.name === name)
+  if (object === undefined) throw new Error(`There is no ${kind} ${name}`)
+  return object
+}
+const operator = find('Deployment', 'jobico-operator') as Workload
+const nats = find('StatefulSet', 'nats') as Workload
+const service = find('Service', 'nats') as Service
+const containerOf = ({ spec }: Workload) => spec.template.spec.containers[0]
+const portsOf = (workload: Workload) =>
+  new Map(containerOf(workload).ports.map(({ name, containerPort }) => [name, containerPort]))
+const hostOf = (name: string) => `${name}.${base.namespace}.svc.cluster.local`
+
+/** Each verb on each resource, as `verb resource.group name`. */
+function grants(kind: string, name: string): string[] {
+  const { rules } = find(kind, name) as KubeObject & { readonly rules: readonly Rule[] }
+  return rules
+    .flatMap(({ apiGroups, resources, resourceNames = ['*'], verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          resourceNames.flatMap((only) => verbs.map((verb) => `${verb} ${resource}.${group} ${only}`)),
+        ),
+      ),
+    )
+    .sort()
+}
+const verbs = (on: string, ...names: readonly string[]) => names.map((verb) => `${verb} ${on} *`)
+
+const ROLES = [
+  {
+    kind: 'ClusterRole',
+    name: 'jobico-operator',
+    want: [
+      ...verbs('jobs.jobico.coeux.dev', 'get', 'list', 'watch', 'patch'),
+      ...verbs('jobs/status.jobico.coeux.dev', 'patch'),
+      ...verbs('jobs/finalizers.jobico.coeux.dev', 'update'),
+      ...verbs('configmaps.', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
+      ...verbs('pods.', 'list', 'watch'),
+      ...verbs('services.', 'get'),
+      ...verbs('deployments.apps', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
+      ...verbs('services.serving.knative.dev', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
+      ...verbs('revisions.serving.knative.dev', 'get', 'list'),
+      ...verbs('scaledobjects.keda.sh', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
+      ...verbs('events.events.k8s.io', 'create'),
+    ],
+  },
+  { kind: 'ClusterRole', name: 'jobico-operator-sinks', want: [] },
+  {
+    kind: 'Role',
+    name: 'jobico-operator',
+    want: [
+      'create leases.coordination.k8s.io *',
+      'get leases.coordination.k8s.io jobico-operator',
+      'update leases.coordination.k8s.io jobico-operator',
+      'get pods. *',
+    ],
+  },
+  {
+    kind: 'ClusterRole',
+    name: 'jobico-jobs-view',
+    want: [
+      ...verbs('jobs.jobico.coeux.dev', 'get', 'list', 'watch'),
+      ...verbs('jobs/status.jobico.coeux.dev', 'get'),
+    ],
+  },
+  {
+    kind: 'ClusterRole',
+    name: 'jobico-jobs-edit',
+    want: verbs('jobs.jobico.coeux.dev', 'create', 'update', 'patch', 'delete', 'deletecollection'),
+  },
+]
+
+t.test('roles grant these verbs, and no others', (t) => {
+  for (const { kind, name, want } of ROLES) t.same(grants(kind, name), [...want].sort(), `${kind} ${name}`)
+  t.same(
+    objects
+      .filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')
+      .map(({ metadata }) => metadata.name),
+    ROLES.map(({ name }) => name),
+  )
+  t.end()
+})
+
+t.test('everything that the operator follows is a kind that it may list and watch', (t) => {
+  const granted = new Set(grants('ClusterRole', 'jobico-operator'))
+  const { job, configMap, pod, deployment, knativeService, scaledObject } = KINDS
+  for (const kind of [job, configMap, pod, deployment, knativeService, scaledObject]) {
+    const group = kind.apiVersion.includes('/') ? kind.apiVersion.replace(/\/.*/, '') : ''
+    for (const verb of ['list', 'watch'])
+      t.ok(granted.has(`${verb} ${kind.plural}.${group} *`), `${verb} ${pathOf(kind)}`)
+  }
+  t.end()
+})
+
+t.test('names and labels', (t) => {
+  for (const { kind, metadata } of objects)
+    t.type(metadata.labels?.[LABELS.name], 'string', `${kind} ${metadata.name}`)
+  t.match(find('Namespace', base.namespace).metadata.labels, {
+    'pod-security.kubernetes.io/enforce': 'restricted',
+  })
+  for (const workload of [operator, nats]) {
+    const { selector, template } = workload.spec
+    const { name } = workload.metadata
+    t.match(template.metadata.labels, { ...selector.matchLabels, [LABELS.partOf]: 'jobico' }, name)
+    t.match(find('PodDisruptionBudget', name), { spec: { selector } }, `the budget of ${name}`)
+    for (const { labelSelector } of template.spec.topologySpreadConstraints)
+      t.same(labelSelector, selector, name)
+  }
+  t.same(service.spec.selector, nats.spec.selector.matchLabels)
+  t.equal(containerOf(operator).name, 'operator', 'the container whose image listeners and runners get')
+  t.end()
+})
+
+t.test('pods meet the restricted Pod Security Standard', (t) => {
+  for (const workload of [operator, nats]) {
+    const { securityContext, volumes = [], containers } = workload.spec.template.spec
+    t.match(securityContext, {
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      seccompProfile: { type: 'RuntimeDefault' },
+    })
+    t.equal(containers.length, 1)
+    t.same(containerOf(workload).securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    })
+    for (const volume of volumes) t.notOk('hostPath' in volume)
+    t.match(containerOf(workload).resources, {
+      requests: { cpu: String, memory: String },
+      limits: { memory: String },
+    })
+  }
+  t.equal(nats.spec.template.spec.automountServiceAccountToken, false)
+  t.equal(operator.spec.template.spec.automountServiceAccountToken, true)
+  t.end()
+})
+
+t.test('the operator is told what it reads, and nothing else', (t) => {
+  const source = text('operator/config.ts')
+  const read = [...source.matchAll(/env\.\w+\(\s*'([A-Z_]+)'/g)].map(([, name]) => name)
+  const required = [...source.matchAll(/env\.text\('([A-Z_]+)'\)/g)].map(([, name]) => name)
+  const told = containerOf(operator).env.map(({ name }) => name)
+  for (const name of told) t.ok(read.includes(name), `${name} is read`)
+  for (const name of required) t.ok(name !== undefined && told.includes(name), `${name} is told`)
+  const value = (name: string) => containerOf(operator).env.find((variable) => variable.name === name)?.value
+  const port = (name: string) => service.spec.ports.find((other) => other.name === name)?.port
+  t.equal(value('NATS_URL'), `nats://${hostOf('nats')}:${port('client')}`)
+  t.equal(value('JOBICO_NATS_MONITORING'), `${hostOf('nats')}:${port('monitoring')}`)
+  t.equal(value('METRICS_PORT'), String(METRICS_PORT))
+  t.equal(value('JOBICO_QUEUE_REPLICAS'), String(nats.spec.replicas))
+  t.end()
+})
+
+t.test('ports are those that others reach', (t) => {
+  t.same([...portsOf(operator)], [['metrics', METRICS_PORT]])
+  const ports = portsOf(nats)
+  t.same(Object.fromEntries(ports), { client: 4222, cluster: 6222, monitoring: 8222 })
+  for (const { name, port, targetPort } of service.spec.ports) t.equal(ports.get(targetPort), port, name)
+  t.match(service.spec, { clusterIP: 'None', publishNotReadyAddresses: true })
+  for (const workload of [operator, nats]) {
+    const { startupProbe, livenessProbe, readinessProbe } = containerOf(workload)
+    for (const { httpGet } of [startupProbe, livenessProbe, readinessProbe])
+      t.ok(portsOf(workload).has(httpGet.port), httpGet.path)
+  }
+  const server = text('knative/install/base/nats.conf')
+  const cluster = text('knative/install/base/cluster.conf')
+  t.match(server, `\nport: ${ports.get('client')}\n`)
+  t.match(server, `\nhttp_port: ${ports.get('monitoring')}\n`)
+  t.match(cluster, `port: ${ports.get('cluster')}\n`)
+  t.same(
+    cluster.match(/nats-route:\S+/g),
+    Array.from({ length: nats.spec.replicas }, (_, i) => `nats-route://nats-${i}.${hostOf('nats')}:6222`),
+  )
+  t.end()
+})
+
+t.test('nothing gets in but what is named', (t) => {
+  const policy = (name: string) => (find('NetworkPolicy', name) as NetworkPolicy).spec
+  t.same(policy('nothing'), { podSelector: {}, policyTypes: ['Ingress'] })
+  t.same(policy('jobico-operator').podSelector, operator.spec.selector)
+  t.same(policy('jobico-operator').ingress, [
+    { from: [{ namespaceSelector: {} }], ports: [{ port: 'metrics' }] },
+  ])
+  t.same(policy('nats').podSelector, nats.spec.selector)
+  const ours = { matchLabels: { [LABELS.partOf]: 'jobico' } }
+  const keda = { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } }
+  t.same(policy('nats').ingress, [
+    {
+      from: [{ namespaceSelector: {}, podSelector: ours }, { podSelector: {} }],
+      ports: [{ port: 'client' }],
+    },
+    { from: [{ podSelector: nats.spec.selector }], ports: [{ port: 'cluster' }] },
+    { from: [{ namespaceSelector: keda }, { podSelector: {} }], ports: [{ port: 'monitoring' }] },
+  ])
+  t.end()
+})
+
+t.test('NATS keeps less than its volume holds, and has time to leave', (t) => {
+  const server = text('knative/install/base/nats.conf')
+  const gigabytes = (value: string | undefined) => Number(/(\d+)Gi/.exec(value ?? '')?.[1])
+  const seconds = (name: string) => Number(new RegExp(`${name}: (\\d+)s`).exec(server)?.[1])
+  const kept = gigabytes(/max_file_store: (\S+)/.exec(server)?.[1])
+  t.ok(kept < gigabytes(nats.spec.volumeClaimTemplates?.[0].spec.resources.requests.storage))
+  const leaving = seconds('lame_duck_grace_period') + seconds('lame_duck_duration')
+  t.ok(leaving < nats.spec.template.spec.terminationGracePeriodSeconds)
+  t.end()
+})
+
+t.test('all places name one version of NATS', (t) => {
+  const version = containerOf(nats).image.replace(/^nats:/, '')
+  t.match(version, /^2\.\d+\.\d+$/)
+  t.match(text('scripts/cluster/lib.sh'), `\nNATS_VERSION=v${version}\n`)
+  const { images = [] } = parse(text('scripts/e2e/install/kustomization.yaml')) as Kustomization
+  t.equal(images.find(({ name }) => name === 'nats')?.newTag, `v${version}`)
+  t.end()
+})
