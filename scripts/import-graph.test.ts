@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
   ajv: 'schemas/',
   '@assemblyscript/loader': 'functions/guests/assemblyscript.ts',
-  '@kubernetes/client-node': 'operator/kube.ts',
+  '@kubernetes/client-node': 'knative/kube/kubeconfig.ts',
 }
 const CONNECTS = 'functions/shared/jetstream.ts'
 const MAY_READ_ENVIRONMENT = /(^|\/)config\.ts$|^scripts\/cli\//

@@ -11,6 +11,12 @@ export interface Selection {
   readonly metadataOnly?: boolean
 }
 
+/** From which version on to watch, and until when. */
+export interface WatchSelection extends Selection {
+  readonly resourceVersion: string
+  readonly signal: AbortSignal
+}
+
 /** A list of objects, and the version at which a watch of them can begin. */
 export interface Listing<T> {
   readonly items: readonly T[]
@@ -42,7 +48,19 @@ export interface RemoveOptions {
 /** A local port that leads to the port of a pod, through the API server. */
 export interface Tunnel {
   readonly port: number
+  /** Why the latest connection through it failed, where one did: to a local client it was only cut. */
+  fault(): Error | undefined
   close(): Promise<void>
+}
+
+/** A request that was answered, or failed. */
+export interface RequestInfo {
+  readonly verb:
+    'get' | 'list' | 'watch' | 'apply' | 'create' | 'replace' | 'patch' | 'remove' | 'discover' | 'tunnel'
+  /** The kind's name, such as Job. */
+  readonly kind: string
+  /** The HTTP status; 0 where no answer came. */
+  readonly status: number
 }
 
 /** The API of Kubernetes. Everything throws KubeError where the API server refuses, or can't be reached. */
@@ -54,12 +72,12 @@ export interface Kube {
   /** The object, or undefined when there is none (404, also where the kind is not installed). */
   get<T extends KubeObject>(kind: Kind, name: ObjectName): Promise<T | undefined>
   list<T extends KubeObject>(kind: Kind, selection: Selection): Promise<Listing<T>>
-  /** Ends when the server closes it (every few minutes) or the signal aborts; throws KubeError, 410 where the version is too old. */
-  watch<T extends KubeObject>(
-    kind: Kind,
-    selection: Selection & { readonly resourceVersion: string; readonly signal: AbortSignal },
-  ): AsyncIterable<WatchEvent<T>>
-  /** Server-side apply. */
+  /**
+   * Ends when the server closes it (every few minutes), when it fell silent, or when the signal aborts; a new watch from the
+   * last version misses nothing. Throws KubeError, with status 410 where the version is too old.
+   */
+  watch<T extends KubeObject>(kind: Kind, selection: WatchSelection): AsyncIterable<WatchEvent<T>>
+  /** Server-side apply. Objects without a namespace are in this client's, here and below. */
   apply<T extends KubeObject>(kind: Kind, object: object, options: ApplyOptions): Promise<T>
   create<T extends KubeObject>(kind: Kind, object: object): Promise<T>
   /** Replaces an object; throws a KubeError with reason Conflict when its resourceVersion is not the latest. */
@@ -70,7 +88,7 @@ export interface Kube {
   remove(kind: Kind, name: ObjectName, options?: RemoveOptions): Promise<void>
   /** The kind that an object names, by discovery; undefined where it is not installed. */
   findKind(apiVersion: string, kind: string): Promise<Kind | undefined>
-  /** Opens a local port on 127.0.0.1 that leads to a pod's. The caller closes it. */
+  /** Opens a local port on 127.0.0.1 that leads to a pod's, once a first connection to that stands. The caller closes it. */
   tunnel(pod: ObjectName, port: number): Promise<Tunnel>
 }
 

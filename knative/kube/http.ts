@@ -1,0 +1,143 @@
+import {
+  request as httpRequest,
+  STATUS_CODES,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
+
+import { messageOf } from '../../functions/shared/errors.ts'
+import type { Access } from './access.ts'
+import { KubeError } from './client.ts'
+
+/** How long an answer may take: with all of its body, or its head alone where the body is read as it comes. */
+const ANSWER_TIMEOUT_MS = 15_000
+/** Of an answer that is not the API server's own. */
+const MAX_MESSAGE_LENGTH = 500
+/** What can be sent once more where nobody knows whether it arrived. */
+const REPEATABLE = new Set(['GET', 'PATCH', 'DELETE'])
+
+/** A request to an API server; the path has its query with it. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly accept?: string
+  readonly contentType?: string
+  readonly body?: object
+  /** Told the answer's status, or 0 where no answer came. */
+  readonly onStatus: (status: number) => void
+}
+
+/** Sends a request and gives the parsed body. Throws KubeError for an answer that is no success, and for none within 15 s. */
+export async function callJson(access: Access, request: HttpRequest): Promise<unknown> {
+  const body = await exchange(access, request, text)
+  try {
+    return JSON.parse(body) as unknown
+  } catch (cause) {
+    throw unreachable(access, 'what answers there is no API server', cause)
+  }
+}
+
+/** Sends a request and gives the answer's body as it comes; the caller destroys it. Throws as callJson does. */
+export function callStream(access: Access, request: HttpRequest): Promise<IncomingMessage> {
+  return exchange(access, request, (response) => Promise.resolve(response))
+}
+
+/** The fault of a server that does not answer as it should. */
+export function unreachable(access: Access, why: string, cause?: unknown): KubeError {
+  const message = `the API server of ${access.place} can't be reached: ${why}; ${access.advice}`
+  return new KubeError(message, 0, 'Unreachable', cause)
+}
+
+/** What a network fault says, with those inside of it. */
+export function networkFault(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0)
+    return thrown.errors.map(networkFault).join(', ')
+  return messageOf(thrown)
+}
+
+type Reader<T> = (response: IncomingMessage) => Promise<T>
+
+async function exchange<T>(access: Access, request: HttpRequest, read: Reader<T>): Promise<T> {
+  try {
+    return await attempt(access, request, read)
+  } catch (fault) {
+    if (fault instanceof KubeError) throw fault
+    throw unreachable(access, networkFault(fault), fault)
+  }
+}
+
+async function attempt<T>(access: Access, request: HttpRequest, read: Reader<T>): Promise<T> {
+  const outgoing = await prepare(access, request)
+  const deadline = new AbortController()
+  deadline.signal.addEventListener('abort', () => outgoing.destroy())
+  const timer = setTimeout(() => deadline.abort(), ANSWER_TIMEOUT_MS)
+  try {
+    const response = await answerOf(outgoing, request.body)
+    const { statusCode = 0 } = response
+    request.onStatus(statusCode)
+    if (statusCode < 200 || statusCode > 299) throw refusal(statusCode, await text(response))
+    return await read(response)
+  } catch (fault) {
+    if (deadline.signal.aborted)
+      throw new Error(`it gave no answer within ${ANSWER_TIMEOUT_MS / 1000} s`, { cause: fault })
+    // The server closed the idle connection just when it was taken into use again.
+    if (outgoing.reusedSocket && isReset(fault) && REPEATABLE.has(request.method))
+      return await attempt(access, request, read)
+    throw fault
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function prepare(access: Access, request: HttpRequest): Promise<ClientRequest> {
+  const { method, path, accept = 'application/json', contentType = 'application/json', body } = request
+  const { headers, agent } = await access.credentials()
+  const options: RequestOptions = {
+    method,
+    agent,
+    headers: {
+      ...headers,
+      Accept: accept,
+      'User-Agent': 'jobico',
+      ...(body === undefined ? {} : { 'Content-Type': contentType }),
+    },
+  }
+  const url = new URL(access.server + path)
+  return url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options)
+}
+
+function answerOf(outgoing: ClientRequest, body: object | undefined): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    outgoing.on('response', resolve).on('error', reject)
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}
+
+function isReset(fault: unknown): boolean {
+  const code = fault instanceof Error && 'code' in fault ? fault.code : undefined
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+function refusal(status: number, body: string): KubeError {
+  const { message, reason } = statusOf(body)
+  const name = STATUS_CODES[status] ?? String(status)
+  const words = message ?? (body.trim().slice(0, MAX_MESSAGE_LENGTH) || name)
+  return new KubeError(words, status, reason ?? name.replaceAll(' ', ''))
+}
+
+/** What a body says if it is a Status object. */
+function statusOf(body: string): { message?: string; reason?: string } {
+  try {
+    const { kind, message, reason } = JSON.parse(body) as Record<string, unknown>
+    if (kind !== 'Status') return {}
+    return {
+      ...(typeof message === 'string' && message !== '' ? { message } : {}),
+      ...(typeof reason === 'string' && reason !== '' ? { reason } : {}),
+    }
+  } catch {
+    return {}
+  }
+}

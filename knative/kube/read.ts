@@ -1,0 +1,77 @@
+import { queryOf, undefinedAt, type Caller } from './call.ts'
+import type { Kube, Listing, Selection, WatchEvent, WatchSelection } from './client.ts'
+import { callStream } from './http.ts'
+import { pathOf, type Kind } from './kinds.ts'
+import type { KubeObject, ObjectName } from './object.ts'
+import { watchEvents } from './watch-stream.ts'
+
+const PAGE_SIZE = 500
+/** Between these the server ends a watch, so that those of many clients do not end at once. */
+const WATCH_SECONDS = { least: 300, most: 540 }
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+
+interface Page<T> {
+  readonly items: readonly T[]
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
+}
+
+/** What a client reads of objects. */
+export function reader(caller: Caller): Pick<Kube, 'get' | 'list' | 'watch'> {
+  return {
+    async get<T extends KubeObject>(kind: Kind, { namespace, name }: ObjectName) {
+      const path = pathOf(kind, namespace, name)
+      const object = await caller.call('get', kind, { method: 'GET', path }).catch(undefinedAt(404))
+      return object as T | undefined
+    },
+    list: (kind, selection) => listAll(caller, kind, selection),
+    watch: (kind, selection) => watch(caller, kind, selection),
+  }
+}
+
+async function listAll<T extends KubeObject>(
+  { call }: Caller,
+  kind: Kind,
+  { namespace, labels, metadataOnly }: Selection,
+): Promise<Listing<T>> {
+  const items: T[] = []
+  const limit = String(PAGE_SIZE)
+  let next: string | undefined
+  for (;;) {
+    const path = pathOf(kind, namespace) + queryOf({ labelSelector: labels, limit, continue: next })
+    const accept = metadataOnly === true ? { accept: METADATA_LIST } : {}
+    const page = (await call('list', kind, { method: 'GET', path, ...accept })) as Page<T>
+    for (const item of page.items) items.push(named(kind, item))
+    next = page.metadata.continue
+    if (!next) return { items, resourceVersion: page.metadata.resourceVersion }
+  }
+}
+
+async function* watch<T extends KubeObject>(
+  { access, counted }: Caller,
+  kind: Kind,
+  { namespace, labels, metadataOnly, resourceVersion, signal }: WatchSelection,
+): AsyncGenerator<WatchEvent<T>, void> {
+  if (signal.aborted) return
+  const query = queryOf({
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    timeoutSeconds: String(watchSeconds()),
+    labelSelector: labels,
+    resourceVersion,
+  })
+  const accept = metadataOnly === true ? { accept: METADATA } : {}
+  const path = pathOf(kind, namespace) + query
+  const body = await callStream(access, { method: 'GET', path, ...accept, ...counted('watch', kind) })
+  for await (const { type, object } of watchEvents<T>(access, body, signal))
+    yield { type, object: named(kind, object) }
+}
+
+function watchSeconds(): number {
+  return Math.round(WATCH_SECONDS.least + Math.random() * (WATCH_SECONDS.most - WATCH_SECONDS.least))
+}
+
+/** The object with its kind: items of lists come without it, and metadata comes as that of another kind. */
+function named<T extends KubeObject>({ apiVersion, kind }: Kind, object: T): T {
+  return { ...object, apiVersion, kind }
+}

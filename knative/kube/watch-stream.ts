@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http'
+
+import type { Access } from './access.ts'
+import { KubeError, type WatchEvent } from './client.ts'
+import { networkFault, unreachable } from './http.ts'
+
+/** A watch that says nothing for so long has lost its server, which sends a bookmark about every minute. */
+const SILENCE_MS = 75_000
+
+interface RawEvent<T> {
+  readonly type: WatchEvent<T>['type'] | 'ERROR'
+  readonly object: T
+}
+
+interface Status {
+  readonly code?: number
+  readonly reason?: string
+  readonly message?: string
+}
+
+/**
+ * The events of the body of a watch. Ends when the server ends it, when the signal aborts, and when nothing came for 75 s;
+ * throws KubeError for the server's error events and when the connection breaks. Destroys the body in the end.
+ */
+export async function* watchEvents<T>(
+  access: Access,
+  body: IncomingMessage,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<T>, void> {
+  const over = new AbortController()
+  const end = () => {
+    over.abort()
+    body.destroy()
+  }
+  const silence = setTimeout(end, SILENCE_MS)
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
+  try {
+    for await (const line of lines(body)) {
+      silence.refresh()
+      yield eventOf<T>(line)
+    }
+  } catch (fault) {
+    if (fault instanceof KubeError) throw fault
+    if (!over.signal.aborted) throw unreachable(access, networkFault(fault), fault)
+  } finally {
+    clearTimeout(silence)
+    signal.removeEventListener('abort', end)
+    body.destroy()
+  }
+}
+
+/** The whole lines of a body; what comes after the last line's end is no line. */
+export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void> {
+  let parts: Buffer[] = []
+  for await (const chunk of chunks) {
+    let start = 0
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
+      parts.push(chunk.subarray(start, end))
+      yield Buffer.concat(parts).toString()
+      parts = []
+      start = end + 1
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start))
+  }
+}
+
+function eventOf<T>(line: string): WatchEvent<T> {
+  const { type, object } = JSON.parse(line) as RawEvent<T>
+  if (type !== 'ERROR') return { type, object }
+  const { code = 500, reason = 'InternalError', message = 'the watch ended with an error' } = object as Status
+  throw new KubeError(message, code, reason)
+}
