@@ -26,10 +26,12 @@ const LISTEN_FIX = 'is the port taken? Set PORT and METRICS_PORT to free ones'
 
 /** Runs a listener until NATS is lost for good; ends when told to by the signals of onShutdown. */
 async function main(config: ListenerConfig, log: Log): Promise<void> {
+  // First, so that NATS answers while all else is made.
+  const connecting = connect(config)
+  connecting.catch(() => undefined) // heard below
   const validate = await loadSchema(config.schemaFile)
   const authorize = config.authFile === undefined ? undefined : bearerAuth(config.authFile, log)
   const metrics = createMetrics(config.ref.event)
-  collectDefaultMetrics({ register: metrics.registry })
   const stopping = new AbortController()
   const nats: { requests?: Requests } = {}
   const app = createApp({
@@ -42,6 +44,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     requests: () => nats.requests,
   })
   const metricsServer = await listen(app, config, metrics.registry)
+  collectDefaultMetrics({ register: metrics.registry })
   log.info({ port: (app.server.address() as AddressInfo).port }, 'Listening')
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
@@ -50,7 +53,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     nats.requests?.close()
     if (nats.requests !== undefined) await closeNats(nats.requests.connection)
   })
-  const connection = await connect(config)
+  const connection = await connecting
   nats.requests = createRequests(connection)
   log.info('Connected to NATS')
   const fault = await connection.closed()

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-import { CloudEvent as SdkEvent, HTTP } from 'cloudevents'
-
-import { compileSchema, type Validate } from '../../schemas/validator.ts'
+import type { Validate } from '../../schemas/validator.ts'
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
 import type { Attributes, CloudEvent } from '../shared/cloudevent.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -20,6 +18,7 @@ export type Output =
 /** Makes an output ready: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
   if ('sink' in config) return { kind: 'sink', uri: config.sink }
+  const { compileSchema } = await import('../../schemas/validator.ts') // most runners start without
   const schema: unknown = JSON.parse(await readFile(config.schema, 'utf8'))
   return { kind: 'event', ref: { ...ref, event: config.event }, validate: compileSchema(schema) }
 }
@@ -58,6 +57,7 @@ export async function postToSink(
 ): Promise<Failure | undefined> {
   try {
     const { data, trace, attributes } = result
+    const { CloudEvent: SdkEvent, HTTP } = await import('cloudevents') // most runners run without
     const { headers } = HTTP.binary(new SdkEvent({ ...headerValues(attributes), data: '' }, false))
     const response = await fetch(uri, {
       method: 'POST',

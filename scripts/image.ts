@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { messageOf } from '../functions/shared/errors.ts'
+import { bundleImage } from './bundling/image.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const CONTAINERFILE = join(ROOT, 'Containerfile')
+const BUNDLE = join(ROOT, 'build', 'image')
+const HASH_CHARS = 12
+
+const HELP = `npm run image -- [--tag NAME] [--base IMAGE] [--push]
+
+Bundles operator, listener and runner, and builds the image of all three with buildah, podman or docker, whichever is
+there. Prints the name of the image and its id, which is the same for the same sources and base (with docker but for times).
+
+  --tag NAME    the image's name (jobico:<version>); one without a version gets a hash of what goes into the image:
+                dev.local/jobico becomes dev.local/jobico:<hash>
+  --base IMAGE  an image with Node 24 (node:24-bookworm-slim; name it with its digest to get the same image for ever)
+  --push        pushes it to the registry that its name says
+`
+
+/** What builds images: the program, and its own way to set all times to 0 and to run a step without privileges. */
+interface Builder {
+  readonly program: string
+  readonly options: readonly string[]
+}
+
+const ALIKE = ['--timestamp=0', '--isolation=chroot', '--layers=false']
+const BUILDERS: readonly Builder[] = [
+  { program: 'buildah', options: ALIKE },
+  { program: 'podman', options: ALIKE },
+  { program: 'docker', options: ['--build-arg=SOURCE_DATE_EPOCH=0', '--provenance=false'] },
+]
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      tag: { type: 'string' },
+      base: { type: 'string' },
+      push: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const builder = findBuilder()
+  process.umask(0o022) // files go into the image with the modes that they get here
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  await bundleImage(ROOT, BUNDLE)
+  const name = await fullName(values.tag ?? `jobico:${version}`, values.base)
+  const id = await build(builder, name, { NODE_IMAGE: values.base, VERSION: version })
+  if (values.push) run(builder.program, ['push', name])
+  process.stdout.write(`${name} ${id}\n`)
+}
+
+function findBuilder(): Builder {
+  const found = BUILDERS.find(({ program }) => spawnSync(program, ['--version']).status === 0)
+  if (found !== undefined) return found
+  throw new Error(
+    'no program that builds images is on PATH: install buildah, podman or docker (on Debian and Ubuntu: apt-get install buildah)',
+  )
+}
+
+/** The name as it is when it has a version or a digest, else with the hash of all that goes into the image. */
+async function fullName(name: string, base = ''): Promise<string> {
+  if (/[:@]/.test(name.slice(name.lastIndexOf('/') + 1))) return name
+  const hash = createHash('sha256').update(`${base}\n`)
+  for (const file of (await readdir(BUNDLE)).sort())
+    hash.update(`${file}\n`).update(await readFile(join(BUNDLE, file)))
+  hash.update(await readFile(CONTAINERFILE))
+  return `${name}:${hash.digest('hex').slice(0, HASH_CHARS)}`
+}
+
+/** Builds the image and gives its id. */
+async function build(
+  { program, options }: Builder,
+  name: string,
+  args: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'jobico-image-'))
+  const idFile = join(folder, 'id')
+  const buildArgs = Object.entries(args).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--build-arg=${key}=${value}`],
+  )
+  try {
+    const files = [`--file=${CONTAINERFILE}`, `--iidfile=${idFile}`, `--tag=${name}`, BUNDLE]
+    run(program, ['build', ...options, ...buildArgs, ...files])
+    return (await readFile(idFile, 'utf8')).trim()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs a program, whose output goes to standard error. Throws an Error when it fails. */
+function run(program: string, args: readonly string[]): void {
+  const { status, signal, error } = spawnSync(program, args, { stdio: ['ignore', 2, 2] })
+  if (status === 0) return
+  const how = error?.message ?? signal ?? `exit code ${status ?? 0}`
+  throw new Error(`${program} ${args[0] ?? ''} failed (${how}); its last lines above say why`)
+}
+
+try {
+  await main()
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`)
+  process.exitCode = 1
+}
