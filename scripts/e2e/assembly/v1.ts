@@ -1,0 +1,5 @@
+import { run } from './guest'
+
+export function handle(text: string): string | null {
+  return run('v1', text)
+}

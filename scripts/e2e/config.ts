@@ -1,0 +1,40 @@
+import { readEnv } from '../../functions/shared/env.ts'
+
+/** What run.ts tells the cases. */
+export interface CaseConfig {
+  /** Part of the names of this run's namespaces. */
+  readonly run: string
+  /** The file that measurements are added to, a line of JSON each. */
+  readonly timesFile: string
+  /** The folder with the compiled modules echo.wasm, v1.wasm, v2.wasm, v3.wasm, signup.wasm and welcome.wasm. */
+  readonly modules: string
+  /** A nats-server that is too old for Jobico. */
+  readonly oldNats: string
+}
+
+/** Names of the variables. */
+export const CASE_VARIABLES = {
+  run: 'E2E_RUN',
+  timesFile: 'E2E_TIMES',
+  modules: 'E2E_MODULES',
+  oldNats: 'E2E_OLD_NATS',
+} as const satisfies Record<keyof CaseConfig, string>
+
+/** Reads what run.ts tells. Throws CONFIG_INVALID where a case was not started by it. */
+export function caseConfig(environment = process.env): CaseConfig {
+  return readEnv(environment, (env) => ({
+    run: env.text(CASE_VARIABLES.run),
+    timesFile: env.text(CASE_VARIABLES.timesFile),
+    modules: env.text(CASE_VARIABLES.modules),
+    oldNats: env.text(CASE_VARIABLES.oldNats),
+  }))
+}
+
+/** The environment of cases: that of this process, and what they are told. */
+export function caseEnvironment(config: CaseConfig, environment = process.env): NodeJS.ProcessEnv {
+  const told = Object.entries(CASE_VARIABLES).map(([field, variable]) => [
+    variable,
+    config[field as keyof CaseConfig],
+  ])
+  return { ...environment, ...(Object.fromEntries(told) as Record<string, string>) }
+}

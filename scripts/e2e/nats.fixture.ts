@@ -1,0 +1,116 @@
+import {
+  jetstreamManager,
+  JetStreamApiError,
+  type JetStreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Test } from 'tap'
+
+import { closeNats, connectNats } from '../../functions/shared/jetstream.ts'
+import { streamNames, type EventRef, type JobRef } from '../../functions/shared/names.ts'
+import { createRequests, type Requests } from '../../functions/shared/requests.ts'
+import { eventState, readVerdict } from '../../functions/shared/state.ts'
+import type { Verdict } from '../../functions/shared/verdict.ts'
+import { KINDS } from '../../knative/kube/kinds.ts'
+import type { KubeObject } from '../../knative/kube/object.ts'
+import { eventually, type Patience } from './eventually.fixture.ts'
+import { kube, SYSTEM } from './kube.fixture.ts'
+
+/** NATS as it is right now; a pod that replaces it has another address. */
+export interface Nats {
+  readonly connection: NatsConnection
+  readonly requests: Requests
+  readonly manager: JetStreamManager
+  /** A stream, undefined when there is none. */
+  stream(name: string): Promise<StreamInfo | undefined>
+  /** The names of a Job's streams that are there. */
+  streamsOf(ref: JobRef): Promise<string[]>
+  /** The verdicts of events, in the order of their keys, once all have one. */
+  ended(ref: EventRef, keys: readonly string[], patience?: Patience): Promise<Verdict[]>
+  /** The states of events, by state: the keys that have it. */
+  states(ref: EventRef, keys: readonly string[]): Promise<Map<string, string[]>>
+}
+
+const STREAM_NOT_FOUND = 10059
+const AT_ONCE = 50
+const URL_PORT = 4222
+
+/** Connects to the cluster's NATS; the test's end closes the connection. */
+export async function openNats(t: Test): Promise<Nats> {
+  const pod = await kube.get<KubeObject & { status: { podIP?: string } }>(KINDS.pod, {
+    namespace: SYSTEM,
+    name: 'nats-0',
+  })
+  const connection = await connectNats({ url: `nats://${pod?.status.podIP ?? ''}:${URL_PORT}`, name: 'e2e' })
+  const requests = createRequests(connection)
+  const manager = await jetstreamManager(connection)
+  t.teardown(async () => {
+    requests.close()
+    await closeNats(connection)
+  })
+  const stream = async (name: string) => {
+    try {
+      return await manager.streams.info(name)
+    } catch (thrown) {
+      if (thrown instanceof JetStreamApiError && thrown.code === STREAM_NOT_FOUND) return undefined
+      throw thrown
+    }
+  }
+  return {
+    connection,
+    requests,
+    manager,
+    stream,
+    async streamsOf(ref) {
+      const names = Object.values(streamNames(ref)) as string[]
+      const there = await Promise.all(names.map(async (name) => (await stream(name)) && name))
+      return there.filter((name) => name !== undefined)
+    },
+    async ended(ref, keys, patience) {
+      const verdicts = new Map<string, Verdict>()
+      await eventually(
+        `${keys.length} events of ${ref.job} have a verdict`,
+        async () => {
+          const missing = keys.filter((key) => !verdicts.has(key))
+          await inTurns(missing, async (key) => {
+            const stored = await readVerdict(requests, ref, key)
+            if (stored !== undefined) verdicts.set(key, stored.verdict)
+          })
+          if (verdicts.size < keys.length) throw new Error(`${verdicts.size} have one`)
+          return true
+        },
+        patience,
+      )
+      return keys.flatMap((key) => verdicts.get(key) ?? [])
+    },
+    async states(ref, keys) {
+      const states = new Map<string, string[]>()
+      await inTurns(keys, async (key) => {
+        const { state } = await eventState(requests, ref, key)
+        states.set(state, [...(states.get(state) ?? []), key])
+      })
+      return states
+    },
+  }
+}
+
+async function inTurns(keys: readonly string[], look: (key: string) => Promise<void>): Promise<void> {
+  for (let from = 0; from < keys.length; from += AT_ONCE)
+    await Promise.all(keys.slice(from, from + AT_ONCE).map(look))
+}
+
+/** How often each outcome of a Job was written: the stream has held `written` messages, and holds `messages` now. */
+export async function outcomesOf(
+  nats: Nats,
+  ref: JobRef,
+): Promise<{ readonly written: number; readonly messages: number }> {
+  const info = await nats.stream(streamNames(ref).outcomes)
+  return { written: info?.state.last_seq ?? 0, messages: info?.state.messages ?? 0 }
+}
+
+/** The data of a verdict's result. Throws where it has none. */
+export function resultOf(verdict: Verdict | undefined): unknown {
+  if (verdict?.kind !== 'done') throw new Error(`not done: ${JSON.stringify(verdict)}`)
+  return JSON.parse(new TextDecoder().decode(verdict.result.data))
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { LABELS } from '../../knative/labels.ts'
+import { caseConfig } from './config.ts'
+
+/** The name of the ConfigMap with the schema, and of the module's file, that `event` takes. */
+export const SCHEMA = 'schema'
+export const MODULE = 'guest.wasm'
+
+/** A Job. Its queue is small, since files reserve their room. */
+export function job(name: string, events: readonly object[], queue: object = {}): object {
+  return {
+    apiVersion: 'jobico.coeux.dev/v1',
+    kind: 'Job',
+    metadata: { name },
+    spec: { events, queue: { maxBytes: '8Mi', ...queue } },
+  }
+}
+
+/** An event of a Job, whose runners go as soon as they may. */
+export function event(name: string, more: object = {}): object {
+  return { name, wasm: MODULE, schema: { key: SCHEMA }, runner: { cooldownSeconds: 30 }, ...more }
+}
+
+/** A ConfigMap. */
+export function configMap(name: string, data: Readonly<Record<string, string>>): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data }
+}
+
+/** A Secret. */
+export function secret(name: string, stringData: Readonly<Record<string, string>>): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData }
+}
+
+/** The ConfigMap of a schema; by default one that takes any object. */
+export function schema(content: object = { type: 'object' }, name = SCHEMA): object {
+  return configMap(name, { [`${name}.json`]: JSON.stringify(content) })
+}
+
+/** The ConfigMap of modules: by file name, the name of one that run.ts compiled, such as v1, or the bytes themselves. */
+export async function modules(
+  files: Readonly<Record<string, string | Uint8Array>>,
+  name = 'modules',
+): Promise<object> {
+  const contents = Object.entries(files).map(async ([file, content]) => {
+    const bytes = typeof content === 'string' ? await readFile(moduleFile(content)) : content
+    return [file, Buffer.from(bytes).toString('base64')]
+  })
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels: { [LABELS.modules]: 'true' } },
+    binaryData: Object.fromEntries(await Promise.all(contents)) as Record<string, string>,
+  }
+}
+
+/** The path of a module that run.ts compiled. */
+export function moduleFile(name: string): string {
+  return join(caseConfig().modules, `${name}.wasm`)
+}

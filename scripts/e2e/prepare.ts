@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+
+import { JobicoError } from '../../functions/shared/errors.ts'
+import { compileAssemblyScript } from '../assemblyscript.ts'
+import { sampleModules } from '../build-examples.ts'
+import { mustRun, runProgram } from './program.ts'
+
+/** The folder of this file, and of what is made beside it. */
+const HERE = import.meta.dirname
+const BUILD = join(HERE, 'build')
+const CLUSTER = resolve(HERE, '..', 'cluster')
+const SYSTEM = 'jobico-system'
+const SAMPLES = ['echo', 'chain']
+const VERSIONS = ['v1', 'v2', 'v3']
+
+/** The program of the cluster that runs a command in its network. */
+export const RUN = join(CLUSTER, 'run')
+
+/** Makes the test cluster if it is not up; tells whether it was. */
+export async function ensureCluster(): Promise<{ readonly wasUp: boolean }> {
+  const { code } = await runProgram(join(CLUSTER, 'status'), [])
+  if (code !== 0) await mustRun(join(CLUSTER, 'up'), [], { show: true })
+  return { wasUp: code === 0 }
+}
+
+/** Takes the test cluster down. */
+export async function removeCluster(): Promise<void> {
+  await mustRun(join(CLUSTER, 'down'), [], { show: true })
+}
+
+/** Makes the image of this tree, and loads it into the cluster; gives its name. */
+export async function loadImage(): Promise<string> {
+  const said = await mustRun('npm', ['run', '--silent', 'image'])
+  const image = /\S+(?=\s*$)/.exec(said)?.[0] ?? ''
+  if (!/^dev\.local\/jobico:[\w.-]+$/.test(image))
+    throw new JobicoError('INTERNAL', `npm run image ended with ${image}, not with the name of an image`)
+  await mustRun(join(CLUSTER, 'load'), [image])
+  return image
+}
+
+/** Installs Jobico with an image, and waits until it runs. */
+export async function install(image: string): Promise<void> {
+  const [newName, newTag] = image.split(':')
+  const kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: ['../../install'],
+    images: [{ name: newName, newTag }],
+  }
+  const folder = join(BUILD, 'install')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
+  await mustRun(RUN, ['kubectl', 'apply', '--server-side', '--force-conflicts', '-k', folder])
+  for (const what of ['statefulset/nats', 'deployment/jobico-operator'])
+    await mustRun(RUN, ['kubectl', 'rollout', 'status', what, '-n', SYSTEM, '--timeout=300s'])
+}
+
+/** Compiles the modules that the cases run; gives their folder. */
+export async function compileModules(): Promise<string> {
+  const folder = join(BUILD, 'modules')
+  const own = VERSIONS.map((version) => ({
+    entry: join(HERE, 'assembly', `${version}.ts`),
+    out: join(folder, `${version}.wasm`),
+  }))
+  const samples = (await Promise.all(SAMPLES.map(sampleModules))).flat()
+  const all = [...own, ...samples.map(({ entry, out }) => ({ entry, out: join(folder, fileOf(out)) }))]
+  for (const module of all) await compileAssemblyScript(module)
+  return folder
+}
+
+function fileOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Fetches the nats-server of Debian, which is too old for Jobico; gives its path. */
+export async function fetchOldNats(): Promise<string> {
+  const folder = join(BUILD, 'old-nats')
+  const program = join(folder, 'usr', 'bin', 'nats-server')
+  if (existsSync(program)) return program
+  const fresh = `${folder}.fresh`
+  await rm(fresh, { recursive: true, force: true })
+  await mkdir(fresh, { recursive: true })
+  const download = () => runProgram('apt-get', ['download', '--quiet', 'nats-server'], { cwd: fresh })
+  if ((await download()).code !== 0) {
+    await mustRun('apt-get', ['update', '--quiet'])
+    await download()
+  }
+  const [file] = (await readdir(fresh)).filter((name) => name.endsWith('.deb'))
+  if (file === undefined)
+    throw new JobicoError('INTERNAL', 'apt-get has no package nats-server; is this a Debian?')
+  await mustRun('dpkg-deb', ['--extract', file, '.'], { cwd: fresh })
+  await rename(fresh, folder)
+  return program
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { messageOf } from '../../functions/shared/errors.ts'
+import { caseEnvironment, type CaseConfig } from './config.ts'
+import {
+  compileModules,
+  ensureCluster,
+  fetchOldNats,
+  install,
+  loadImage,
+  removeCluster,
+  RUN,
+} from './prepare.ts'
+import { runProgram } from './program.ts'
+import { readTimes, timesTable } from './times.ts'
+
+/**
+ * Runs the end-to-end tests: makes the test cluster if it is not up, installs this tree into it, runs the cases that can run
+ * beside each other and then those that take something away from all, and prints the times that they measured.
+ */
+
+const HELP = `npm run test:e2e -- [--keep] [NAME...]
+
+Runs the end-to-end tests on the test cluster, which is made if it is not up, and taken down again then.
+  NAME    only the cases of files whose name has it
+  --keep  leaves the cluster up
+`
+/** Cases mostly wait; more of them at a time would be slowed down by each other on two cores. */
+const AT_ONCE = 3
+const CASE_LIMIT_S = 1_500
+
+const say = (line: string) =>
+  void process.stdout.write(`# ${new Date().toTimeString().slice(0, 8)} ${line}\n`)
+
+async function step<T>(what: string, act: () => Promise<T>): Promise<T> {
+  const start = performance.now()
+  say(`${what} …`)
+  const value = await act()
+  say(`${what}: ${((performance.now() - start) / 1_000).toFixed(1)} s`)
+  return value
+}
+
+async function filesIn(folder: string, names: readonly string[]): Promise<string[]> {
+  const all = (await readdir(join(import.meta.dirname, folder))).filter((file) =>
+    file.endsWith('.e2e.test.ts'),
+  )
+  return all
+    .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
+    .sort()
+    .map((file) => join(import.meta.dirname, folder, file))
+}
+
+async function runCases(files: readonly string[], atOnce: number, config: CaseConfig): Promise<boolean> {
+  if (files.length === 0) return true
+  const options = ['--disable-coverage', `--jobs=${atOnce}`, `--timeout=${CASE_LIMIT_S}`]
+  const environment = caseEnvironment(config)
+  const { code } = await runProgram(RUN, ['tap', 'run', ...options, ...files], { environment, show: true })
+  return code === 0
+}
+
+async function runAll(names: readonly string[], scratch: string): Promise<boolean> {
+  const image = await step('Making and loading the image', loadImage)
+  await step(`Installing ${image}`, () => install(image))
+  const config = {
+    run: randomBytes(2).toString('hex'),
+    timesFile: join(scratch, 'times'),
+    modules: await step('Compiling the modules', compileModules),
+    oldNats: await step('Fetching an old nats-server', fetchOldNats),
+  }
+  await writeFile(config.timesFile, '')
+  try {
+    const together = await step('Cases beside each other', async () =>
+      runCases(await filesIn('together', names), AT_ONCE, config),
+    )
+    const alone = await step('Cases one by one', async () =>
+      runCases(await filesIn('alone', names), 1, config),
+    )
+    return together && alone
+  } finally {
+    process.stdout.write(`\n${timesTable(readTimes(config.timesFile))}\n\n`)
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const scratch = await mkdtemp(join(tmpdir(), 'jobico-e2e-'))
+  const { wasUp } = await step('Looking for the test cluster', ensureCluster)
+  try {
+    if (!(await runAll(positionals, scratch))) process.exitCode = 1
+  } finally {
+    if (!wasUp && !values.keep) await step('Taking the cluster down', removeCluster)
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+try {
+  await main()
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`)
+  process.exitCode = 1
+}
