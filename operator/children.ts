@@ -29,20 +29,22 @@ export type Applied<T> = { readonly live: T } | { readonly fault: Fault }
 export async function applyChild<T extends KubeObject>(
   kube: Kube,
   job: LiveJob,
-  { kind, desired, creation = desired, cached, metadataOnly = false }: Wanted<T>,
+  { kind, desired, creation, cached, metadataOnly }: Wanted<T>,
 ): Promise<Applied<T>> {
   const { namespace = '', name } = desired.metadata
   const live = cached ?? (await kube.get<T>(kind, { namespace, name }))
-  if (live !== undefined) {
-    const fault = ownershipFault(kind, live, job)
-    if (fault !== undefined) return { fault }
-    if (isAsDesired(live, metadataOnly ? { metadata: desired.metadata } : desired)) return { live }
-  }
+  if (live === undefined) return await write(kube, kind, creation ?? desired, false)
+  const fault = ownershipFault(kind, live, job)
+  if (fault !== undefined) return { fault }
+  if (isAsDesired(live, metadataOnly ? { metadata: desired.metadata } : desired)) return { live }
+  return await write(kube, kind, desired, true)
+}
+
+async function write<T extends KubeObject>(kube: Kube, kind: Kind, object: KubeObject, force: boolean) {
   try {
-    const object = live === undefined ? creation : desired
-    return { live: await kube.apply<T>(kind, object, { manager: MANAGER, force: live !== undefined }) }
+    return { live: await kube.apply<T>(kind, object, { manager: MANAGER, force }) }
   } catch (thrown) {
-    return { fault: refusal(kind, name, thrown) }
+    return { fault: refusal(kind, object.metadata.name, thrown) }
   }
 }
 

@@ -74,12 +74,11 @@ function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject): boolea
 async function schemasInUse(kube: Kube, world: World, namespace: string): Promise<string[]> {
   const { items } = await kube.list<Volumed>(KINDS.revision, { namespace, labels: OURS })
   const revisions = items.filter(({ metadata }) => metadata.labels?.[ROUTING_STATE] !== 'reserve')
-  const children: readonly Volumed[] = [
+  const children: readonly KubeObject[] = [
     ...world.services.list(namespace),
     ...world.deployments.list(namespace),
-    ...revisions,
   ]
-  return children.flatMap(({ spec }) =>
+  return [...(children as readonly Volumed[]), ...revisions].flatMap(({ spec }) =>
     [...(spec?.volumes ?? []), ...(spec?.template?.spec?.volumes ?? [])].flatMap(({ configMap }) =>
       configMap?.name === undefined ? [] : [configMap.name],
     ),

@@ -27,5 +27,5 @@ export function liveJob({ name, namespace = 'shop', events, created, deleted }: 
     creationTimestamp: created ?? '2026-01-01T00:00:00Z',
     ...(deleted === undefined ? {} : { deletionTimestamp: deleted }),
   }
-  return { ...job, metadata } as LiveJob
+  return { ...job, metadata }
 }

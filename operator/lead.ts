@@ -1,4 +1,4 @@
-import { setInterval as every } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { listQueues } from '../functions/shared/queues.ts'
 import type { Log } from '../functions/shared/log.ts'
@@ -111,10 +111,11 @@ async function sweepQueues(nats: NatsLink, world: World, queue: WorkQueue): Prom
 
 /** Does something at intervals until the signal aborts; what it throws is logged. */
 async function repeat(ms: number, signal: AbortSignal, log: Log, act: () => Promise<void>): Promise<void> {
-  try {
-    for await (const _ of every(ms, undefined, { signal }))
-      await act().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
-  } catch {
-    // The signal ends the interval by an error.
-  }
+  while (await passed(ms, signal))
+    await act().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
+}
+
+/** Waits; false when the signal aborts. */
+async function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+  return await delay(ms, true, { signal }).catch(() => false)
 }

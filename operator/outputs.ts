@@ -39,10 +39,10 @@ export function createOutputs(kube: Kube): Outputs {
   }
   return {
     async resolve(namespace, { output }, schemas) {
-      if (output?.event !== undefined) return outputEvent(output.event, schemas.get(output.event)?.serves)
-      if (output?.sink?.uri !== undefined) return { output: { sink: output.sink.uri } }
-      if (output?.sink?.ref === undefined) return { output: undefined }
-      const address = await addressFor(namespace, output.sink.ref)
+      if (output === undefined) return { output }
+      const { event, sink } = output
+      if (event !== undefined) return outputEvent(event, schemas.get(event)?.serves)
+      const address = sink?.ref === undefined ? (sink?.uri ?? '') : await addressFor(namespace, sink.ref)
       return typeof address === 'string' ? { output: { sink: address } } : { fault: address }
     },
   }
@@ -55,22 +55,10 @@ function outputEvent(event: string, schema: SchemaCopy | undefined): OutputFindi
 
 async function addressOf(kube: Kube, namespace: string, ref: JobSinkRef): Promise<string | Fault> {
   const { apiVersion, kind, name } = ref
-  const missing = wrong(
-    'SinkMissing',
-    `there is no ${kind} ${name} of ${apiVersion} in this namespace to send results to; make it, or correct output.sink.ref`,
-  )
   try {
     const found = await kube.findKind(apiVersion, kind)
     const object = found && (await kube.get<Addressable>(found, { namespace, name }))
-    if (object === undefined) return missing
-    if (apiVersion === 'v1' && kind === 'Service') return `http://${name}.${namespace}.svc.cluster.local`
-    return (
-      object.status?.address?.url ??
-      unsure(
-        'SinkNotReady',
-        `the ${kind} ${name} has no address yet (status.address.url); see why it is not ready`,
-      )
-    )
+    return object === undefined ? missing(ref) : addressIn(object, namespace, ref)
   } catch (thrown) {
     if (!(thrown instanceof KubeError) || thrown.status !== 403) throw thrown
     return wrong(
@@ -78,4 +66,17 @@ async function addressOf(kube: Kube, namespace: string, ref: JobSinkRef): Promis
       `the operator may not read the ${kind} ${name}: ${thrown.message}; give it a ClusterRole labelled duck.knative.dev/addressable=true, or name the sink by uri`,
     )
   }
+}
+
+function addressIn(object: Addressable, namespace: string, { apiVersion, kind, name }: JobSinkRef) {
+  if (apiVersion === 'v1' && kind === 'Service') return `http://${name}.${namespace}.svc.cluster.local`
+  const waiting = `the ${kind} ${name} has no address yet (status.address.url); see why it is not ready`
+  return object.status?.address?.url ?? unsure('SinkNotReady', waiting)
+}
+
+function missing({ apiVersion, kind, name }: JobSinkRef): Fault {
+  return wrong(
+    'SinkMissing',
+    `there is no ${kind} ${name} of ${apiVersion} in this namespace to send results to; make it, or correct output.sink.ref`,
+  )
 }

@@ -97,8 +97,9 @@ function textsOf({ data = {} }: ConfigMap): ReadonlyMap<string, string> {
 
 /** The digest of the copy that was made last: what served, where the listener that would tell is gone. */
 function newestCopy(job: LiveJob, { name }: JobEvent, configMaps: readonly KubeObject[]): string | undefined {
-  return configMaps
+  const age = ({ metadata }: KubeObject) => Date.parse(metadata.creationTimestamp ?? '')
+  const [newest] = configMaps
     .filter((configMap) => isChildOf(configMap, job) && configMap.metadata.labels?.[LABELS.event] === name)
-    .sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
-    .at(-1)?.metadata.annotations?.[ANNOTATIONS.schema]
+    .sort((a, b) => age(b) - age(a))
+  return newest?.metadata.annotations?.[ANNOTATIONS.schema]
 }

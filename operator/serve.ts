@@ -1,20 +1,22 @@
 import type { JobEvent } from '../crds/job.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
+import type { KubeObject } from '../knative/kube/object.ts'
 import {
   deploymentState,
+  latestPods,
   podFault,
   scaledObjectState,
   serviceState,
   type State,
 } from '../knative/conditions.ts'
-import { runnerDeployment } from '../knative/deployment.ts'
+import { runnerDeployment, type RunnerDeployment } from '../knative/deployment.ts'
 import { withHash } from '../knative/hash.ts'
 import { ANNOTATIONS, LABELS, MANAGER, type Component } from '../knative/labels.ts'
-import { listenerName, runnerName } from '../knative/names.ts'
-import type { DeploymentObject, PodObject } from '../knative/observed.ts'
+import { listenerName } from '../knative/names.ts'
+import type { DeploymentObject, PodObject, ScaledObjectObject } from '../knative/observed.ts'
 import type { Platform, SchemaCopy } from '../knative/plan.ts'
-import { runnerScaledObject } from '../knative/scaled-object.ts'
+import { runnerScaledObject, type ScaledObject } from '../knative/scaled-object.ts'
 import { listenerService } from '../knative/service.ts'
 import { applyChild, type Applied } from './children.ts'
 import { unsure, wrong, type Fault, type Resolved } from './fault.ts'
@@ -92,7 +94,9 @@ async function serveListener(
   })
   if ('fault' in applied) return { url: undefined, fault: applied.fault }
   const { live } = applied
-  const fault = podFault(podsOf(world, job, event, 'listener'), new Date()) ?? faultOf(serviceState(live))
+  const fault =
+    podFault(latestPods(live, podsOf(world, job, event, 'listener')), new Date()) ??
+    faultOf(serviceState(live))
   return { url: live.status?.url, fault: fault && asFault(fault) }
 }
 
@@ -102,54 +106,57 @@ async function serveRunner(
   event: JobEvent,
   { module, output, hasConsumers }: ServingParts,
 ): Promise<Fault | undefined> {
-  const { world } = deps
   if (module.serves === undefined) return unsure('ModuleNeeded', 'it is made once the module is right')
   if ('fault' in output) return output.fault
   const plan = { job, event, module: module.serves, output: output.output }
   const deployment = await applyDeployment(deps, job, withHash(runnerDeployment(plan, deps.platform)))
   if ('fault' in deployment) return deployment.fault
-  if (world.scaledObjects.state() === 'missing') return KEDA_MISSING
+  if (deps.world.scaledObjects.state() === 'missing') return KEDA_MISSING
   if (!hasConsumers) return unsure('QueueNeeded', 'it is scaled once its queue is there')
-  const scaledObject = await applyChild(deps.kube, job, {
-    kind: KINDS.scaledObject,
-    desired: withHash(runnerScaledObject(plan, deps.platform)),
-    cached: world.scaledObjects.get({
-      namespace: job.metadata.namespace ?? '',
-      name: runnerName(event.name),
-    }),
-  })
-  if ('fault' in scaledObject) return scaledObject.fault
+  const scaling = await applyScaledObject(deps, job, withHash(runnerScaledObject(plan, deps.platform)))
+  if ('fault' in scaling) return scaling.fault
   const state =
-    podFault(podsOf(world, job, event, 'runner'), new Date()) ??
+    podFault(podsOf(deps.world, job, event, 'runner'), new Date()) ??
     faultOf(deploymentState(deployment.live)) ??
-    faultOf(scaledObjectState(scaledObject.live))
+    faultOf(scaledObjectState(scaling.live))
   return state && asFault(state)
+}
+
+async function applyScaledObject(
+  { kube, world }: ServeDeps,
+  job: LiveJob,
+  desired: ScaledObject,
+): Promise<Applied<ScaledObjectObject>> {
+  const { namespace = '', name } = desired.metadata
+  const cached = world.scaledObjects.get({ namespace, name })
+  return await applyChild(kube, job, { kind: KINDS.scaledObject, desired, cached })
 }
 
 /** Applies a runner's Deployment, whose replicas are set to none once and belong to KEDA from then on. */
 async function applyDeployment(
   { kube, world }: ServeDeps,
   job: LiveJob,
-  desired: DeploymentObject,
+  desired: RunnerDeployment,
 ): Promise<Applied<DeploymentObject>> {
   const { namespace = '', name } = desired.metadata
   const applied = await applyChild(kube, job, {
     kind: KINDS.deployment,
     desired,
     // A first apply without replicas would start one pod.
-    creation: { ...desired, spec: { ...desired.spec, replicas: 0 } },
+    creation: withReplicas(desired, 0),
     cached: world.deployments.get({ namespace, name }),
   })
   if ('fault' in applied || applied.live.metadata.annotations?.[ANNOTATIONS.replicas] !== undefined)
     return applied
-  const { apiVersion, kind } = KINDS.deployment
-  const seed = {
-    apiVersion,
-    kind,
-    metadata: { namespace, name, annotations: { [ANNOTATIONS.replicas]: 'keda' } },
-    spec: { replicas: applied.live.spec?.replicas ?? 0 },
-  }
+  const { apiVersion, kind } = desired
+  const metadata = { namespace, name, annotations: { [ANNOTATIONS.replicas]: 'keda' } }
+  const seed = withReplicas({ apiVersion, kind, metadata }, applied.live.spec?.replicas ?? 0)
   return { live: await kube.apply(KINDS.deployment, seed, { manager: SEED_MANAGER, force: true }) }
+}
+
+function withReplicas(object: KubeObject & { readonly spec?: object }, replicas: number): KubeObject {
+  const spec = { ...object.spec, replicas }
+  return Object.assign({}, object, { spec })
 }
 
 function podsOf({ pods }: World, job: LiveJob, event: JobEvent, component: Component): readonly PodObject[] {
