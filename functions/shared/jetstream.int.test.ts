@@ -10,10 +10,11 @@ import { startNatsServer, type NatsServer } from '../../scripts/nats-server/star
 import { connectNats } from './jetstream.ts'
 import { eventSubjects, streamNames } from './names.ts'
 import { publish, publishBatch } from './publish.ts'
+import { ensureQueues } from './queues.ts'
 import { createRequests, type Requests } from './requests.ts'
 import { eventState } from './state.ts'
 import { deleteMessage, lastMessage } from './stored.ts'
-import { ensureQueues, type QueuePlan } from './streams.ts'
+import type { QueuePlan } from './streams.ts'
 import { verdictHeaders, type Verdict } from './verdict.ts'
 
 const MiB = 2 ** 20
@@ -49,69 +50,6 @@ function message(subject: string, id: string, payload = 'x') {
   fields.set('Nats-Msg-Id', id)
   return { subject, headers: fields, payload }
 }
-
-t.test('streams and consumers are made once, and brought to a new plan', async (t) => {
-  const plan = newPlan()
-  const names = streamNames(plan.ref)
-  await ensureQueues(connection, plan)
-  const made = await manager.streams.info(names.queue)
-  t.match(made.config, {
-    retention: 'workqueue',
-    discard: 'new',
-    max_msgs_per_subject: 1,
-    discard_new_per_subject: true,
-    allow_atomic: true,
-    max_bytes: 8 * MiB,
-    metadata: { 'jobico.coeux.dev/uid': 'abc', 'jobico.coeux.dev/job': plan.ref.job },
-  })
-  t.match((await manager.streams.info(names.retry)).config, {
-    retention: 'workqueue',
-    allow_msg_schedules: true,
-    max_bytes: -1,
-  })
-  t.match((await manager.streams.info(names.outcomes)).config, {
-    retention: 'limits',
-    allow_msg_ttl: true,
-    allow_atomic: true,
-  })
-  t.match((await manager.consumers.info(names.queue, 'ev1')).config, {
-    max_deliver: -1,
-    ack_wait: 30e9,
-    max_ack_pending: 2_600,
-  })
-
-  const calls: string[] = []
-  const spy = connection.subscribe('$JS.API.>', { callback: (_fault, call) => void calls.push(call.subject) })
-  await ensureQueues(connection, plan)
-  await connection.flush()
-  t.same(
-    calls.filter((subject) => !subject.includes('.INFO.')),
-    [],
-    'the same plan writes nothing',
-  )
-  spy.unsubscribe()
-
-  const wider = {
-    ...plan,
-    queue: { ...plan.queue, maxBytes: 16 * MiB },
-    events: [{ event: 'ev1', maxReplicas: 20, concurrency: 8 }],
-  }
-  await publish(requests, message(eventSubjects({ ...plan.ref, event: 'ev1' }).queued('k'), '1'))
-  await ensureQueues(connection, wider)
-  const changed = await manager.streams.info(names.queue)
-  t.equal(changed.config.max_bytes, 16 * MiB)
-  t.equal(changed.state.messages, 1, 'what is in the queue stays')
-  t.equal((await manager.consumers.info(names.queue, 'ev1')).config.max_ack_pending, 20 * (8 + 256))
-})
-
-t.test('a stream that NATS refuses is an error with its words', async (t) => {
-  const plan = newPlan()
-  const huge = { ...plan, queue: { ...plan.queue, maxBytes: 2 ** 52 } }
-  await t.rejects(ensureQueues(connection, huge), {
-    code: 'STREAM_REFUSED',
-    message: /JOBICO_shared_.*insufficient storage/,
-  })
-})
 
 t.test('what JetStream says to a publish', async (t) => {
   const plan = newPlan()

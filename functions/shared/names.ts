@@ -99,6 +99,17 @@ export function jobSubjects({
   }
 }
 
+/** The only subject of a closed queue. */
+export function closedSubject({ namespace, job }: JobRef): string {
+  return `jobico-closed.${namespace}.${job}`
+}
+
+/** The event and the key that a subject of EventSubjects is of. */
+export function placeOf(subject: string): { readonly event: string; readonly key: string } {
+  const [, , , event = '', key = ''] = subject.split('.')
+  return { event, key }
+}
+
 /** The `source` of CloudEvents that the listener makes of bare data. */
 export function jobSource({ namespace, job }: JobRef): string {
   return `/namespaces/${namespace}/jobs/${job}`

@@ -11,7 +11,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 
 import { connectNats } from '../../functions/shared/jetstream.ts'
 import type { EventRef } from '../../functions/shared/names.ts'
-import { ensureQueues } from '../../functions/shared/streams.ts'
+import { ensureQueues } from '../../functions/shared/queues.ts'
 import { startNatsServer } from '../nats-server/start.ts'
 
 /** A nats-server in a folder of its own, for the time of a measurement. */
