@@ -30,12 +30,12 @@ export async function removeCluster(): Promise<void> {
   await mustRun(join(CLUSTER, 'down'), [], { show: true })
 }
 
-/** Makes the image of this tree, and loads it into the cluster; gives its name. */
+/** Makes the image of this tree, and loads it into the cluster; gives its name, which ends with a hash of what is in it. */
 export async function loadImage(): Promise<string> {
-  const said = await mustRun('npm', ['run', '--silent', 'image'])
-  const image = /\S+(?=\s*$)/.exec(said)?.[0] ?? ''
-  if (!/^dev\.local\/jobico:[\w.-]+$/.test(image))
-    throw new JobicoError('INTERNAL', `npm run image ended with ${image}, not with the name of an image`)
+  const options = ['--tag', 'dev.local/jobico', '--base', 'localhost/node:24']
+  const said = await mustRun('npm', ['run', '--silent', 'image', '--', ...options])
+  const image = /^(\S+) \S+\s*$/m.exec(said)?.[1]
+  if (image === undefined) throw new JobicoError('INTERNAL', `npm run image named no image: ${said}`)
   await mustRun(join(CLUSTER, 'load'), [image])
   return image
 }
@@ -77,7 +77,7 @@ function fileOf(path: string): string {
 /** Fetches the nats-server of Debian, which is too old for Jobico; gives its path. */
 export async function fetchOldNats(): Promise<string> {
   const folder = join(BUILD, 'old-nats')
-  const program = join(folder, 'usr', 'bin', 'nats-server')
+  const program = join(folder, 'usr', 'sbin', 'nats-server')
   if (existsSync(program)) return program
   const fresh = `${folder}.fresh`
   await rm(fresh, { recursive: true, force: true })
