@@ -58,6 +58,11 @@ export function networkFault(thrown: unknown): string {
   return messageOf(thrown)
 }
 
+interface Prepared {
+  readonly outgoing: ClientRequest
+  readonly body: Buffer | undefined
+}
+
 type Reader<T> = (response: IncomingMessage) => Promise<T>
 
 async function exchange<T>(access: Access, request: HttpRequest, read: Reader<T>): Promise<T> {
@@ -70,12 +75,13 @@ async function exchange<T>(access: Access, request: HttpRequest, read: Reader<T>
 }
 
 async function attempt<T>(access: Access, request: HttpRequest, read: Reader<T>): Promise<T> {
-  const outgoing = await prepare(access, request)
+  const prepared = await prepare(access, request)
+  const { outgoing } = prepared
   const deadline = new AbortController()
   deadline.signal.addEventListener('abort', () => outgoing.destroy())
   const timer = setTimeout(() => deadline.abort(), ANSWER_TIMEOUT_MS)
   try {
-    const response = await answerOf(outgoing, request.body)
+    const response = await answerOf(prepared)
     const { statusCode = 0 } = response
     request.onStatus(statusCode)
     if (statusCode < 200 || statusCode > 299) throw refusal(statusCode, await text(response))
@@ -92,9 +98,10 @@ async function attempt<T>(access: Access, request: HttpRequest, read: Reader<T>)
   }
 }
 
-async function prepare(access: Access, request: HttpRequest): Promise<ClientRequest> {
-  const { method, path, accept = 'application/json', contentType = 'application/json', body } = request
+async function prepare(access: Access, request: HttpRequest): Promise<Prepared> {
+  const { method, path, accept = 'application/json', contentType = 'application/json' } = request
   const { headers, agent } = await access.credentials()
+  const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
   const options: RequestOptions = {
     method,
     agent,
@@ -102,17 +109,19 @@ async function prepare(access: Access, request: HttpRequest): Promise<ClientRequ
       ...headers,
       Accept: accept,
       'User-Agent': 'jobico',
-      ...(body === undefined ? {} : { 'Content-Type': contentType }),
+      // Node gives the body of a DELETE no length by itself.
+      ...(body === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': body.length }),
     },
   }
   const url = new URL(access.server + path)
-  return url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options)
+  const outgoing = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options)
+  return { outgoing, body }
 }
 
-function answerOf(outgoing: ClientRequest, body: object | undefined): Promise<IncomingMessage> {
+function answerOf({ outgoing, body }: Prepared): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     outgoing.on('response', resolve).on('error', reject)
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+    outgoing.end(body)
   })
 }
 

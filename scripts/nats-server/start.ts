@@ -13,7 +13,7 @@ const POLL_MS = 10
  * Runs a program until it ends, until this shell is told to end, or until the process that holds the other end of its
  * standard input is gone, however that died: so no server outlives whoever started it.
  */
-const GUARD = `
+export const GUARD = `
 exec 3<&0
 "$@" </dev/null 3<&- & child=$!
 trap 'kill -TERM $child 2>/dev/null' TERM INT HUP

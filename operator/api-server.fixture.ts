@@ -1,0 +1,222 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+import type { Test } from 'tap'
+
+import type { Kube } from '../knative/kube/client.ts'
+import { connectKube, type ConnectOptions } from '../knative/kube/connect.ts'
+import type { Kind } from '../knative/kube/kinds.ts'
+import { GUARD } from '../scripts/nats-server/start.ts'
+
+const run = promisify(execFile)
+
+const BUILD = join(import.meta.dirname, '..', 'scripts', 'cluster', 'build')
+const BUILD_TIMEOUT_MS = 40 * 60_000
+const TEST_TIMEOUT_MS = 5 * 60_000
+const START_TIMEOUT_MS = 60_000
+const POLL_MS = 50
+/** The users of the API server: the first may do all, the other nothing. */
+const USERS = { admin: 'system:masters', stranger: 'strangers' }
+
+/** The kind of namespaces. */
+export const NAMESPACE: Kind = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+}
+
+/** A kube-apiserver with an etcd, both of them processes of their own on loopback, and nothing else of Kubernetes. */
+export interface ApiServer {
+  readonly url: string
+  /** The path of a kubeconfig with the contexts `admin` and `stranger`. */
+  readonly kubeconfig: string
+  /** The folder of its certificate, apiserver.crt, and key, apiserver.key. */
+  readonly certificates: string
+  /** A client, as admin where no context is named. */
+  connect(options?: ConnectOptions): Promise<Kube>
+  /** Ends the API server; etcd goes on. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again, on the same port. */
+  start(): Promise<void>
+}
+
+/** Starts both; they end with the test. Builds them where they are not built yet, which takes some minutes. */
+export async function startApiServer(t: Test): Promise<ApiServer> {
+  t.setTimeout(BUILD_TIMEOUT_MS)
+  const programs = await findPrograms()
+  t.setTimeout(TEST_TIMEOUT_MS)
+  const folder = await mkdtemp(join(tmpdir(), 'jobico-api-server-'))
+  const children: ChildProcess[] = []
+  t.teardown(async () => {
+    await Promise.all(children.map((child) => end(child, 'SIGKILL')))
+    await rm(folder, { recursive: true })
+  })
+  const [etcdPort, peerPort, port] = await freePorts(3)
+  const etcd = `http://127.0.0.1:${etcdPort}`
+  const url = `https://127.0.0.1:${port}`
+  const files = await writeFiles(folder, url)
+  const begin = (program: string, args: readonly string[]) => {
+    const child = start(join(programs, program), args, join(folder, `${program}.log`))
+    children.push(child)
+    return child
+  }
+  begin('etcd', [
+    `--data-dir=${join(folder, 'etcd')}`,
+    '--unsafe-no-fsync',
+    '--log-level=error',
+    `--listen-client-urls=${etcd}`,
+    `--advertise-client-urls=${etcd}`,
+    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+  ])
+  const connect = (options: ConnectOptions = {}) => connectKube({ kubeconfig: files.kubeconfig, ...options })
+  let child: ChildProcess | undefined
+  const server: ApiServer = {
+    url,
+    ...files,
+    connect,
+    async stop(signal = 'SIGTERM') {
+      if (child !== undefined) await end(child, signal)
+    },
+    async start() {
+      child = begin('kube-apiserver', apiServerArgs(etcd, port, files))
+      await answers(await connect(), child, join(folder, 'kube-apiserver.log'))
+    },
+  }
+  await server.start()
+  return server
+}
+
+/** Waits until a condition holds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(POLL_MS)
+}
+
+async function findPrograms(): Promise<string> {
+  const { CLUSTER_CACHE, XDG_CACHE_HOME } = process.env
+  const cache = CLUSTER_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'jobico-cluster')
+  const folder = join(cache, 'bin')
+  const isBuilt = await access(join(folder, 'kube-apiserver')).then(
+    () => true,
+    () => false,
+  )
+  if (!isBuilt) await run(BUILD, ['kubernetes'])
+  return folder
+}
+
+type Files = Pick<ApiServer, 'kubeconfig' | 'certificates'> & {
+  readonly tokens: string
+  readonly key: string
+}
+
+async function writeFiles(folder: string, url: string): Promise<Files> {
+  const certificates = join(folder, 'certificates')
+  await mkdir(certificates)
+  const files = {
+    certificates,
+    kubeconfig: join(folder, 'kubeconfig'),
+    tokens: join(folder, 'tokens.csv'),
+    key: join(folder, 'service-accounts.pem'),
+  }
+  const users = Object.keys(USERS)
+  const tokens = Object.entries(USERS).map(([user, group]) => `${user}-token,${user},${user},"${group}"`)
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  await writeFile(files.tokens, tokens.join('\n'))
+  await writeFile(files.key, privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'admin',
+    clusters: [
+      { name: 'test', cluster: { server: url, 'certificate-authority': 'certificates/apiserver.crt' } },
+    ],
+    users: users.map((name) => ({ name, user: { token: `${name}-token` } })),
+    contexts: users.map((name) => ({ name, context: { cluster: 'test', user: name } })),
+  }
+  await writeFile(files.kubeconfig, JSON.stringify(kubeconfig))
+  return files
+}
+
+function apiServerArgs(etcd: string, port: number, files: Files): string[] {
+  return [
+    `--etcd-servers=${etcd}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${port}`,
+    '--advertise-address=192.0.2.1',
+    '--endpoint-reconciler-type=none',
+    '--service-cluster-ip-range=198.18.0.0/24',
+    `--cert-dir=${files.certificates}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${files.key}`,
+    `--service-account-signing-key-file=${files.key}`,
+    `--token-auth-file=${files.tokens}`,
+    '--authorization-mode=RBAC',
+    // Nothing makes service accounts here, which pods would wait for.
+    '--disable-admission-plugins=ServiceAccount',
+    '--kubelet-preferred-address-types=InternalIP',
+    '--shutdown-delay-duration=0s',
+  ]
+}
+
+function start(program: string, args: readonly string[], logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a')
+  try {
+    return spawn('/bin/sh', ['-c', GUARD, program, program, ...args], {
+      detached: true,
+      stdio: ['pipe', log, log],
+    })
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** Ends a program and the shell that guards it: both are one group of processes. */
+async function end({ pid = 0 }: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  let toSend: NodeJS.Signals | 0 = signal
+  await until(() => {
+    const isGone = !tell(pid, toSend)
+    toSend = 0
+    return isGone
+  })
+}
+
+/** Sends a signal to a group of processes; false when there is none. */
+function tell(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-group, signal)
+  } catch {
+    return false
+  }
+}
+
+/** Waits until the API server is ready to serve, and says why it is not where it ends before. */
+async function answers(kube: Kube, child: ChildProcess, logFile: string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  for (;;) {
+    const fault = await kube.get(NAMESPACE, { namespace: '', name: 'default' }).then(
+      (namespace) => (namespace === undefined ? new Error('it has no default namespace') : undefined),
+      (thrown: unknown) => thrown,
+    )
+    if (fault === undefined) return
+    if (child.exitCode !== null || performance.now() > deadline)
+      throw new Error(`the API server did not come up; see ${logFile}`, { cause: fault })
+    await delay(POLL_MS)
+  }
+}
+
+async function freePorts(count: 3): Promise<[number, number, number]>
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
