@@ -38,6 +38,9 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
+/** Whose tests run here may have a cluster, which is none of theirs. */
+const NO_CLUSTER = { KUBECONFIG: '/no/kubeconfig' }
+
 /** Starts a program of JavaScript with its arguments in a folder. */
 export function startProgram(
   command: readonly string[],
@@ -46,7 +49,7 @@ export function startProgram(
 ): RunningCli {
   const child = spawn(process.execPath, [...command], {
     cwd,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...NO_CLUSTER, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const out = { stdout: '', stderr: '' }

@@ -184,9 +184,21 @@ const mistakes: readonly {
   },
   { args: ['send', 'ev1', '--data', '{}', '--wait', '61'], stderr: /^error: .*whole number from 1 to 60/ },
   {
-    args: ['get', 'abc', '--url', 'http://127.0.0.1:1'],
+    args: ['get', 'a'.repeat(26), '--url', 'http://127.0.0.1:1'],
     stderr: /^error: with --url the event must be named/,
   },
+  { args: ['get', 'abc'], stderr: /^error: abc is no key: it has 26 lower-case letters and digits/ },
+  {
+    args: ['get', 'a'.repeat(26), '--url', 'http://127.0.0.1:1', '-n', 'x'],
+    stderr: /^error: .*--url.* cannot be used with .*--namespace/,
+  },
+  { args: ['status', '-n', 'x'], stderr: /^error: the kubeconfig can't be read/ },
+  { args: ['tail'], stderr: /^error: no jobico dev runs in this folder or above it; start one/ },
+  { args: ['dead', 'list', 'a', '--limit', '0'], stderr: /^error: .*whole number from 1 to 10000/ },
+  { args: ['dead'], stderr: /^Usage: jobico dead/ },
+  { args: ['push'], stderr: /^error: missing required argument 'file'/ },
+  { args: ['deploy', 'none.yaml', '--timeout', '0'], stderr: /^error: .*whole number from 1 to 3600/ },
+  { args: ['deploy'], stderr: /^error: there is no job\.yaml in this folder; .*jobico deploy path/ },
   { args: ['init', 'Hello'], stderr: /^error: Hello can not be the name of a Job: .*lower-case/ },
   { args: ['init', 'full'], stderr: /^error: the folder full is not empty; choose another name/ },
 ]
@@ -203,7 +215,10 @@ t.test('mistakes on the command line', { jobs: 2 }, (t) => {
 })
 
 t.test('every command has help with an example', { jobs: 2 }, (t) => {
-  for (const command of [[], ['dev'], ['send'], ['get'], ['init']]) {
+  for (const command of [
+    ...[[], ['dev'], ['send'], ['get'], ['init'], ['tail'], ['push'], ['deploy'], ['status']],
+    ...[['dead'], ['dead', 'list']],
+  ]) {
     t.test(command.join(' ') || 'jobico', async (t) => {
       const { code, stdout } = await runCli([...command, '--help'], t.testdirName.replace(/[^/]*$/, ''))
       t.equal(code, 0)

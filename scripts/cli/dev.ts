@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs'
-
 import pc from 'picocolors'
 
 import { processEnvironment } from '../dev/config.ts'
 import { startDev, type Dev, type Serving } from '../dev/dev.ts'
 import { writeEditorFiles } from '../dev/editor-files.ts'
-import { curlLine, exampleOf } from '../dev/example.ts'
+import { curlLine, exampleOf, quoted } from '../dev/example.ts'
 import { inTimeOrder } from '../dev/order.ts'
 import type { Show } from '../dev/report.ts'
 import { jsonView, textView } from '../dev/view.ts'
+import { jobFiles } from './job-files.ts'
 import { print, type Format } from './output.ts'
 
 /** The options of `jobico dev`. */
@@ -19,7 +18,6 @@ export interface DevCommandOptions {
   readonly output: Format
 }
 
-const DEFAULT_FILES = ['job.yaml', 'job.yml']
 /** Ctrl-C may come twice at a time, from the terminal and from whoever started this process. */
 const SAME_SIGNAL_MS = 300
 const KILLED_EXIT_CODE = 130
@@ -43,7 +41,7 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     show({ kind: 'note', level: 'info', text: 'stopping; Ctrl-C again ends it at once' })
     state.running.stop().then(ended.resolve as () => void, ended.reject)
   })
-  const wanted = files.length > 0 ? files : [defaultFile()]
+  const wanted = jobFiles(files, 'dev')
   state.running = await startDev({
     ...options,
     folder,
@@ -55,15 +53,6 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
   })
   await ended.promise
   flush()
-}
-
-function defaultFile(): string {
-  const file = DEFAULT_FILES.find((name) => existsSync(name))
-  if (file === undefined)
-    throw new Error(
-      'there is no job.yaml in this folder; name the file of a Job, such as jobico dev path/to/job.yaml, or make a project with jobico init NAME',
-    )
-  return file
 }
 
 function onSignals(act: (isFirst: boolean) => void): void {
@@ -107,7 +96,8 @@ function introduce(folder: string, show: Show): (serving: Serving) => Promise<vo
           'JOBICO_AUTH_FILE'
         ]
         const hint = valid ? '' : pc.dim('  (put in data that the schema accepts)')
-        note(`\n${pc.bold(name)}  ${url}${hint}\n  ${curlLine(url, data, tokens)}\n`)
+        const curl = curlLine(url, data, tokens === undefined ? undefined : `cat ${quoted(tokens)}`)
+        note(`\n${pc.bold(name)}  ${url}${hint}\n  ${curl}\n`)
       }
     }
   }

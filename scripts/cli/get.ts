@@ -1,52 +1,68 @@
+import { isEventKey, type JobRef } from '../../functions/shared/names.ts'
 import { compactJson, print, type Format } from './output.ts'
 import { deadText, problemText } from './problem.ts'
-import { findTarget, type Target, type TargetOptions } from './target.ts'
+import { askListener } from './target/address.ts'
+import { queuesOf } from './target/queues.ts'
+import { atTarget, type Platform, type TargetOptions, type UrlTarget } from './target/target.ts'
 
 /** The options of `jobico get`. */
 export interface GetOptions extends TargetOptions {
   readonly event?: string
+  readonly job?: string
   readonly output: Format
 }
 
-/** What the listener says of an event. */
+/** What is said of an event, by its listener or by NATS. */
 interface StateBody {
   readonly state: 'pending' | 'done' | 'dead'
   readonly event: string
-  readonly result?: unknown
   readonly error?: { readonly code?: string; readonly reason?: string; readonly attempts?: number }
 }
 
-const LIMIT_MS = 15_000
-
 /** Prints what became of an event, looked for at every event of the target. Throws an Error when none knows it. */
 export async function get(key: string, options: GetOptions): Promise<void> {
-  const target = await findTarget(options)
-  const events = options.event === undefined ? target.events?.map(({ event }) => event) : [options.event]
-  if (events === undefined)
-    throw new Error('with --url the event must be named, too: add --event, such as --event ev1')
-  const text = await firstKnown(target, events, key)
-  if (text === undefined)
-    throw new Error(
-      `no event of the key ${key} is known at ${events.join(', ')}; it was never accepted there, or its outcome is no longer kept`,
-    )
-  print(options.output === 'json' ? compactJson(text) : inWords(text))
+  if (!isEventKey(key))
+    throw new Error(`${key} is no key: it has 26 lower-case letters and digits, as jobico send prints it`)
+  const found = await atTarget(options, (target) =>
+    target.kind === 'url' ? askUrl(target, key, options) : askNats(target, key, options),
+  )
+  for (const text of found) print(options.output === 'json' ? compactJson(text) : inWords(text))
 }
 
-async function firstKnown(
-  target: Target,
-  events: readonly string[],
-  key: string,
-): Promise<string | undefined> {
-  let refusal: Error | undefined
-  for (const event of events) {
-    const url = `${target.urlOf(event)}/events/${encodeURIComponent(key)}`
-    const answer = await target.request(url, { signal: AbortSignal.timeout(LIMIT_MS) })
-    const text = await answer.text()
-    if (answer.ok) return text
-    if (answer.status !== 404) refusal ??= new Error(problemText(answer.status, text))
+async function askUrl(target: UrlTarget, key: string, { event, token }: GetOptions): Promise<string[]> {
+  if (event === undefined)
+    throw new Error('with --url the event must be named, too: add --event, such as --event ev1')
+  const { answer, text } = await askListener(await target.listener(event), { path: `/events/${key}`, token })
+  if (answer.ok) return [text]
+  throw answer.status === 404 ? unknown(key, event) : new Error(problemText(answer.status, text))
+}
+
+/** All that NATS knows: one CloudEvent that was sent to several events ends once at each. */
+async function askNats(platform: Platform, key: string, { event, job }: GetOptions): Promise<string[]> {
+  const { findEvents } = await import('../../functions/shared/lookup.ts')
+  const { createRequests } = await import('../../functions/shared/requests.ts')
+  const { stateJson } = await import('../../functions/shared/state.ts')
+  const refs = await queuesOf(platform, job)
+  const requests = createRequests(await platform.nats())
+  try {
+    const all = await Promise.all(refs.map((ref) => findEvents(requests, ref, key)))
+    const found = all.flat().filter((state) => event === undefined || state.event === event)
+    if (found.length === 0) throw unknown(key, placesOf(refs, event))
+    return found.map((state) => stateJson({ key, event: state.event }, state))
+  } finally {
+    requests.close()
   }
-  if (refusal !== undefined) throw refusal
-  return undefined
+}
+
+function placesOf(refs: readonly JobRef[], event: string | undefined): string {
+  const jobs = refs.map(({ job }) => `Job ${job}`).join(', ')
+  return event === undefined ? jobs : `event ${event} of ${jobs}`
+}
+
+function unknown(key: string, where: string): Error {
+  return new Error(
+    `no event of the key ${key} is known at ${where}; it was never accepted there, or its outcome is no longer kept`,
+  )
 }
 
 function inWords(text: string): string {

@@ -1,3 +1,5 @@
+import { printable } from '../dev/words.ts'
+
 /** What the body of an error answer may tell (RFC 9457, with the members that Jobico adds). */
 interface ProblemBody {
   readonly code?: string
@@ -28,7 +30,8 @@ function faultLine({ pointer, detail = '' }: NonNullable<ProblemBody['errors']>[
 
 /** How an event that is dead ended, in words. */
 export function deadText({ code = '', reason, attempts = 1 }: NonNullable<ProblemBody['error']>): string {
-  return `dead: ${code}${reason ? `: ${reason}` : ''} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`
+  const why = reason ? `: ${printable(reason)}` : ''
+  return `dead: ${code}${why} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`
 }
 
 function fixOf(status: number): string {

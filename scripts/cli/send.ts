@@ -5,7 +5,8 @@ import { messageOf } from '../../functions/shared/errors.ts'
 import { outgoingEvent, type GivenAttributes } from './outgoing.ts'
 import { compactJson, print, type Format } from './output.ts'
 import { problemText } from './problem.ts'
-import { findTarget, type TargetOptions } from './target.ts'
+import { askListener } from './target/address.ts'
+import { atTarget, type TargetOptions } from './target/target.ts'
 
 /** The options of `jobico send`. */
 export interface SendOptions extends TargetOptions, GivenAttributes {
@@ -17,21 +18,21 @@ export interface SendOptions extends TargetOptions, GivenAttributes {
 }
 
 const DEFAULT_WAIT_S = 30
-/** How much longer than the server the client waits for the answer. */
-const MARGIN_MS = 15_000
 
 /** Sends one CloudEvent and prints its key or, with `wait`, its result. Throws an Error when it was not accepted or is dead. */
 export async function send(event: string, options: SendOptions): Promise<void> {
   const { headers, body } = outgoingEvent(event, await inputOf(options), given(options))
-  const target = await findTarget(options)
   const seconds = options.wait === true ? DEFAULT_WAIT_S : options.wait
-  const answer = await target.request(target.urlOf(event), {
-    method: 'POST',
-    headers: seconds === undefined ? headers : { ...headers, prefer: `wait=${seconds}` },
-    body,
-    signal: AbortSignal.timeout((seconds ?? 0) * 1_000 + MARGIN_MS),
-  })
-  const text = await answer.text()
+  const prefer: Record<string, string> = seconds === undefined ? {} : { prefer: `wait=${seconds}` }
+  const { answer, text } = await atTarget(options, async (target) =>
+    askListener(await target.listener(event), {
+      method: 'POST',
+      headers: { ...headers, ...prefer },
+      body,
+      waitMs: (seconds ?? 0) * 1_000,
+      token: options.token,
+    }),
+  )
   if (answer.status === 202) printAccepted(text, options.output, seconds)
   else if (answer.ok) printResult(answer, text, { event, output: options.output })
   else {

@@ -36,14 +36,14 @@ async function eventData(file: string): Promise<unknown> {
   }
 }
 
-/** A curl line that sends data to an event, ready to be pasted; `tokenFile` holds the bearer tokens where one is needed. */
-export function curlLine(url: string, data: unknown, tokenFile?: string): string {
-  const auth = tokenFile === undefined ? '' : ` -H "authorization: Bearer $(head -n 1 ${quoted(tokenFile)})"`
+/** A curl line that sends data to an event, ready to be pasted; `tokens` is the command that prints them where one is needed. */
+export function curlLine(url: string, data: unknown, tokens?: string): string {
+  const auth = tokens === undefined ? '' : ` -H "authorization: Bearer $(${tokens} | head -n 1)"`
   const body = quoted(JSON.stringify({ data: [data] }))
   return `curl -H 'content-type: application/json'${auth} -d ${body} ${url}`
 }
 
 /** A text as one word of a POSIX shell. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -7,16 +7,35 @@ import { checkModule } from '../../functions/guests/check.ts'
 import { JobicoError, messageOf } from '../../functions/shared/errors.ts'
 import type { LocalEvent, LocalJob, LocalModule } from '../job-files/local-job.ts'
 import type { Compiler } from './compiler.ts'
-import type { PreparedEvent, PreparedJob } from './desired.ts'
+import type { PreparedJob } from './desired.ts'
 
 /** Makes Jobs ready to run; throws one MODULE_INVALID with every fault of their modules, one a line. */
 export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJob[]>
 
-/**
- * Compiles, reads and checks the modules of Jobs. What was compiled is compiled again only when a source changed;
- * `warn` is given the compiler's warnings.
- */
+/** Compiles, reads and checks the modules of Jobs; `warn` is given the compiler's warnings. */
 export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: string) => void): Prepare {
+  const compile = createCompile(compiler, warn)
+  return async (jobs) => {
+    await compile(jobs.flatMap(({ events }) => events.map(({ module }) => module)))
+    return await allOrFaults(
+      jobs.map(async (job) => ({
+        ...job,
+        events: await allOrFaults(
+          job.events.map(async (event) => ({ ...event, moduleBytes: await readChecked(job.file, event) })),
+        ),
+      })),
+    )
+  }
+}
+
+/**
+ * Compiles those modules that are sources, each again only when a source changed; `warn` is given the compiler's warnings.
+ * Throws one MODULE_INVALID with every fault, one a line.
+ */
+export function createCompile(
+  compiler: Pick<Compiler, 'compile'>,
+  warn: (text: string) => void,
+): (modules: readonly LocalModule[]) => Promise<void> {
   const compiled = new Map<string, string>()
 
   const compile = async (module: Extract<LocalModule, { kind: 'source' }>) => {
@@ -26,34 +45,26 @@ export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: 
     compiled.set(module.out, digest)
     if (diagnostics !== '') warn(diagnostics)
   }
-  const compileAll = async (jobs: readonly LocalJob[]) => {
+  return async (modules) => {
     const sources = new Map(
-      jobs
-        .flatMap(({ events }) => events.map(({ module }) => module))
-        .flatMap((module) => (module.kind === 'source' ? [[module.out, module]] : [])),
+      modules.flatMap((module) => (module.kind === 'source' ? [[module.out, module]] : [])),
     )
     await allOrFaults([...sources.values()].map(compile))
   }
-  return async (jobs) => {
-    await compileAll(jobs)
-    return await allOrFaults(
-      jobs.map(async (job) => ({
-        ...job,
-        events: await allOrFaults(job.events.map((event) => readChecked(job, event))),
-      })),
-    )
-  }
 }
 
-async function readChecked(job: LocalJob, event: LocalEvent): Promise<PreparedEvent> {
-  const { module, memoryBytes } = event
+/** The module of an event, compiled and checked. Throws MODULE_INVALID; `file` is the Job's, as it was named. */
+export async function readChecked(
+  file: string,
+  { name, module, memoryBytes }: Pick<LocalEvent, 'name' | 'module' | 'memoryBytes'>,
+): Promise<Uint8Array> {
   const path = module.kind === 'file' ? module.path : module.out
   try {
     const moduleBytes = await readFile(path)
     checkModule(moduleBytes, { name: shownPath(path), memoryBytes })
-    return { ...event, moduleBytes }
+    return moduleBytes
   } catch (cause) {
-    throw new JobicoError('MODULE_INVALID', `${job.file}: event ${event.name}: ${messageOf(cause)}`, {
+    throw new JobicoError('MODULE_INVALID', `${file}: event ${name}: ${messageOf(cause)}`, {
       cause,
     })
   }
@@ -64,8 +75,8 @@ function shownPath(path: string): string {
   return near.startsWith('..') ? path : near
 }
 
-/** All answers, or one error with the message of each that failed. */
-async function allOrFaults<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
+/** All answers; throws one MODULE_INVALID with the message of each that failed, one a line. */
+export async function allOrFaults<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(tasks)
   const faults = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []))
   if (faults.length > 0) throw new JobicoError('MODULE_INVALID', [...new Set(faults)].join('\n'))

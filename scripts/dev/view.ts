@@ -1,6 +1,7 @@
 import type { Colors } from 'picocolors/types.js'
 
 import type { ChildLine, Report } from './report.ts'
+import { clock, printable } from './words.ts'
 
 const EVENT_WIDTH = 10
 
@@ -95,14 +96,4 @@ function ms(line: ChildLine, name: string): string {
   return value < 10_000
     ? `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ms`
     : `${Math.round(value / 1_000)} s`
-}
-
-/** Control characters could rewrite the terminal: a module's words get none. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ').trimEnd()
-}
-
-function clock(time: string): string {
-  const date = new Date(time)
-  return Number.isNaN(date.getTime()) ? '--:--:--' : date.toTimeString().slice(0, 8)
 }

@@ -1,4 +1,4 @@
-import { isRecord, pathOfPointer } from '../../crds/structure.ts'
+import { isRecord, pathOfPointer, withoutNulls } from '../../crds/structure.ts'
 import { compileWithDefaults, type Validate } from '../../schemas/validator.ts'
 import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
@@ -33,12 +33,13 @@ const kinds = {
 }
 const validators = new Map<string, Validate>()
 
-/** Reads a ConfigMap or a Secret, or says what is wrong with it. */
+/** Reads a ConfigMap or a Secret, in `namespace` where it names none, or says what is wrong with it. */
 export function readTextMap(
   kind: TextMap['kind'],
   document: FileDocument,
-  value: object,
+  namespace: string,
 ): TextMap | JobFileFault[] {
+  const value = withoutNulls(document.value)
   const check = validators.get(kind) ?? compileWithDefaults(kinds[kind])
   validators.set(kind, check)
   const faults = check(value)
@@ -49,7 +50,7 @@ export function readTextMap(
   const decoded = kind === 'Secret' ? Object.entries(data).map(decode) : Object.entries(data)
   return {
     kind,
-    namespace: metadata.namespace ?? 'default',
+    namespace: metadata.namespace ?? namespace,
     name: metadata.name,
     data: new Map([...decoded, ...Object.entries(stringData)]),
     document,

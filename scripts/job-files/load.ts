@@ -5,7 +5,8 @@ import { closest } from '../../schemas/closest.ts'
 import { readDocuments, type FileDocument } from './documents.ts'
 import { JobFileError, type JobFileFault } from './fault.ts'
 import type { LoadedJobs, LocalJob } from './local-job.ts'
-import { readManifests } from './manifests.ts'
+import { readManifests, type Manifests } from './manifests.ts'
+import { THIS_MACHINE, type Place } from './place.ts'
 import { resolveJobs } from './resolve.ts'
 
 const mostBytes = 16 * 2 ** 20
@@ -15,19 +16,30 @@ const mostBytes = 16 * 2 ** 20
  * and judges them as a cluster would. Throws one JobFileError with everything that is wrong.
  */
 export async function loadJobs(paths: readonly string[]): Promise<LoadedJobs> {
-  const files = [...new Map(paths.map((path) => [resolve(path), path])).values()]
-  const read = await Promise.all(files.map(readJobFile))
-  const manifests = readManifests(read.flatMap(({ documents }) => documents))
-  // What is broken is not there to be referred to, and must not be said to be missing as well.
-  throwFaults([...read.flatMap(({ faults }) => faults), ...manifests.faults], files)
+  const { files, manifests } = await readJobFiles(paths, THIS_MACHINE)
   const { jobs, faults } = await resolveJobs(manifests)
   throwFaults(faults, files)
-  if (jobs.length === 0) {
-    throw new JobFileError([
-      { file: files.join(', '), message: 'there is no Job here; add a document with kind: Job' },
-    ])
-  }
   return { jobs, watched: [...new Set([...files.map((file) => resolve(file)), ...watchedModules(jobs)])] }
+}
+
+/** Reads files, each once, and the documents in them. Throws one JobFileError with all that is wrong with them, also that no Job is there. */
+export async function readJobFiles(
+  paths: readonly string[],
+  place: Place,
+): Promise<{ files: readonly string[]; manifests: Manifests }> {
+  const files = [...new Map(paths.map((path) => [resolve(path), path])).values()]
+  const read = await Promise.all(files.map(readJobFile))
+  const manifests = readManifests(
+    read.flatMap(({ documents }) => documents),
+    place,
+  )
+  // What is broken is not there to be referred to, and must not be said to be missing as well.
+  throwFaults([...read.flatMap(({ faults }) => faults), ...manifests.faults], files)
+  if (manifests.jobs.length === 0) {
+    const message = 'there is no Job here; add a document with kind: Job'
+    throw new JobFileError([{ file: files.join(', '), message }])
+  }
+  return { files, manifests }
 }
 
 async function readJobFile(file: string): Promise<{ documents: FileDocument[]; faults: JobFileFault[] }> {
@@ -63,7 +75,8 @@ async function yamlFiles(folder: string): Promise<string[]> {
   return names.filter((name) => /\.ya?ml$/.test(name)).sort()
 }
 
-function throwFaults(faults: readonly JobFileFault[], files: readonly string[]): void {
+/** Throws a JobFileError with the faults, if there are any, in the order of the files and their lines. */
+export function throwFaults(faults: readonly JobFileFault[], files: readonly string[]): void {
   if (faults.length === 0) return
   const place = ({ file, line }: JobFileFault) => files.indexOf(file) * 1e9 + (line ?? 0)
   throw new JobFileError(faults.toSorted((one, other) => place(one) - place(other)))

@@ -4,6 +4,7 @@ import { isRecord, withoutNulls } from '../../crds/structure.ts'
 import { readTextMap, type TextMap } from './core-kinds.ts'
 import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
+import type { Place } from './place.ts'
 
 /** A Job with its defaults, and the document that it is in. */
 export interface JobManifest {
@@ -20,26 +21,26 @@ export interface Manifests {
 }
 
 /** Sorts documents by their kind and checks each; names and events that two of them claim are faults of the later one. */
-export function readManifests(documents: readonly FileDocument[]): Manifests {
+export function readManifests(documents: readonly FileDocument[], place: Place): Manifests {
   const jobs: JobManifest[] = []
   const texts: TextMap[] = []
   const faults: JobFileFault[] = []
   for (const document of documents) {
-    const manifest = readManifest(document)
+    const manifest = readManifest(document, place)
     if (Array.isArray(manifest)) faults.push(...manifest)
     else if ('job' in manifest) jobs.push(manifest)
     else texts.push(manifest)
   }
-  return { jobs, texts, faults: [...faults, ...takenNames(jobs, texts), ...takenEvents(jobs)] }
+  return { jobs, texts, faults: [...faults, ...takenNames(jobs, texts), ...takenEvents(jobs, place)] }
 }
 
-function readManifest(document: FileDocument): JobManifest | TextMap | JobFileFault[] {
+function readManifest(document: FileDocument, { namespace }: Place): JobManifest | TextMap | JobFileFault[] {
   const value = withoutNulls(document.value)
   if (!isRecord(value)) return [document.fault([], 'must be a mapping with apiVersion and kind')]
   const { apiVersion, kind } = value
-  if (apiVersion === 'jobico.coeux.dev/v1' && kind === 'Job') return readJob(document, value)
+  if (apiVersion === 'jobico.coeux.dev/v1' && kind === 'Job') return readJob(document, value, namespace)
   if (apiVersion === 'v1' && (kind === 'ConfigMap' || kind === 'Secret'))
-    return readTextMap(kind, document, value)
+    return readTextMap(kind, document, namespace)
   const named = `${shown(kind, 'kind')} with ${shown(apiVersion, 'apiVersion')}`
   const taken = 'Job of jobico.coeux.dev/v1, and ConfigMap and Secret of v1'
   return [
@@ -54,11 +55,11 @@ function shown(value: unknown, field: string): string {
   return value === undefined ? `no ${field}` : `${field} ${JSON.stringify(value)}`
 }
 
-function readJob(document: FileDocument, value: object): JobManifest | JobFileFault[] {
+function readJob(document: FileDocument, value: object, namespace: string): JobManifest | JobFileFault[] {
   const admission = admitJob(value)
   if ('faults' in admission) return admission.faults.map(({ path, message }) => document.fault(path, message))
   const { job } = admission
-  return { job, namespace: job.metadata.namespace ?? 'default', document }
+  return { job, namespace: job.metadata.namespace ?? namespace, document }
 }
 
 function takenNames(jobs: readonly JobManifest[], texts: readonly TextMap[]): JobFileFault[] {
@@ -79,11 +80,12 @@ function takenNames(jobs: readonly JobManifest[], texts: readonly TextMap[]): Jo
   )
 }
 
-// Whatever the namespace: on one machine, all events share one port, and their names tell them apart there.
-function takenEvents(jobs: readonly JobManifest[]): JobFileFault[] {
-  const named = jobs.flatMap(({ job, document }) =>
+// On one machine, all events share one port, whatever their namespaces, and their names tell them apart there.
+function takenEvents(jobs: readonly JobManifest[], { inCluster }: Place): JobFileFault[] {
+  const named = jobs.flatMap(({ job, namespace, document }) =>
     job.spec.events.map(({ name }, index) => ({
       label: name,
+      scope: inCluster ? namespace : '',
       owner: job.metadata.name,
       document,
       path: ['spec', 'events', index, 'name'],
@@ -98,6 +100,8 @@ function takenEvents(jobs: readonly JobManifest[]): JobFileFault[] {
 
 interface Claim {
   readonly label: string
+  /** Labels of different scopes are different. */
+  readonly scope?: string
   readonly owner?: string
   readonly document: FileDocument
   readonly path: readonly (string | number)[]
@@ -109,9 +113,10 @@ function taken(
 ): JobFileFault[] {
   const first = new Map<string, Claim>()
   return claims.flatMap((claim) => {
-    const holder = first.get(claim.label)
+    const name = `${claim.scope ?? ''}/${claim.label}`
+    const holder = first.get(name)
     if (!holder) {
-      first.set(claim.label, claim)
+      first.set(name, claim)
       return []
     }
     const { file, line } = holder.document.fault(holder.path, '')

@@ -12,6 +12,8 @@ export interface Referrer {
   readonly document: FileDocument
   readonly namespace: string
   readonly texts: readonly TextMap[]
+  /** Whether an object that is in none of the files can be elsewhere: it is no fault then. */
+  readonly elsewhere: boolean
   readonly faults: JobFileFault[]
 }
 
@@ -29,7 +31,7 @@ interface Found {
   readonly source: TextMap
 }
 
-/** The schema of an event: read, parsed and found valid; undefined, with a fault, when any of these fails. */
+/** The schema of an event: read, parsed and found valid; undefined, with a fault, when any of these fails, or when it is elsewhere. */
 export function schemaOf(
   event: JobEvent,
   at: ObjectPath,
@@ -75,7 +77,7 @@ export function envOf(event: JobEvent, at: ObjectPath, referrer: Referrer): Reco
   return Object.fromEntries(entries)
 }
 
-/** The text of the Secret's key with the bearer tokens; undefined where no token is asked for, or, with a fault, not found. */
+/** The text of the Secret's key with the bearer tokens; undefined where no token is asked for, where it is elsewhere or, with a fault, not found. */
 export function authTokensOf(event: JobEvent, at: ObjectPath, referrer: Referrer): string | undefined {
   const reference = event.listener.auth?.secretKeyRef
   if (!reference) return undefined
@@ -101,9 +103,10 @@ function referredValue({ valueFrom }: JobEnv, at: ObjectPath, referrer: Referrer
 
 function lookUp(reference: Reference, referrer: Referrer): Found | undefined {
   const { kind, name, keys, path } = reference
-  const { texts, namespace, faults, document } = referrer
+  const { texts, namespace, elsewhere, faults, document } = referrer
   const ofKind = texts.filter((text) => text.kind === kind)
   const source = ofKind.find((text) => text.name === name && text.namespace === namespace)
+  if (!source && elsewhere) return undefined
   const key = keys.find((candidate) => source?.data.has(candidate))
   const text = key === undefined ? undefined : source?.data.get(key)
   if (source && key !== undefined && text !== undefined) return { text, key, source }

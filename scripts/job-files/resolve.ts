@@ -16,7 +16,7 @@ export async function resolveJobs({
   const resolved = await Promise.all(
     jobs.map(async (manifest): Promise<LocalJob> => {
       const { job, namespace, document } = manifest
-      const referrer = { document, namespace, texts, faults }
+      const referrer = { document, namespace, texts, elsewhere: false, faults }
       const onlyModule = modulesOfFile(jobs, document.file) === 1
       const events = await Promise.all(
         job.spec.events.map((event, index) =>
@@ -36,7 +36,8 @@ export async function resolveJobs({
   return { jobs: resolved, faults }
 }
 
-function modulesOfFile(jobs: readonly JobManifest[], file: string): number {
+/** How many modules the Jobs of a file name. */
+export function modulesOfFile(jobs: readonly JobManifest[], file: string): number {
   const ofFile = jobs.filter(({ document }) => document.file === file)
   return new Set(ofFile.flatMap(({ job }) => job.spec.events.map(({ wasm }) => wasm))).size
 }

@@ -1,0 +1,48 @@
+import { Option, type Command } from 'commander'
+
+import type { DevCommandOptions } from '../dev.ts'
+import type { InitOptions } from '../init.ts'
+import { TEMPLATES } from '../project-files.ts'
+import { example, jsonOption, outputOption, wholeNumber } from './options.ts'
+
+const MAX_PORT = 65_535
+
+/** The commands for a project on this machine: init and dev. */
+export function addProjectCommands(program: Command): void {
+  program
+    .command('init')
+    .summary('make the folder of a new Job')
+    .description('Makes a folder with a Job file, an AssemblyScript module and an event to try it with.')
+    .argument('<name>', 'the name of the Job, and of the folder')
+    .addOption(
+      new Option('-t, --template <name>', 'what to begin with').choices(TEMPLATES).default(TEMPLATES[0]),
+    )
+    .addHelpText('after', example('jobico init hello'))
+    .action(async (name: string, options: InitOptions) => {
+      const { init } = await import('../init.ts')
+      await init(name, options)
+    })
+
+  program
+    .command('dev')
+    .summary('run Jobs on this machine, and reload what is saved')
+    .description(
+      'Runs the Jobs of YAML files on this machine: nats-server, a listener and a runner of each event, and one port in front.',
+    )
+    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .option(
+      '-p, --port <number>',
+      'the port that serves all events; 0 takes a free one',
+      wholeNumber(0, MAX_PORT),
+      8080,
+    )
+    .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option('-v, --verbose', 'show more of what the processes do')
+    .addOption(outputOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('jobico dev wasm-examples/echo/job.yaml --port 9000'))
+    .action(async (files: string[], options: DevCommandOptions) => {
+      const { dev } = await import('../dev.ts')
+      await dev(files, options)
+    })
+}

@@ -1,0 +1,40 @@
+import { KubeError, type Kube } from '../../../knative/kube/client.ts'
+import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
+import type { FileObject } from '../../job-files/cluster-files.ts'
+import { JobFileError } from '../../job-files/fault.ts'
+import { refusalText } from './refusal.ts'
+
+/** The field manager of all that the command line applies. */
+export const CLI_MANAGER = 'jobico-cli'
+
+/** How objects are applied. */
+export interface ApplyHow {
+  /** Only asks the API server what it would say. */
+  readonly dryRun: boolean
+  /** Takes over fields that others have applied. */
+  readonly force: boolean
+}
+
+const KIND_OF: Readonly<Record<FileObject['kind'], Kind>> = {
+  ConfigMap: KINDS.configMap,
+  Secret: KINDS.secret,
+  Job: KINDS.job,
+}
+
+/** Applies objects in their order. Throws one JobFileError with everything that the API server refused. */
+export async function applyAll(
+  kube: Kube,
+  objects: readonly FileObject[],
+  { dryRun, force }: ApplyHow,
+): Promise<void> {
+  const faults = []
+  for (const object of objects) {
+    try {
+      await kube.apply(KIND_OF[object.kind], object.manifest, { manager: CLI_MANAGER, force, dryRun })
+    } catch (fault) {
+      if (!(fault instanceof KubeError) || fault.status === 0) throw fault
+      faults.push(object.fault(`the ${object.kind} ${object.name}: ${refusalText(object, fault)}`))
+    }
+  }
+  if (faults.length > 0) throw new JobFileError(faults)
+}

@@ -1,0 +1,124 @@
+import type { Job } from '../../../crds/job.ts'
+import { schemaDigest } from '../../../knative/schema-copy.ts'
+import { loadForCluster, type ClusterJob } from '../../job-files/cluster-files.ts'
+import { jobFiles } from '../job-files.ts'
+import { clusterModules, shadowWarning, type ClusterModules } from '../modules.ts'
+import { print, type Format } from '../output.ts'
+import type { ClusterTarget } from '../target/cluster.ts'
+import { atCluster, type ClusterOptions } from '../target/target.ts'
+import { applyAll } from './apply.ts'
+import { invitation } from './invitation.ts'
+import type { ExpectedEvent } from './judgement.ts'
+import { readModules, type ReadModule } from './modules.ts'
+import { untilServed } from './wait.ts'
+
+/** The options of `jobico deploy`. */
+export interface DeployOptions extends ClusterOptions {
+  /** Seconds. */
+  readonly timeout: number
+  readonly forceConflicts?: boolean
+  readonly output: Format
+}
+
+interface Deployed {
+  readonly job: ClusterJob
+  readonly live: Job
+}
+
+/**
+ * Brings Jobs and all that is beside them in files into a cluster, and waits until they serve. Nothing is changed where a
+ * module is bad or the API server refuses anything. Throws an Error when a Job does not serve in time.
+ */
+export async function deploy(files: readonly string[], options: DeployOptions): Promise<void> {
+  const wanted = jobFiles(files, 'deploy')
+  await atCluster(options, async (cluster) => {
+    const deployed = await bring(cluster, wanted, options)
+    if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)))
+    else
+      for (const { job, live } of deployed)
+        for (const line of await invitation(cluster.kube, { job, live, context: options.context }))
+          print(line)
+  })
+}
+
+async function bring(
+  cluster: ClusterTarget,
+  files: readonly string[],
+  { namespace, timeout, forceConflicts: force = false }: DeployOptions,
+): Promise<readonly Deployed[]> {
+  const modules = clusterModules(cluster)
+  const { jobs, objects } = await loadForCluster(files, {
+    namespace: cluster.namespace,
+    only: namespace !== undefined,
+    hasModule: modules.has,
+  })
+  const read = await readModules(jobs)
+  await applyAll(cluster.kube, objects, { dryRun: true, force })
+  const pushed = await pushAll(modules, read)
+  await applyAll(cluster.kube, objects, { dryRun: false, force })
+  for (const { kind, namespace: of, name } of objects) tell(`applied ${kind} ${of}/${name}`)
+  const serving = await unshadowed(modules, pushed)
+  const how = { timeoutMs: timeout * 1_000, progress: tell }
+  return await Promise.all(
+    jobs.map(async (job) => ({
+      job,
+      live: await untilServed(cluster.kube, { ...job, events: expectedOf(job, serving) }, how),
+    })),
+  )
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+interface PushedModule {
+  readonly namespace: string
+  readonly name: string
+  readonly digest: string
+}
+
+async function pushAll(
+  modules: ClusterModules,
+  read: readonly ReadModule[],
+): Promise<readonly PushedModule[]> {
+  const pushed: PushedModule[] = []
+  for (const { namespace, name, bytes } of read) {
+    const { digest } = await modules.push(namespace, name, bytes)
+    tell(`pushed ${name} into ${namespace}: ${digest}`)
+    pushed.push({ namespace, name, digest })
+  }
+  return pushed
+}
+
+/** Those that no ConfigMap comes before, be it one of the files: these will serve. */
+async function unshadowed(
+  modules: ClusterModules,
+  pushed: readonly PushedModule[],
+): Promise<readonly PushedModule[]> {
+  const serving: PushedModule[] = []
+  for (const module of pushed) {
+    const shadows = await modules.shadows(module.namespace, module.name)
+    if (shadows.length > 0) tell(shadowWarning(module.name, shadows))
+    else serving.push(module)
+  }
+  return serving
+}
+
+function expectedOf(
+  { namespace, events }: ClusterJob,
+  serving: readonly PushedModule[],
+): readonly ExpectedEvent[] {
+  return events.map(({ name, wasm, schema }) => {
+    const module = serving.find((each) => each.namespace === namespace && each.name === wasm)?.digest
+    return {
+      name,
+      ...(module === undefined ? {} : { module }),
+      ...(schema === undefined ? {} : { schema: schemaDigest(schema.text) }),
+    }
+  })
+}
+
+function forPrograms({ job: { namespace, name: job }, live }: Deployed) {
+  const { events = [] } = live.status ?? {}
+  return events.map(({ name: event, url, module }) => ({ namespace, job, event, url, module }))
+}

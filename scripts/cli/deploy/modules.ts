@@ -1,0 +1,50 @@
+import { createCompiler } from '../../dev/compiler.ts'
+import { allOrFaults, createCompile, readChecked } from '../../dev/prepare.ts'
+import type { ClusterJob } from '../../job-files/cluster-files.ts'
+
+/** A module that is to be pushed, checked for every event that runs it. */
+export interface ReadModule {
+  readonly namespace: string
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Compiles, reads and checks the modules of Jobs, each once. Throws one MODULE_INVALID with every fault, one a line, and an
+ * Error where two Jobs of a namespace bring different modules of one name.
+ */
+export async function readModules(jobs: readonly ClusterJob[]): Promise<readonly ReadModule[]> {
+  const sources = jobs.flatMap(({ namespace, file, events }) =>
+    events.flatMap(({ name, wasm, module, memoryBytes }) =>
+      module === undefined ? [] : [{ namespace, file, wasm, event: { name, module, memoryBytes } }],
+    ),
+  )
+  const compiler = createCompiler()
+  try {
+    const compile = createCompile(compiler, (text) => process.stderr.write(`warning: ${text}\n`))
+    await compile(sources.map(({ event }) => event.module))
+  } finally {
+    await compiler.close()
+  }
+  const read = await allOrFaults(
+    sources.map(async ({ namespace, file, wasm, event }) => ({
+      ...{ namespace, name: wasm, file },
+      bytes: await readChecked(file, event),
+    })),
+  )
+  return distinct(read)
+}
+
+function distinct(read: readonly (ReadModule & { readonly file: string })[]): readonly ReadModule[] {
+  const byName = new Map<string, ReadModule & { readonly file: string }>()
+  for (const module of read) {
+    const key = `${module.namespace}/${module.name}`
+    const first = byName.get(key) ?? module
+    byName.set(key, first)
+    if (Buffer.compare(first.bytes, module.bytes) !== 0)
+      throw new Error(
+        `the modules ${module.name} of ${first.file} and ${module.file} differ, and a namespace has one module of a name; give one of them another name`,
+      )
+  }
+  return [...byName.values()].map(({ namespace, name, bytes }) => ({ namespace, name, bytes }))
+}

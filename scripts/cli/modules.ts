@@ -1,0 +1,40 @@
+import type { ModuleStore, StoredModule } from '../../functions/shared/module-store.ts'
+import { KINDS } from '../../knative/kube/kinds.ts'
+import { LABELS } from '../../knative/labels.ts'
+import { bringsModule } from '../job-files/cluster-files.ts'
+import type { ClusterTarget } from './target/cluster.ts'
+
+/** The modules of a cluster, each namespace's apart. */
+export interface ClusterModules {
+  /** Whether a namespace has a module of this name, in its store or in a ConfigMap. */
+  has(namespace: string, name: string): Promise<boolean>
+  /** Puts a module into the store of a namespace. Throws a JobicoError where that is not possible. */
+  push(namespace: string, name: string, bytes: Uint8Array): Promise<StoredModule>
+  /** The ConfigMaps of a namespace that have a module of this name, which comes before that of the store. */
+  shadows(namespace: string, name: string): Promise<readonly string[]>
+}
+
+/** The modules of a cluster. */
+export function clusterModules({ kube, nats }: Pick<ClusterTarget, 'kube' | 'nats'>): ClusterModules {
+  const shadows = async (namespace: string, name: string) => {
+    const { items } = await kube.list(KINDS.configMap, { namespace, labels: `${LABELS.modules}=true` })
+    return items.filter((each) => bringsModule(each, name)).map(({ metadata }) => metadata.name)
+  }
+  const store = async (namespace: string, create = {}): Promise<ModuleStore> => {
+    const { openModuleStore } = await import('../../functions/shared/module-store.ts')
+    return await openModuleStore(await nats(), namespace, create)
+  }
+  return {
+    shadows,
+    has: async (namespace, name) =>
+      (await shadows(namespace, name)).length > 0 ||
+      (await (await store(namespace)).find(name)) !== undefined,
+    push: async (namespace, name, bytes) => await (await store(namespace, { create: {} })).put(name, bytes),
+  }
+}
+
+/** Says that ConfigMaps come before a module that was pushed. */
+export function shadowWarning(name: string, shadows: readonly string[]): string {
+  const which = `ConfigMap${shadows.length > 1 ? 's' : ''} ${shadows.join(', ')}`
+  return `warning: ${name} is in the ${which}, too, which comes before what is pushed; take it out there for this one to serve`
+}

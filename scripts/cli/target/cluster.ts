@@ -1,0 +1,92 @@
+import type { Job } from '../../../crds/job.ts'
+import { KubeError, type Kube } from '../../../knative/kube/client.ts'
+import { connectKube } from '../../../knative/kube/connect.ts'
+import type { Address } from './address.ts'
+import { listJobs } from './jobs.ts'
+import { lazyNats } from './lazy-nats.ts'
+import { findRevision } from './listener.ts'
+import type { ClusterOptions, PlatformSides } from './target.ts'
+import { ACTIVATOR, createTunnels, NATS, type Tunnels } from './tunnels.ts'
+
+/** A namespace of a cluster. */
+export interface ClusterTarget extends PlatformSides {
+  readonly kind: 'cluster'
+  readonly kube: Kube
+  readonly namespace: string
+  /** The Jobs of the namespace. */
+  jobs(): Promise<readonly Job[]>
+}
+
+/** How long a listener that has no pod may take to start and answer. */
+const COLD_START_MS = 60_000
+
+/**
+ * The namespace of a cluster that the options name, by default that of the current kubeconfig context. Throws an Error that
+ * names the fix where there is none; `soughtDev` says that a `jobico dev` would have done, too.
+ */
+export async function clusterTarget(options: ClusterOptions, soughtDev: boolean): Promise<ClusterTarget> {
+  const kube = await connect(options, soughtDev)
+  const { namespace } = kube
+  const tunnels = createTunnels(kube)
+  const jobs = () => listJobs(kube, namespace)
+  const link = lazyNats(() => natsUrls(tunnels), 'try again, or see: kubectl get pods -n jobico-system')
+  return {
+    kind: 'cluster',
+    kube,
+    namespace,
+    place: `the namespace ${namespace} of ${kube.place}`,
+    jobs,
+    listener: async (event) => {
+      const revision = await findRevision(kube, event, jobs)
+      const [port = 0] = await tunnels.to(ACTIVATOR, 1)
+      return address({ namespace, event, revision, port })
+    },
+    nats: link.nats,
+    holds: (ref) => ref.namespace === namespace,
+    events: async () =>
+      (await jobs()).flatMap(({ metadata, spec }) =>
+        spec.events.map(({ name }) => ({ namespace, job: metadata.name, event: name })),
+      ),
+    async close() {
+      await link.close()
+      await tunnels.close()
+    },
+  }
+}
+
+async function connect(options: ClusterOptions, soughtDev: boolean): Promise<Kube> {
+  try {
+    return await connectKube(options)
+  } catch (fault) {
+    if (!soughtDev || !(fault instanceof KubeError) || fault.reason !== 'NoCluster') throw fault
+    throw new Error(
+      `no jobico dev runs in this folder or above it; start one with "jobico dev", or name a cluster with --context: ${fault.message}`,
+      { cause: fault },
+    )
+  }
+}
+
+/** All pods of NATS, so that the connection outlives any of them; the addresses that they tell of lead nowhere from here. */
+async function natsUrls(tunnels: Tunnels): Promise<{ url: string; onlyGiven: true }> {
+  const ports = await tunnels.to(NATS)
+  return { url: ports.map((port) => `127.0.0.1:${port}`).join(','), onlyGiven: true }
+}
+
+interface Way {
+  readonly namespace: string
+  readonly event: string
+  readonly revision: string
+  readonly port: number
+}
+
+function address({ namespace, event, revision, port }: Way): Address {
+  return {
+    url: `http://127.0.0.1:${port}/listener/${event}`,
+    headers: {
+      'knative-serving-namespace': namespace,
+      'knative-serving-revision': revision,
+    },
+    patienceMs: COLD_START_MS,
+    hint: `see what its pods do with: kubectl get pods -n ${namespace} -l event=${event}`,
+  }
+}

@@ -1,0 +1,19 @@
+import type { FoundInstance } from '../../dev/instance.ts'
+import { lazyNats } from './lazy-nats.ts'
+import type { DevTarget } from './target.ts'
+
+/** The `jobico dev` that was found: its gateway and its NATS. */
+export function devTarget({ folder, instance }: FoundInstance): DevTarget {
+  return {
+    kind: 'dev',
+    place: `jobico dev of ${folder} at ${instance.url}`,
+    listener: (event) => Promise.resolve({ url: `${instance.url}/listener/${event}` }),
+    ...lazyNats(
+      () => Promise.resolve({ url: instance.natsUrl }),
+      'see whether jobico dev still runs, and try again',
+    ),
+    holds: () => true,
+    served: instance.events,
+    events: () => Promise.resolve(instance.events),
+  }
+}

@@ -1,0 +1,39 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import type { NatsOptions } from '../../../functions/shared/jetstream.ts'
+import { messageOf } from '../../../functions/shared/errors.ts'
+
+const FIRST_CONNECTION_MS = 10_000
+
+/** A connection to NATS that is made when it is first asked for. */
+export interface LazyNats {
+  nats(): Promise<NatsConnection>
+  close(): Promise<void>
+}
+
+/** The connection that `find` says how to make; `hint` tells what to do when NATS does not answer. */
+export function lazyNats(
+  find: () => Promise<Pick<NatsOptions, 'url' | 'onlyGiven'>>,
+  hint: string,
+): LazyNats {
+  let connection: Promise<NatsConnection> | undefined
+  return {
+    nats: () => (connection ??= connect(find, hint)),
+    async close() {
+      if (connection === undefined) return
+      const { closeNats } = await import('../../../functions/shared/jetstream.ts')
+      await connection.then(closeNats, () => undefined)
+    },
+  }
+}
+
+async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Promise<NatsConnection> {
+  const { connectNats } = await import('../../../functions/shared/jetstream.ts')
+  const options = await find()
+  const credsFile = process.env['NATS_CREDS_FILE']
+  try {
+    return await connectNats({ ...options, credsFile, name: 'jobico', firstWithinMs: FIRST_CONNECTION_MS })
+  } catch (cause) {
+    throw new Error(`NATS does not answer (${messageOf(cause)}); ${hint}`, { cause })
+  }
+}

@@ -1,0 +1,22 @@
+import type { JobRef } from '../../../functions/shared/names.ts'
+import { unknownName } from '../names.ts'
+import type { Platform } from './target.ts'
+
+/**
+ * The Jobs that NATS holds a queue of, here, also those that are deleted but not yet worked off; only `job` where it is
+ * named. Throws an Error that names the Jobs there are when there is none of the name.
+ */
+export async function queuesOf(platform: Platform, job?: string): Promise<readonly [JobRef, ...JobRef[]]> {
+  const { listQueues } = await import('../../../functions/shared/queues.ts')
+  const held = (await listQueues(await platform.nats())).map(({ ref }) => ref)
+  const here = held.filter((ref) => platform.holds(ref))
+  const wanted = job === undefined ? here : here.filter((ref) => ref.job === job)
+  const [first, ...others] = wanted
+  if (first !== undefined) return [first, ...others]
+  const known = here.map((ref) => ref.job)
+  throw new Error(
+    job === undefined
+      ? `no Job has a queue in ${platform.place}; bring one there with jobico deploy, or name another namespace with -n`
+      : unknownName({ what: 'Job', name: job, known, place: platform.place }),
+  )
+}

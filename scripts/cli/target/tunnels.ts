@@ -1,0 +1,86 @@
+import { KubeError, type Kube, type Tunnel } from '../../../knative/kube/client.ts'
+import { KINDS } from '../../../knative/kube/kinds.ts'
+import type { Condition, KubeObject } from '../../../knative/kube/object.ts'
+
+/** Pods that all serve the same, and the port that leads to it. */
+export interface PodSet {
+  readonly what: string
+  readonly namespace: string
+  /** As kubectl's `-l`. */
+  readonly labels: string
+  readonly port: number
+  /** What to do when none of them is ready. */
+  readonly fix: string
+}
+
+/** What leads to every listener, also to one that has no pod yet. */
+export const ACTIVATOR: PodSet = {
+  what: "Knative's activator",
+  namespace: 'knative-serving',
+  labels: 'app=activator',
+  port: 8012,
+  fix: 'install Knative Serving, or see what is wrong there with: kubectl get pods -n knative-serving',
+}
+
+/** The NATS of the installation. */
+export const NATS: PodSet = {
+  what: "Jobico's NATS",
+  namespace: 'jobico-system',
+  labels: 'app.kubernetes.io/name=nats',
+  port: 4222,
+  fix: 'install Jobico with kubectl apply -k knative/install, or see what is wrong there with: kubectl get pods -n jobico-system',
+}
+
+interface Pod extends KubeObject {
+  readonly status?: { readonly conditions?: readonly Condition[] }
+}
+
+/** Tunnels through the API server, so that nobody needs a port-forward or a way into the cluster's network. */
+export interface Tunnels {
+  /** Local ports on 127.0.0.1, one for each pod that is ready, `most` of them at most. Throws an Error that names the fix where there is none. */
+  to(pods: PodSet, most?: number): Promise<readonly number[]>
+  close(): Promise<void>
+}
+
+/** Tunnels of one command; it closes them in the end. */
+export function createTunnels(kube: Kube): Tunnels {
+  const open: Tunnel[] = []
+  return {
+    async to(pods, most = Infinity) {
+      const ready = (await readyPods(kube, pods)).slice(0, most)
+      const made = await Promise.all(ready.map((name) => openTunnel(kube, pods, name)))
+      open.push(...made)
+      return made.map(({ port }) => port)
+    },
+    async close() {
+      await Promise.all(open.splice(0).map((tunnel) => tunnel.close()))
+    },
+  }
+}
+
+async function readyPods(kube: Kube, { what, namespace, labels, fix }: PodSet): Promise<string[]> {
+  const { items } = await kube.list<Pod>(KINDS.pod, { namespace, labels })
+  const ready = items.filter(isReady).map(({ metadata }) => metadata.name)
+  if (ready.length > 0) return ready
+  const found = items.length === 0 ? 'is not there' : 'has no pod that is ready'
+  throw new Error(`${what} ${found}, in the namespace ${namespace}; ${fix}`)
+}
+
+function isReady({ metadata, status }: Pod): boolean {
+  return (
+    metadata.deletionTimestamp === undefined &&
+    status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True') === true
+  )
+}
+
+async function openTunnel(kube: Kube, { what, namespace, port }: PodSet, name: string): Promise<Tunnel> {
+  try {
+    return await kube.tunnel({ namespace, name }, port)
+  } catch (fault) {
+    if (!(fault instanceof KubeError) || fault.reason !== 'Forbidden') throw fault
+    throw new Error(
+      `${what} is reached through the API server, which you may not do: ${fault.message}; ask for the right to create pods/portforward in the namespace ${namespace}`,
+      { cause: fault },
+    )
+  }
+}
