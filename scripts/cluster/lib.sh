@@ -5,6 +5,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jobico-cluster} # what build leaves: programs, images, manifests
 BIN=$CACHE/bin
 RUN=${CLUSTER_RUN:-/var/tmp/jobico-cluster} # state of the running cluster: gone after down
+PATIENCE=300                                # seconds that anything may take to start: a machine may be busy with other things
 NETNS=jobico                                # the network namespace that it lives in, which leads nowhere
 PROCESSES=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy) # as they are started
 ADDONS=(kube-system traefik knative-serving keda) # the namespaces of what a Knative cluster has beyond Kubernetes
