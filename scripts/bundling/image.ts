@@ -1,52 +1,84 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
-import { build } from 'esbuild'
+import { build, type BuildOptions } from 'esbuild'
 
 import { lazyModules } from './lazy-modules.ts'
 import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
 
-/** The files of the image, each the whole code of a process, of a thread beside it, or of the image's last building step. */
+/** The processes of the image, and the threads beside them: each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
   operator: 'operator/main.ts',
   'schema-worker': 'operator/schema-worker.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   worker: 'functions/runner/worker.ts',
-  warm: 'scripts/bundling/warm.ts',
 }
 
-// CommonJS knows no import.meta.
-const BANNER = `const __fileUrl = require('node:url').pathToFileURL(__filename).href`
+const COMPILER = { compile: 'scripts/bundling/compile.ts' }
+
+/** What is started. The code of a file that is not there, or was not made by this Node, is compiled as it is run. */
+const STARTER = `const { existsSync, readFileSync } = require('node:fs')
+const { Script } = require('node:vm')
+const filename = __filename.replace(/js$/, 'code.js')
+const cache = filename + '.cache'
+const cachedData = existsSync(cache) ? readFileSync(cache) : undefined
+const code = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
+code.runInThisContext()(exports, require, module, __filename, __dirname)
+`
+const WRAPPER = {
+  banner: {
+    js: `(function (exports, require, module, __filename, __dirname) {
+const __fileUrl = require('node:url').pathToFileURL(__filename).href`,
+  },
+  footer: { js: '})' },
+}
 
 /**
- * Bundles the processes into `folder`, which is emptied first: one file each, and their licences. As CommonJS they
- * start faster than as modules: an import of node:http would load all of fetch with it.
+ * As CommonJS, processes start faster than as modules: an import of node:http would load all of fetch with it. Stack traces
+ * keep the names of functions, and lines to look at.
+ */
+const OPTIONS = {
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  supported: { 'dynamic-import': false }, // code that a Script runs can not
+  define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
+  plugins: [compiledMetaSchemas(), lazyModules()],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
+  keepNames: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} satisfies BuildOptions
+
+/**
+ * Bundles the processes into `folder`, which is emptied first: for each a `<name>.js` that runs all of its code, which is
+ * in `<name>.code.js`; licences.txt; and compile.js, which compiles the code in advance for the Node that runs it.
  */
 export async function bundleImage(root: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const { metafile } = await build({
-    absWorkingDir: root,
+  const common = { ...OPTIONS, absWorkingDir: root, outdir: folder }
+  const { metafile, outputFiles } = await build({
+    ...common,
+    ...WRAPPER,
     entryPoints: IMAGE_ENTRIES,
-    outdir: folder,
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node24',
-    define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
-    banner: { js: BANNER },
-    plugins: [compiledMetaSchemas(), lazyModules()],
-    // Less to read at each start. Stack traces keep the names of functions, and lines to look at.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    lineLimit: 120,
-    keepNames: true,
-    legalComments: 'none',
+    entryNames: '[name].code',
     metafile: true,
-    logLevel: 'warning',
+    write: false,
   })
+  for (const { path, text } of outputFiles) await writeFile(join(folder, basename(path)), inAscii(text))
+  await build({ ...common, entryPoints: COMPILER })
+  for (const name of Object.keys(IMAGE_ENTRIES)) await writeFile(join(folder, `${name}.js`), STARTER)
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n')
   await writeFile(join(folder, 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
+}
+
+/** What esbuild leaves beyond ASCII is in regular expressions. One such character would double the memory of all the code. */
+function inAscii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
