@@ -15,7 +15,8 @@ const reordered = {
   apiVersion: 'v1',
 }
 
-const hashOf = (of: KubeObject) => withHash(of).metadata.annotations?.[ANNOTATIONS.hash]
+const hashOf = (of: KubeObject & { readonly data?: unknown }) =>
+  withHash(of).metadata.annotations?.[ANNOTATIONS.hash]
 
 t.test('equal objects have equal hashes, others have others', (t) => {
   t.match(hashOf(object), /^[0-9a-f]{64}$/)
