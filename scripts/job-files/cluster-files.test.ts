@@ -1,0 +1,143 @@
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { bringsModule, loadForCluster, type ClusterPlace } from './cluster-files.ts'
+import { JobFileError } from './fault.ts'
+import { configMap, documents, job, jobOf, schema, secret } from './test-files.ts'
+
+const NOWHERE: ClusterPlace = { namespace: 'team', only: false, hasModule: () => Promise.resolve(false) }
+
+t.test('what files bring into a cluster', async (t) => {
+  const folder = t.testdir({
+    'job.yaml': documents(
+      job(
+        '      memory: 1Mi',
+        '      listener: {auth: {secretKeyRef: {name: elsewhere, key: tokens}}}',
+        '      env: [{name: A, valueFrom: {secretKeyRef: {name: elsewhere, key: a}}}]',
+        '      output: {sink: {ref: {apiVersion: v1, kind: Service, name: x}}}',
+        ...['    - name: ev2', '      wasm: b.wasm', '      schema: {name: there, key: s2}'],
+      ),
+      schema,
+      secret('stringData: {a: b}\ntype: null').replace('name: sec', 'name: sec, namespace: other'),
+    ),
+    'a.wasm': '',
+  })
+  const file = join(folder, 'job.yaml')
+  const asked: string[] = []
+  const { jobs, objects } = await loadForCluster([file], {
+    ...NOWHERE,
+    hasModule(namespace, name) {
+      asked.push(`${namespace}/${name}`)
+      return Promise.resolve(true)
+    },
+  })
+  t.strictSame(jobs, [
+    {
+      namespace: 'team',
+      name: 'a',
+      file,
+      events: [
+        {
+          name: 'ev1',
+          wasm: 'a.wasm',
+          memoryBytes: 1_048_576,
+          module: { kind: 'file', path: join(folder, 'a.wasm') },
+          schema: { text: '{}', json: {} },
+          schemaPlace: { name: 's', keys: ['s', 's.json'] },
+          tokens: { name: 'elsewhere', key: 'tokens' },
+        },
+        {
+          name: 'ev2',
+          wasm: 'b.wasm',
+          memoryBytes: 67_108_864,
+          module: undefined,
+          schema: undefined,
+          schemaPlace: { name: 'there', keys: ['s2', 's2.json'] },
+          tokens: undefined,
+        },
+      ],
+    },
+  ])
+  t.same(asked, ['team/b.wasm'], 'only what is not here is asked for')
+  t.match(objects, [
+    { kind: 'ConfigMap', namespace: 'team', name: 's', manifest: { metadata: { namespace: 'team' } } },
+    { kind: 'Secret', namespace: 'other', name: 'sec', manifest: { metadata: { namespace: 'other' } } },
+    { kind: 'Job', namespace: 'team', name: 'a', manifest: { kind: 'Job' } },
+  ])
+  t.notOk('type' in (objects[1]?.manifest ?? {}), 'nulls are left out, as the API server takes them')
+  t.match(objects[2]?.fault('so'), { file, line: 3, path: 'metadata.name', message: 'so' })
+})
+
+t.test('an event name may be there once in each namespace', async (t) => {
+  const event = ['spec:', '  events:', '    - {name: ev1, wasm: a.wasm, schema: {key: s}}']
+  const folder = t.testdir({
+    'job.yaml': documents(
+      jobOf('metadata: {name: a}', ...event),
+      jobOf('metadata: {name: a, namespace: other}', ...event),
+    ),
+    'a.wasm': '',
+  })
+  const { jobs } = await loadForCluster([join(folder, 'job.yaml')], NOWHERE)
+  t.match(jobs, [{ namespace: 'team' }, { namespace: 'other' }])
+})
+
+const modules = (label: string, data: string) =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, labels: {jobico.coeux.dev/modules: "${label}"}}\n${data}`
+
+const wrong: readonly {
+  readonly name: string
+  readonly files: string
+  readonly place?: Partial<ClusterPlace>
+  readonly want: readonly RegExp[]
+}[] = [
+  {
+    name: 'a module that is nowhere',
+    files: documents(job(), schema, modules('false', 'binaryData: {a.wasm: AA==}')),
+    want: [
+      /spec\.events\[0\]\.wasm: the module a\.wasm was not found; looked .* namespace team; .*jobico push a\.wasm/,
+    ],
+  },
+  {
+    name: 'a namespace beside the one that is named',
+    files: documents(
+      job().replace('name: a}', 'name: a, namespace: other}'),
+      modules('true', 'binaryData: {a.wasm: AA==}'),
+    ),
+    place: { only: true, hasModule: () => Promise.resolve(true) },
+    want: [/metadata\.name: the Job a names the namespace other, and -n says team; take one of them out/],
+  },
+  {
+    name: 'a key that the object of the files lacks',
+    files: documents(
+      job('      env: [{name: A, valueFrom: {secretKeyRef: {name: sec, key: a}}}]'),
+      configMap('s', '{t: "{}"}'),
+      secret('stringData: {b: c}'),
+      modules('true', 'binaryData: {a.wasm: AA==}'),
+    ),
+    want: [/the ConfigMap s .* has no data key s or s\.json/, /the Secret sec .* has no data key a/],
+  },
+]
+
+for (const { name, files, place, want } of wrong) {
+  t.test(name, async (t) => {
+    const folder = t.testdir({ 'job.yaml': files })
+    const fault: unknown = await loadForCluster([join(folder, 'job.yaml')], { ...NOWHERE, ...place }).catch(
+      (thrown: unknown) => thrown,
+    )
+    t.ok(fault instanceof JobFileError)
+    const lines = fault instanceof JobFileError ? fault.message.split('\n') : []
+    t.equal(lines.length, want.length)
+    t.match(lines.sort(), want)
+  })
+}
+
+t.test('ConfigMaps that bring a module', (t) => {
+  const labels = { 'jobico.coeux.dev/modules': 'true' }
+  t.ok(bringsModule({ metadata: { labels }, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
+  t.ok(bringsModule({ metadata: { labels }, data: { 'a.wasm': '' } }, 'a.wasm'))
+  t.notOk(bringsModule({ metadata: { labels }, data: { 'b.wasm': '' } }, 'a.wasm'))
+  t.notOk(bringsModule({ metadata: {}, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
+  t.notOk(bringsModule(null, 'a.wasm'))
+  t.end()
+})
