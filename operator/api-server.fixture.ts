@@ -21,7 +21,7 @@ const run = promisify(execFile)
 const BUILD = join(import.meta.dirname, '..', 'scripts', 'cluster', 'build')
 const BUILD_TIMEOUT_MS = 40 * 60_000
 const TEST_TIMEOUT_MS = 5 * 60_000
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 120_000
 const POLL_MS = 50
 /** The users of the API server: the first may do all, the other nothing. */
 const USERS = { admin: 'system:masters', stranger: 'strangers' }
@@ -39,6 +39,8 @@ export interface ApiServer {
   readonly url: string
   /** The path of a kubeconfig with the contexts `admin` and `stranger`. */
   readonly kubeconfig: string
+  /** The path of a kubeconfig that leads there through another port. */
+  kubeconfigFor(port: number): Promise<string>
   /** The folder of its certificate, apiserver.crt, and key, apiserver.key. */
   readonly certificates: string
   /** A client, as admin where no context is named. */
@@ -83,6 +85,11 @@ export async function startApiServer(t: Test): Promise<ApiServer> {
     url,
     ...files,
     connect,
+    async kubeconfigFor(other) {
+      const file = join(folder, `kubeconfig-${other}`)
+      await writeKubeconfig(file, `https://127.0.0.1:${other}`)
+      return file
+    },
     async stop(signal = 'SIGTERM') {
       if (child !== undefined) await end(child, signal)
     },
@@ -126,23 +133,26 @@ async function writeFiles(folder: string, url: string): Promise<Files> {
     tokens: join(folder, 'tokens.csv'),
     key: join(folder, 'service-accounts.pem'),
   }
-  const users = Object.keys(USERS)
   const tokens = Object.entries(USERS).map(([user, group]) => `${user}-token,${user},${user},"${group}"`)
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   await writeFile(files.tokens, tokens.join('\n'))
   await writeFile(files.key, privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  await writeKubeconfig(files.kubeconfig, url)
+  return files
+}
+
+async function writeKubeconfig(file: string, url: string): Promise<void> {
+  const users = Object.keys(USERS)
+  const cluster = { server: url, 'certificate-authority': 'certificates/apiserver.crt' }
   const kubeconfig = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'admin',
-    clusters: [
-      { name: 'test', cluster: { server: url, 'certificate-authority': 'certificates/apiserver.crt' } },
-    ],
+    clusters: [{ name: 'test', cluster }],
     users: users.map((name) => ({ name, user: { token: `${name}-token` } })),
     contexts: users.map((name) => ({ name, context: { cluster: 'test', user: name } })),
   }
-  await writeFile(files.kubeconfig, JSON.stringify(kubeconfig))
-  return files
+  await writeFile(file, JSON.stringify(kubeconfig))
 }
 
 function apiServerArgs(etcd: string, port: number, files: Files): string[] {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
@@ -31,6 +31,13 @@ async function kubeconfig(name: string, change: object): Promise<string> {
   }
   await writeFile(file, JSON.stringify(config))
   return file
+}
+
+/** A kubeconfig that leads to a server without TLS. */
+async function plainKubeconfig(name: string, server: Server): Promise<string> {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const cluster = { server: url, 'insecure-skip-tls-verify': true }
+  return await kubeconfig(name, { clusters: [{ name: 'here', cluster }] })
 }
 
 t.test('a kubeconfig says where and who', async (t) => {
@@ -75,6 +82,23 @@ t.test('a kubeconfig that is not there', async (t) => {
   })
 })
 
+t.test('no kubeconfig at all', async (t) => {
+  const { HOME, KUBECONFIG } = process.env
+  t.teardown(() =>
+    Object.assign(
+      process.env,
+      HOME === undefined ? {} : { HOME },
+      KUBECONFIG === undefined ? {} : { KUBECONFIG },
+    ),
+  )
+  delete process.env['KUBECONFIG']
+  process.env['HOME'] = t.testdir()
+  await t.rejects(connectKube({ context: 'there' }), {
+    reason: 'NoCluster',
+    message: 'there is no kubeconfig: make ~/.kube/config, or name one in KUBECONFIG',
+  })
+})
+
 t.test('what answers is no API server', async (t) => {
   const stranger = createServer((request, response) => {
     response.statusCode = request.url?.includes('pods') === true ? 200 : 502
@@ -82,9 +106,7 @@ t.test('what answers is no API server', async (t) => {
   }).listen(0, '127.0.0.1')
   t.teardown(() => stranger.close())
   await once(stranger, 'listening')
-  const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
-  const cluster = { server: url, 'insecure-skip-tls-verify': true }
-  const file = await kubeconfig('proxy', { clusters: [{ name: 'here', cluster }] })
+  const file = await plainKubeconfig('proxy', stranger)
   const kube = await connectKube({ kubeconfig: file })
   await t.rejects(kube.list(KINDS.job, {}), {
     status: 502,
@@ -92,6 +114,20 @@ t.test('what answers is no API server', async (t) => {
     message: '<html>Bad Gateway</html>',
   })
   await t.rejects(kube.list(KINDS.pod, {}), { status: 0, message: /what answers there is no API server/ })
+})
+
+t.test('an API server that is silent, or stops in the middle', async (t) => {
+  const silent = createServer((request, response) => {
+    if (request.url?.includes('pods') === true) response.write('{"items":')
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => silent.close().closeAllConnections())
+  await once(silent, 'listening')
+  const kube = await connectKube({ kubeconfig: await plainKubeconfig('silent', silent) })
+  const late = {
+    reason: 'Unreachable',
+    message: /it gave no answer within 15 s; see whether the cluster runs/,
+  }
+  await Promise.all([t.rejects(kube.list(KINDS.job, {}), late), t.rejects(kube.list(KINDS.pod, {}), late)])
 })
 
 t.test('a plugin tells who', async (t) => {
@@ -113,7 +149,10 @@ t.test('a plugin tells who', async (t) => {
     })
   }
   t.ok((await (await connectAs('admin')).list(KINDS.configMap, {})).resourceVersion)
-  await t.rejects((await connectAs('stranger')).list(KINDS.configMap, {}), { status: 403 })
+  await t.rejects((await connectAs('stranger')).list(KINDS.configMap, {}), {
+    status: 403,
+    message: /User "stranger"/,
+  })
 })
 
 t.test('an API server whose certificate is not known', async (t) => {

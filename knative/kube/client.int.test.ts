@@ -43,7 +43,11 @@ t.test('objects are made, read, changed and removed', async (t) => {
 
   const patched = await kube.patch<ConfigMap>(KINDS.configMap, name, { data: { b: '2' } })
   t.same(patched.data, { a: '1', b: '2' })
-  await t.rejects(kube.replace(KINDS.configMap, { ...made, data: {} }), { status: 409, reason: 'Conflict' })
+  await t.rejects(kube.replace(KINDS.configMap, { ...made, data: {} }), {
+    status: 409,
+    reason: 'Conflict',
+    name: 'KubeError',
+  })
   t.same((await kube.replace<ConfigMap>(KINDS.configMap, { ...patched, data: { c: '3' } })).data, { c: '3' })
 
   await kube.remove(KINDS.configMap, name, { uid: 'another' })
@@ -145,7 +149,7 @@ t.test('refusals say what the API server says', async (t) => {
     reason: 'Forbidden',
     message: /User "stranger" cannot list resource "secrets"/,
   })
-  await t.rejects(kube.list(KINDS.knativeService, {}), { status: 404, reason: 'NotFound' })
+  await t.rejects(kube.list(KINDS.knativeService, {}), { status: 404, reason: 'NotFound', name: 'KubeError' })
 })
 
 t.test('requests are counted', (t) => {

@@ -26,7 +26,7 @@ export interface HttpRequest {
   readonly accept?: string
   readonly contentType?: string
   readonly body?: object
-  /** Told the answer's status, or 0 where no answer came. */
+  /** Told the answer's status, or 0 where no whole answer came. */
   readonly onStatus: (status: number) => void
 }
 
@@ -70,6 +70,7 @@ async function exchange<T>(access: Access, request: HttpRequest, read: Reader<T>
     return await attempt(access, request, read)
   } catch (fault) {
     if (fault instanceof KubeError) throw fault
+    request.onStatus(0)
     throw unreachable(access, networkFault(fault), fault)
   }
 }

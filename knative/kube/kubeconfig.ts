@@ -57,6 +57,8 @@ function load({ kubeconfig, context }: KubeconfigChoice): KubeConfig {
     const name = kubeconfig === undefined ? 'the kubeconfig' : `the kubeconfig ${kubeconfig}`
     throw unusable(`${name} can't be read: ${messageOf(cause)}`, cause)
   }
+  if (config.getCurrentCluster()?.server === NO_KUBECONFIG_SERVER)
+    throw unusable('there is no kubeconfig: make ~/.kube/config, or name one in KUBECONFIG')
   if (context !== undefined) config.setCurrentContext(context)
   return config
 }
@@ -68,8 +70,6 @@ function currentOf(config: KubeConfig, { context: wanted }: KubeconfigChoice) {
   const server = config.getCluster(context.cluster)?.server.replace(/\/+$/, '')
   if (server === undefined)
     throw unusable(`context ${name} of the kubeconfig names a cluster ${context.cluster}, which is not in it`)
-  if (server === NO_KUBECONFIG_SERVER && name === 'loaded-context')
-    throw unusable('there is no kubeconfig: make ~/.kube/config, or name one in KUBECONFIG')
   return { server, context: name, namespace: context.namespace ?? 'default' }
 }
 
