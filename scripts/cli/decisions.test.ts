@@ -75,7 +75,7 @@ t.test('tables and ages', (t) => {
     [undefined, ''],
     ['soon', ''],
   ]
-  for (const [time, age] of ages) t.equal(ageOf(time, NOW), age, time)
+  for (const [time, age] of ages) t.equal(ageOf(time, NOW), age, String(time))
   t.end()
 })
 

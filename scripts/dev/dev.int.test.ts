@@ -1,29 +1,12 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
 import { ECHO_JOB, PERSON, runCli, startCli, type RunningCli } from '../cli/cli.fixture.ts'
+import { edit, startEcho } from './echo.fixture.ts'
 import type { RunningInstance } from './instance.ts'
 import { descendants, gone } from './processes.fixture.ts'
-
-const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
-
-/** A folder with the echo sample, and `jobico dev` in it. */
-async function startEcho(t: Test, ...options: readonly string[]) {
-  const folder = t.testdir({})
-  cpSync(ECHO_JOB, join(folder, 'job.yaml'))
-  cpSync(join(dirname(ECHO_JOB), 'event.json'), join(folder, 'event.json'))
-  cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
-  const dev = startCli(['dev', '--port', '0', ...options], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
-  const [, body = '', url = ''] = await dev.waitFor(STARTED)
-  return { folder, dev, body, url }
-}
 
 async function post(url: string, type: string, body: unknown, headers: Record<string, string> = {}) {
   const answer = await fetch(url, {
@@ -36,12 +19,6 @@ async function post(url: string, type: string, body: unknown, headers: Record<st
     status: answer.status,
     body: (text === '' ? undefined : JSON.parse(text)) as Record<string, unknown>,
   }
-}
-
-function edit(file: string, from: string, to: string): void {
-  const text = readFileSync(file, 'utf8')
-  if (!text.includes(from)) throw new Error(`no ${from} in ${file}`)
-  writeFileSync(file, text.replace(from, to))
 }
 
 t.test('an event in every content mode, from acceptance to its result', async (t) => {
@@ -119,7 +96,7 @@ async function commandsWork(t: Test, folder: string): Promise<void> {
   const unknown = await runCli(['send', 'ev9', '--data', '{}'], folder)
   t.match(unknown, { code: 1, stderr: /error: 404 NOT_FOUND: .*the events are at \/listener\/ev1/ })
   const missing = await runCli(['get', 'a'.repeat(26)], folder)
-  t.match(missing, { code: 1, stderr: /error: no event of the key a+ is known at ev1/ })
+  t.match(missing, { code: 1, stderr: /error: no event of the key a+ is known at Job job-for-ev1;/ })
 }
 
 t.test('what is saved is served; what is bad leaves the version before', async (t) => {

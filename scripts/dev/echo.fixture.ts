@@ -1,0 +1,32 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import type { Test } from 'tap'
+
+import { ECHO_JOB, startCli } from '../cli/cli.fixture.ts'
+import { descendants, gone } from './processes.fixture.ts'
+
+const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
+
+/** A folder with the echo sample, and `jobico dev` in it. */
+export async function startEcho(t: Test, ...options: readonly string[]) {
+  const folder = t.testdir({})
+  cpSync(ECHO_JOB, join(folder, 'job.yaml'))
+  cpSync(join(dirname(ECHO_JOB), 'event.json'), join(folder, 'event.json'))
+  cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
+  const dev = startCli(['dev', '--port', '0', ...options], folder)
+  t.teardown(async () => {
+    const children = await descendants(dev.pid)
+    dev.signal('SIGKILL')
+    await Promise.all([dev.finished, ...children.map(gone)])
+  })
+  const [, body = '', url = ''] = await dev.waitFor(STARTED)
+  return { folder, dev, body, url }
+}
+
+/** Saves a file of text with one place of it changed. */
+export function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8')
+  if (!text.includes(from)) throw new Error(`no ${from} in ${file}`)
+  writeFileSync(file, text.replace(from, to))
+}
