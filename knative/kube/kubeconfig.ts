@@ -120,7 +120,7 @@ function forwarder(config: KubeConfig): ForwardPort {
       onClose: (listener) => void socket.on('close', listener),
       close() {
         socket.close()
-        setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
+        setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref()
       },
     }
   }

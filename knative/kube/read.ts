@@ -12,7 +12,8 @@ const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
 
 interface Page<T> {
-  readonly items: readonly T[]
+  /** Null where an extension of the API server has none. */
+  readonly items: readonly T[] | null
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
 }
 
@@ -41,7 +42,7 @@ async function listAll<T extends KubeObject>(
     const path = pathOf(kind, namespace) + queryOf({ labelSelector: labels, limit, continue: next })
     const accept = metadataOnly === true ? { accept: METADATA_LIST } : {}
     const page = (await call('list', kind, { method: 'GET', path, ...accept })) as Page<T>
-    for (const item of page.items) items.push(named(kind, item))
+    for (const item of page.items ?? []) items.push(named(kind, item))
     next = page.metadata.continue
     if (!next) return { items, resourceVersion: page.metadata.resourceVersion }
   }
