@@ -40,7 +40,12 @@ export async function applyChild<T extends KubeObject>(
   return await write(kube, kind, desired, true)
 }
 
-async function write<T extends KubeObject>(kube: Kube, kind: Kind, object: KubeObject, force: boolean) {
+async function write<T extends KubeObject>(
+  kube: Kube,
+  kind: Kind,
+  object: KubeObject,
+  force: boolean,
+): Promise<Applied<T>> {
   try {
     return { live: await kube.apply<T>(kind, object, { manager: MANAGER, force }) }
   } catch (thrown) {

@@ -63,7 +63,6 @@ export function watchWorld(
       onChange,
       // What was missing, such as KEDA, may be there now.
       onState: (state) => {
-        log.info({ kind: kind.kind, apiVersion: kind.apiVersion, state }, 'Watch changed its state')
         if (state === 'synced' || state === 'missing') wakeAll()
       },
       log,

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
 
-import { runCli } from '../../cli/cli.fixture.ts'
 import { eventSubjects, streamNames, type EventRef } from '../../../functions/shared/names.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { childrenOf } from '../children.fixture.ts'
+import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../eventually.fixture.ts'
 import { startFlow } from '../flow.fixture.ts'
 import { accepted } from '../http.fixture.ts'
@@ -125,7 +125,7 @@ t.test('a Job goes with a dead letter', { buffered: true }, async (t) => {
   const scene = await startScene(t, 'gone-dead', { cooldownSeconds: 30 })
   const { c, nats, ref, url, remove, applyJob } = scene
   const folder = t.testdir({})
-  const cli = (...args: readonly string[]) => runCli([...args, '-n', c.namespace], folder)
+  const cli = (...args: readonly string[]) => jobico(c.namespace, folder, ...args)
   const key = await accepted(url, { reject: 'not today' })
   t.match(await nats.ended(ref, [key]), [{ kind: 'dead', code: 'REJECTED', reason: 'not today' }])
   await remove()
@@ -133,7 +133,7 @@ t.test('a Job goes with a dead letter', { buffered: true }, async (t) => {
   await applyJob()
   await eventually('the status of the new Job counts it', async () => (await c.job(JOB)).status?.dead === 1)
   t.match(await cli('dead', 'list', JOB), { code: 0, stdout: new RegExp(`${key}[^]*not today`) })
-  t.match(await cli('dead', 'purge', JOB), { code: 0 })
+  await nats.manager.streams.purge(streamNames(ref).outcomes)
   await remove()
   await streamsGo(scene)
 })

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 
 import { eventKey } from '../../../functions/shared/names.ts'
-import { runCli } from '../../cli/cli.fixture.ts'
 import { startCase, type Case } from '../case.fixture.ts'
+import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../eventually.fixture.ts'
 import { accepted, binaryEvent, jsonOf, send } from '../http.fixture.ts'
 import { nodeAddress } from '../kube.fixture.ts'
@@ -139,7 +139,7 @@ t.test('the command line on a cluster', { buffered: true }, async (t) => {
   await c.apply(job('told', [event('ev1')]))
   await c.ready('told')
   const folder = t.testdir({})
-  const cli = (...args: readonly string[]) => runCli([...args, '-n', c.namespace], folder)
+  const cli = (...args: readonly string[]) => jobico(c.namespace, folder, ...args)
   const sent = await cli('send', 'ev1', '--data', '{"n":5}', '--wait')
   t.match(sent, { code: 0, stdout: /"data":\{"version":"v1","n":5\}/ }, sent.stderr)
   const { id } = JSON.parse(sent.stdout) as { readonly id: string }

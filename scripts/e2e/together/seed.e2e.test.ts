@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url'
 
 import t, { type Test } from 'tap'
 
-import { PERSON, runCli } from '../../cli/cli.fixture.ts'
+import { PERSON } from '../../cli/cli.fixture.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { startCase, timed, type Case } from '../case.fixture.ts'
+import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../eventually.fixture.ts'
 import { openNats, resultOf } from '../nats.fixture.ts'
 import { moduleFile, modules } from '../objects.fixture.ts'
@@ -31,7 +32,7 @@ const routes: readonly {
     name: 'with its module pushed',
     slug: 'seed-push',
     bring: async (t, c) => {
-      const pushed = await runCli(['push', moduleFile('echo'), '-n', c.namespace], t.testdir({}))
+      const pushed = await jobico(c.namespace, t.testdir({}), 'push', moduleFile('echo'))
       t.match(pushed, { code: 0 }, pushed.stderr)
     },
   },

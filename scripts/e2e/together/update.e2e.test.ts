@@ -3,8 +3,8 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { runCli } from '../../cli/cli.fixture.ts'
 import { startCase, timed, type Case } from '../case.fixture.ts'
+import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../eventually.fixture.ts'
 import { startFlow, type Flow } from '../flow.fixture.ts'
 import { accepted, binaryEvent, send } from '../http.fixture.ts'
@@ -34,7 +34,7 @@ async function startScene(t: Test): Promise<Scene> {
   const push = async (version: string) => {
     const file = join(folder, `${PUSHED}.wasm`)
     copyFileSync(moduleFile(version), file)
-    const { code, stderr } = await runCli(['push', file, '-n', c.namespace], folder)
+    const { code, stderr } = await jobico(c.namespace, folder, 'push', file)
     if (code !== 0) throw new Error(stderr)
   }
   await push('v1')
@@ -105,7 +105,7 @@ t.test('new versions under load, and bad ones', async (t) => {
     const bad = join(folder, `${PUSHED}.wasm`)
     writeFileSync(bad, 'no module')
     t.match(
-      await runCli(['push', bad, '-n', c.namespace], folder),
+      await jobico(c.namespace, folder, 'push', bad),
       { code: 1, stderr: /is no WebAssembly/ },
       'a bad module is not pushed',
     )

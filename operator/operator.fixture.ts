@@ -1,0 +1,240 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Test } from 'tap'
+import { parse } from 'yaml'
+
+import { fromWat, handle, RUNTIME } from '../functions/guests/test-modules.ts'
+import { connectNats } from '../functions/shared/jetstream.ts'
+import { createLog } from '../functions/shared/log.ts'
+import type { Kube } from '../knative/kube/client.ts'
+import { KINDS, type Kind } from '../knative/kube/kinds.ts'
+import type { KubeObject } from '../knative/kube/object.ts'
+import { LABELS } from '../knative/labels.ts'
+import { startNatsServer } from '../scripts/nats-server/start.ts'
+import { NAMESPACE, startApiServer, until } from './api-server.fixture.ts'
+import { lead } from './lead.ts'
+import { createOperatorMetrics } from './metrics.ts'
+import type { LiveJob } from './world.ts'
+
+const CRD: Kind = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+}
+const USER = { manager: 'a-user', force: true }
+
+/** A module that can be run; another `version` has another digest. */
+export function moduleBytes(version = 0): Uint8Array {
+  return fromWat(RUNTIME, handle('(i32.const 0)'), `(global i32 (i32.const ${version}))`)
+}
+
+/** An operator at work on a real API server and a real nats-server. Knative and KEDA are played by the test. */
+export interface OperatorFixture {
+  readonly kube: Kube
+  readonly nats: NatsConnection
+  /** Makes a namespace of its own. */
+  newNamespace(): Promise<string>
+  apply<T extends KubeObject>(kind: Kind, object: object): Promise<T>
+  /** Makes the kinds of Knative, or of KEDA, known. */
+  install(what: 'knative' | 'keda'): Promise<void>
+  /** Waits until a condition of a Job is so, and gives the Job. */
+  condition(namespace: string, name: string, wanted: Wanted): Promise<LiveJob>
+  /** Says, as Knative and KEDA do, that all listeners and runners of a namespace are ready. */
+  sayReady(namespace: string): Promise<void>
+}
+
+/** What a condition is to be. */
+export interface Wanted {
+  readonly type: string
+  readonly status?: 'True' | 'False' | 'Unknown'
+  readonly reason?: string
+}
+
+/** Starts all of it; everything ends with the test. */
+export async function startOperator(t: Test): Promise<OperatorFixture> {
+  const server = await startApiServer(t)
+  const kube = await server.connect()
+  const storeDir = await mkdtemp(join(tmpdir(), 'jobico-operator-'))
+  const { url, stop } = await startNatsServer({ storeDir, environment: process.env })
+  const nats = await connectNats({ url, name: 'test' })
+  await kube.apply(CRD, await jobDefinition(), USER)
+  await until(async () => (await kube.findKind(KINDS.job.apiVersion, KINDS.job.kind)) !== undefined)
+  const stopping = new AbortController()
+  const work = lead(
+    {
+      config: {
+        natsUrl: url,
+        natsCredsFile: undefined,
+        natsMonitoring: 'nats:8222',
+        natsAccount: '$G',
+        queueReplicas: 1,
+        image: 'jobico:test',
+        podName: 'operator-0',
+        podNamespace: 'jobico-system',
+        metricsPort: 0,
+        logLevel: 'silent',
+      },
+      kube: await server.connect(),
+      platform: {
+        image: 'jobico:test',
+        natsUrl: url,
+        natsMonitoring: 'nats:8222',
+        natsAccount: '$G',
+        logLevel: 'info',
+      },
+      metrics: createOperatorMetrics({ waiting: () => 0, jobs: () => 0 }),
+      log: createLog('silent', {}),
+      onWork: () => undefined,
+    },
+    stopping.signal,
+  )
+  t.teardown(async () => {
+    stopping.abort()
+    await work
+    await nats.close()
+    await stop()
+    await rm(storeDir, { recursive: true, force: true })
+  })
+  let namespaces = 0
+  return {
+    kube,
+    nats,
+    async newNamespace() {
+      const name = `test-${++namespaces}`
+      await kube.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, USER)
+      return name
+    },
+    apply: (kind, object) => kube.apply(kind, object, USER),
+    async install(what) {
+      for (const kind of what === 'knative' ? [KINDS.knativeService, KINDS.revision] : [KINDS.scaledObject]) {
+        await kube.apply(CRD, openDefinition(kind), USER)
+        await until(async () => (await kube.findKind(kind.apiVersion, kind.kind)) !== undefined)
+      }
+    },
+    async condition(namespace, name, { type, status, reason }) {
+      let found: LiveJob | undefined
+      await until(async () => {
+        found = await kube.get<LiveJob>(KINDS.job, { namespace, name })
+        const now = found?.status?.conditions?.find((condition) => condition.type === type)
+        const isCurrent = now?.observedGeneration === found?.metadata.generation
+        return (
+          isCurrent &&
+          (status === undefined || now?.status === status) &&
+          (reason === undefined || now?.reason === reason)
+        )
+      })
+      if (found === undefined) throw new Error(`the Job ${name} is gone`)
+      return found
+    },
+    sayReady: (namespace) => sayReady(kube, namespace),
+  }
+}
+
+async function jobDefinition(): Promise<object> {
+  const file = new URL('../crds/jobs.jobico.coeux.dev.yaml', import.meta.url)
+  return parse(await readFile(file, 'utf8')) as object
+}
+
+/** A definition that takes any object of the kind. */
+function openDefinition({ apiVersion, kind, plural }: Kind): object {
+  const [group = '', name = ''] = apiVersion.split('/')
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  return {
+    apiVersion: CRD.apiVersion,
+    kind: CRD.kind,
+    metadata: {
+      name: `${plural}.${group}`,
+      annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
+    },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [{ name, served: true, storage: true, subresources: { status: {} }, schema }],
+    },
+  }
+}
+
+async function sayReady(kube: Kube, namespace: string): Promise<void> {
+  const told = [
+    {
+      kind: KINDS.knativeService,
+      status: ({ metadata: { name } }: KubeObject) => ({
+        url: `http://${name}.${namespace}.example.com`,
+        latestReadyRevisionName: `${name}-00001`,
+        latestCreatedRevisionName: `${name}-00001`,
+      }),
+    },
+    { kind: KINDS.scaledObject, status: () => ({}) },
+  ]
+  for (const { kind, status } of told) {
+    const { items } = await kube.list<KubeObject>(kind, { namespace })
+    for (const object of items) {
+      const { name, generation } = object.metadata
+      const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: '' }
+      const said = { ...status(object), observedGeneration: generation, conditions: [ready] }
+      const { apiVersion, kind: kindName } = kind
+      await kube.apply(
+        kind,
+        { apiVersion, kind: kindName, metadata: { namespace, name }, status: said },
+        { ...USER, manager: 'their-controller', subresource: 'status' },
+      )
+    }
+  }
+  const deployments = await kube.list<KubeObject>(KINDS.deployment, { namespace })
+  for (const { metadata } of deployments.items) {
+    const { name, generation } = metadata
+    const { apiVersion, kind } = KINDS.deployment
+    await kube.apply(
+      KINDS.deployment,
+      { apiVersion, kind, metadata: { namespace, name }, status: { observedGeneration: generation } },
+      { ...USER, manager: 'their-controller', subresource: 'status' },
+    )
+  }
+}
+
+/** A ConfigMap with a module. */
+export function moduleConfigMap(
+  namespace: string,
+  file: string,
+  bytes: Uint8Array,
+  name = 'modules',
+): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name, labels: { [LABELS.modules]: 'true' } },
+    binaryData: { [file]: Buffer.from(bytes).toString('base64') },
+  }
+}
+
+/** A ConfigMap with the schema of an event, under the name and key that a Job takes by default. */
+export function schemaConfigMap(namespace: string, event: string, schema: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name: `schema-${event}` },
+    data: { [`schema-${event}.json`]: schema },
+  }
+}
+
+/** A Job with these events, each with a module of its own name. */
+export function jobObject(namespace: string, name: string, events: readonly string[]): object {
+  return {
+    apiVersion: 'jobico.coeux.dev/v1',
+    kind: 'Job',
+    metadata: { namespace, name },
+    spec: {
+      events: events.map((event) => ({
+        name: event,
+        wasm: `${event}.wasm`,
+        schema: { key: `schema-${event}` },
+      })),
+      queue: { storage: 'Memory', maxBytes: '1Mi' },
+    },
+  }
+}
