@@ -115,23 +115,24 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
         await until(async () => (await kube.findKind(kind.apiVersion, kind.kind)) !== undefined)
       }
     },
-    async condition(namespace, name, { type, status, reason }) {
+    async condition(namespace, name, wanted) {
       let found: LiveJob | undefined
       await until(async () => {
         found = await kube.get<LiveJob>(KINDS.job, { namespace, name })
-        const now = found?.status?.conditions?.find((condition) => condition.type === type)
-        const isCurrent = now?.observedGeneration === found?.metadata.generation
-        return (
-          isCurrent &&
-          (status === undefined || now?.status === status) &&
-          (reason === undefined || now?.reason === reason)
-        )
+        return found !== undefined && says(found, wanted)
       })
       if (found === undefined) throw new Error(`the Job ${name} is gone`)
       return found
     },
     sayReady: (namespace) => sayReady(kube, namespace),
   }
+}
+
+/** Whether the status of a Job, for its present generation, is as wanted. */
+function says({ metadata, status }: LiveJob, { type, ...wanted }: Wanted): boolean {
+  const now = status?.conditions?.find((condition) => condition.type === type)
+  if (now === undefined || now.observedGeneration !== metadata.generation) return false
+  return Object.entries(wanted).every(([field, value]) => Reflect.get(now, field) === value)
 }
 
 async function jobDefinition(): Promise<object> {

@@ -56,7 +56,7 @@ t.test('events in every form', async (t) => {
       name: 'structured',
       request: { headers: STRUCTURED, body: JSON.stringify(structuredEvent({}).event) },
       index: 0,
-      pointer: '',
+      pointer: '/n',
     },
     {
       name: 'the second of a batch',
