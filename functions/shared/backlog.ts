@@ -1,7 +1,7 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { allOf, answerIfThere, manage } from './manager.ts'
+import { allOf, answerIfThere, manage, subjectsIn } from './manager.ts'
 import { eventSubjects, placeOf, streamNames, type JobRef } from './names.ts'
 
 /** How much waits, in messages. */
@@ -114,9 +114,8 @@ async function waitingForLater(manager: JetStreamManager, ref: JobRef, retry: Wa
 
 /** How many messages each event has on the subjects that match. */
 async function countSubjects(manager: JetStreamManager, stream: string, filter: string): Promise<Counts> {
-  const info = await answerIfThere(manager.streams.info(stream, { subjects_filter: filter }))
   const counts = new Map<string, number>()
-  for (const [subject, messages] of Object.entries(info?.state.subjects ?? {})) {
+  for (const [subject, messages] of (await subjectsIn(manager, stream, filter)) ?? []) {
     const { event } = placeOf(subject)
     counts.set(event, (counts.get(event) ?? 0) + messages)
   }

@@ -1,14 +1,43 @@
-import type { JobRef } from './names.ts'
+import { manage, noQueue, subjectsIn } from './manager.ts'
+import { eventSubjects, isEventKey, placeOf, streamNames, type JobRef } from './names.ts'
 import type { Requests } from './requests.ts'
-import type { EventState } from './state.ts'
+import { eventState, type KnownState } from './state.ts'
 
 /** What became of an event, and under which name of the Job's. */
-export type FoundEvent = Exclude<EventState, { state: 'unknown' }> & { readonly event: string }
+export type FoundEvent = KnownState & { readonly event: string }
 
 /**
  * Finds a key at all events of a Job, read from the leaders; empty when none knows it. One CloudEvent that was sent to
  * several events is found at each. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE.
  */
-export function findEvents(requests: Requests, ref: JobRef, key: string): Promise<readonly FoundEvent[]> {
-  throw new Error(`not yet: ${ref.job} ${key} ${String(requests.isOnline())}`)
+export async function findEvents(
+  requests: Requests,
+  ref: JobRef,
+  key: string,
+): Promise<readonly FoundEvent[]> {
+  if (!isEventKey(key)) return []
+  const events = await eventsOf(requests, ref, key)
+  const states = await Promise.all(
+    events.map(async (event) => ({ event, ...(await eventState(requests, { ...ref, event }, key)) })),
+  )
+  return states.filter((found) => found.state !== 'unknown')
+}
+
+/** The events that have a key, looked for in the order in which events move, so that none is missed while it moves. */
+async function eventsOf(requests: Requests, ref: JobRef, key: string): Promise<readonly string[]> {
+  const manager = await manage(requests.connection)
+  const names = streamNames(ref)
+  const subjects = eventSubjects({ ...ref, event: '*' })
+  const places = [
+    [names.queue, subjects.queued(key)],
+    [names.retry, subjects.retry(key)],
+    [names.outcomes, subjects.verdict(key)],
+  ] as const
+  const events = new Set<string>()
+  for (const [stream, filter] of places) {
+    const found = await subjectsIn(manager, stream, filter)
+    if (found === undefined) throw noQueue(ref)
+    for (const subject of found.keys()) events.add(placeOf(subject).event)
+  }
+  return [...events].sort()
 }

@@ -8,6 +8,7 @@ import { jserrors } from '@nats-io/jetstream/internal'
 import { errors, type NatsConnection } from '@nats-io/transport-node'
 
 import { JobicoError } from './errors.ts'
+import type { JobRef } from './names.ts'
 
 /** How long a question to JetStream waits for its answer. */
 export const ANSWER_MS = 5_000
@@ -72,4 +73,22 @@ export async function allOf<T>(list: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = []
   for await (const item of list) items.push(item)
   return items
+}
+
+/** How many messages a stream has on each subject that matches; undefined when it is not there. Reads no message. */
+export async function subjectsIn(
+  manager: JetStreamManager,
+  stream: string,
+  filter: string,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const info = await answerIfThere(manager.streams.info(stream, { subjects_filter: filter }))
+  return info && new Map(Object.entries(info.state.subjects ?? {}))
+}
+
+/** The fault of a Job that has no streams. */
+export function noQueue({ namespace, job }: JobRef): JobicoError {
+  return new JobicoError(
+    'NOT_FOUND',
+    `NATS holds no queue of the Job ${job} of the namespace ${namespace}; see that the Job is there and its queue is ready`,
+  )
 }

@@ -1,4 +1,11 @@
+import { StorageType, jetstream, type JetStreamManager } from '@nats-io/jetstream'
+import { Objm, type ObjectInfo, type ObjectStore } from '@nats-io/obj'
 import type { NatsConnection } from '@nats-io/transport-node'
+
+import { digestOf, isDigest } from './digest.ts'
+import { JobicoError } from './errors.ts'
+import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, subjectsIn } from './manager.ts'
+import { explainRefusal } from './refusal.ts'
 
 /** A module as the store knows it, without its bytes. */
 export interface StoredModule {
@@ -24,7 +31,7 @@ export interface ModuleStore {
   /**
    * Stores a module by the name of its file, or by its digest as `sha256-<hex>`. One that is there and whole is not
    * written again. Throws MODULE_INVALID for a name that no Job can have or a digest that is not that of the bytes, and
-   * STREAM_REFUSED when there is no room.
+   * STREAM_REFUSED when there is no room, or the store was never made.
    */
   put(name: string, bytes: Uint8Array): Promise<StoredModule>
   /** Every module, by name. */
@@ -44,16 +51,184 @@ export interface ModuleStoreOptions {
   readonly create?: { readonly replicas?: number }
 }
 
+/** What `wasm` of a Job's event allows. */
+const MODULE_NAME = /^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$/
+const DIGEST_PREFIX = 'SHA-256='
+const UNUSED_SINCE = 'unused-since'
+/** How often a module is looked at again that was put anew while it was read. */
+const READ_TRIES = 5
+
 /** The bucket of the JetStream object store that holds a namespace's modules. */
 export function moduleBucket(namespace: string): string {
   return `jobico-modules-${namespace}`
 }
 
 /** Opens the module store of a namespace. Throws STREAM_REFUSED when it can not be made, and QUEUE_UNAVAILABLE. */
-export function openModuleStore(
+export async function openModuleStore(
   connection: NatsConnection,
   namespace: string,
-  options: ModuleStoreOptions = {},
+  { create }: ModuleStoreOptions = {},
 ): Promise<ModuleStore> {
-  throw new Error(`not yet: ${namespace} ${options.create?.replicas ?? 1} ${connection.getServer()}`)
+  const bucket = moduleBucket(namespace)
+  const manager = await manage(connection)
+  const buckets = new Objm(jetstream(connection, JETSTREAM_OPTIONS))
+  if (create !== undefined) await ensureBucket(manager, buckets, bucket, create.replicas)
+  return storeOf(manager, await buckets.open(bucket, false), bucket)
+}
+
+async function ensureBucket(
+  manager: JetStreamManager,
+  buckets: Objm,
+  bucket: string,
+  replicas: number | undefined,
+): Promise<void> {
+  const stream = streamOf(bucket)
+  const existing = await answerIfThere(manager.streams.info(stream))
+  if (existing !== undefined && [undefined, existing.config.num_replicas].includes(replicas)) return
+  const wanted = { name: stream, storage: StorageType.File, num_replicas: replicas ?? 1 }
+  const step =
+    existing === undefined
+      ? buckets.create(bucket, { storage: StorageType.File, replicas: replicas ?? 1 })
+      : manager.streams.update(stream, { num_replicas: wanted.num_replicas })
+  try {
+    await answerTo<unknown>(step)
+  } catch (fault) {
+    throw await explainRefusal(fault, manager, wanted)
+  }
+}
+
+function storeOf(manager: JetStreamManager, objects: ObjectStore, bucket: string): ModuleStore {
+  const stream = streamOf(bucket)
+
+  const infoOf = async (name: string): Promise<ObjectInfo | undefined> => {
+    const info = await answerIfThere(objects.info(name))
+    return info === undefined || info === null || info.deleted ? undefined : info
+  }
+  const isWhole = async (info: ObjectInfo): Promise<boolean> => {
+    const subject = chunkSubject(info)
+    return ((await subjectsIn(manager, stream, subject))?.get(subject) ?? 0) === info.chunks
+  }
+  const find = async (name: string) => {
+    const info = await infoOf(name)
+    return info && moduleOf(info)
+  }
+
+  return {
+    find,
+    async read(name) {
+      for (let tries = 1; ; tries++) {
+        const info = await infoOf(name)
+        if (info === undefined) return undefined
+        const bytes = await readChunks(manager, stream, chunkSubject(info), info.chunks)
+        if (bytes !== undefined && isRight(bytes, moduleOf(info))) return bytes
+        if ((await infoOf(name))?.nuid === info.nuid) throw changed(bucket, name)
+        if (tries === READ_TRIES)
+          throw new JobicoError('QUEUE_UNAVAILABLE', `${name} is put anew all the time`)
+      }
+    },
+    async put(name, bytes) {
+      const digest = digestOf(bytes)
+      assertName(name, digest)
+      const existing = await infoOf(name)
+      if (existing !== undefined && moduleOf(existing).digest === digest && (await isWhole(existing)))
+        return moduleOf(existing)
+      try {
+        return moduleOf(await answerTo(objects.putBlob({ name }, bytes)))
+      } catch (fault) {
+        throw await explainRefusal(fault, manager, { name: stream, max_bytes: bytes.length })
+      }
+    },
+    async list() {
+      const filter = `$O.${bucket}.M.>`
+      const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? []
+      const names = Array.from(subjects, (subject) =>
+        Buffer.from(subject.slice(filter.length - 1), 'base64url').toString(),
+      )
+      const found = await Promise.all(names.sort().map(find))
+      return found.filter((module) => module !== undefined)
+    },
+    async remove(name) {
+      if ((await infoOf(name)) === undefined) return
+      await answerIfThere(objects.delete(name))
+      // A mark is left in its place, which would stay for ever; a push that came in between has a later one.
+      const mark = await answerIfThere(objects.info(name))
+      if (mark?.deleted)
+        await answerIfThere(
+          manager.streams.purge(stream, { filter: metaSubject(bucket, name), seq: mark.revision + 1 }),
+        )
+    },
+    async markUnused(name, since) {
+      const module = await find(name)
+      if (module === undefined || module.unusedSince === since) return
+      const metadata: Record<string, string> = since === undefined ? {} : { [UNUSED_SINCE]: since }
+      await answerTo(objects.update(name, { metadata }))
+    },
+  }
+}
+
+function streamOf(bucket: string): string {
+  return `OBJ_${bucket}`
+}
+
+function moduleOf({ name, digest, size, mtime, nuid, metadata }: ObjectInfo): StoredModule {
+  const hash = Buffer.from(digest.slice(DIGEST_PREFIX.length), 'base64url').toString('hex')
+  return {
+    name,
+    digest: `sha256-${hash}`,
+    size,
+    modified: mtime,
+    version: nuid,
+    unusedSince: metadata?.[UNUSED_SINCE],
+  }
+}
+
+/** The subject of an object's chunks (ADR-20 of NATS). */
+function chunkSubject({ bucket, nuid }: ObjectInfo): string {
+  return `$O.${bucket}.C.${nuid}`
+}
+
+/** The subject of what a bucket knows of an object. */
+function metaSubject(bucket: string, name: string): string {
+  return `$O.${bucket}.M.${Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`
+}
+
+function isRight(bytes: Uint8Array, { name, digest }: StoredModule): boolean {
+  const found = digestOf(bytes)
+  return found === digest && (!isDigest(name) || found === name)
+}
+
+function changed(bucket: string, name: string): JobicoError {
+  return new JobicoError('MODULE_INVALID', `${name} in the module store ${bucket} was changed; push it again`)
+}
+
+function assertName(name: string, digest: string): void {
+  if (!MODULE_NAME.test(name))
+    throw new JobicoError(
+      'MODULE_INVALID',
+      `${JSON.stringify(name.slice(0, 300))} can't be the name of a module: use at most 253 letters, digits, dots, dashes and underscores, the first no dot or dash`,
+    )
+  if (isDigest(name) && name !== digest)
+    throw new JobicoError(
+      'MODULE_INVALID',
+      `${name} is not the digest of what was to be stored, which is ${digest}`,
+    )
+}
+
+/** The bytes of an object, chunk by chunk; undefined when they are not all there. A reader of the client's would wait for ever. */
+async function readChunks(
+  manager: JetStreamManager,
+  stream: string,
+  subject: string,
+  chunks: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const parts: Uint8Array[] = []
+  for (let seq = 1; parts.length < chunks;) {
+    // The client's types leave next_by_subj out.
+    const query: { readonly seq: number; readonly next_by_subj: string } = { seq, next_by_subj: subject }
+    const chunk = await answerTo(manager.streams.getMessage(stream, query))
+    if (chunk === null) return undefined
+    parts.push(chunk.data)
+    seq = chunk.seq + 1
+  }
+  return Buffer.concat(parts)
 }

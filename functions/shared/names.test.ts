@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import {
+  closedSubject,
   dataEventType,
   dnsLabel,
   eventKey,
@@ -9,6 +10,7 @@ import {
   isEventKey,
   jobSource,
   jobSubjects,
+  placeOf,
   resultSource,
   streamNames,
 } from './names.ts'
@@ -65,6 +67,15 @@ t.test('streams, subjects and attributes', (t) => {
     retry: ['jobico-retry.shop.orders.>'],
     outcomes: ['jobico-outcome.shop.orders.>', 'jobico-dead.shop.orders.>'],
   })
+  t.equal(closedSubject(ref), 'jobico-closed.shop.orders')
+  for (const subject of [
+    subjects.queued('k'),
+    subjects.later('k'),
+    subjects.due('k'),
+    subjects.deadBody('k'),
+  ])
+    t.same(placeOf(subject), { event: 'Ev1', key: 'k' })
+  t.same(placeOf('x'), { event: '', key: '' })
   t.equal(jobSource(ref), '/namespaces/shop/jobs/orders')
   t.equal(resultSource(ref), '/namespaces/shop/jobs/orders/events/Ev1')
   t.equal(dataEventType('Ev1'), 'dev.coeux.jobico.Ev1')

@@ -14,16 +14,8 @@ import { verdictHeaders, type Verdict } from './verdict.ts'
 
 export const MiB = 2 ** 20
 
-/** A nats-server of a test's own, and messages as listeners and runners write them. */
-export interface NatsFixture {
-  readonly server: NatsServer
-  readonly connection: NatsConnection
-  readonly manager: JetStreamManager
-  readonly requests: Requests
-  /** A plan for a Job of its own. */
-  newPlan(events?: readonly string[]): QueuePlan
-  /** The same, with its streams made. */
-  newJob(events?: readonly string[]): Promise<QueuePlan>
+/** Writes messages as listeners and runners do. */
+export interface Writer {
   /** Stores an event of the id in the queue; gives its key. */
   accept(ref: EventRef, id: string): Promise<string>
   /** Parks an event for an hour among the retries. */
@@ -32,6 +24,18 @@ export interface NatsFixture {
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
   /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
   bury(ref: EventRef, id: string): Promise<number>
+}
+
+/** A nats-server of a test's own. */
+export interface NatsFixture extends Writer {
+  readonly server: NatsServer
+  readonly connection: NatsConnection
+  readonly manager: JetStreamManager
+  readonly requests: Requests
+  /** A plan for a Job of its own. */
+  newPlan(events?: readonly string[]): QueuePlan
+  /** The same, with its streams made. */
+  newJob(events?: readonly string[]): Promise<QueuePlan>
   /** How many messages each stream of a Job has. */
   messages(ref: EventRef): Promise<readonly number[]>
 }
@@ -57,6 +61,7 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
     metadata: { 'jobico.coeux.dev/uid': 'abc' },
   })
   return {
+    ...writer(requests),
     server,
     connection,
     manager,
@@ -67,6 +72,16 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
       await ensureQueues(connection, plan)
       return plan
     },
+    async messages(ref) {
+      const infos = Object.values<string>({ ...streamNames(ref) }).map((name) => manager.streams.info(name))
+      return (await Promise.all(infos)).map(({ state }) => state.messages)
+    },
+  }
+}
+
+/** Writes over a connection. */
+export function writer(requests: Requests): Writer {
+  return {
     async accept(ref, id) {
       const key = keyOf(id)
       const fields = eventHeaders(eventOf(id))
@@ -102,10 +117,6 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
         { subject: subjects.deadBody(keyOf(id)), headers: body, payload: '{"big":"data"}' },
       ])
       return stored(ack) - 1
-    },
-    async messages(ref) {
-      const infos = Object.values<string>({ ...streamNames(ref) }).map((name) => manager.streams.info(name))
-      return (await Promise.all(infos)).map(({ state }) => state.messages)
     },
   }
 }

@@ -1,7 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { jetstream, type JsMsg } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import type { JobRef } from './names.ts'
-import type { Verdict } from './verdict.ts'
+import { JobicoError } from './errors.ts'
+import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, noQueue } from './manager.ts'
+import { eventSubjects, placeOf, streamNames, type JobRef } from './names.ts'
+import { verdictOfMessage, type Verdict } from './verdict.ts'
 
 /** How an event ended, as the outcome stream holds it. */
 export interface Outcome {
@@ -21,15 +26,87 @@ export interface FollowOptions {
   readonly signal?: AbortSignal
 }
 
+const ALL_FROM_NOW = { event: '*', fromNow: true, signal: new AbortController().signal }
+const RETRY_MS = 250
+/** A consumer that is silent for two of these is lost. */
+const HEARTBEAT_MS = 5_000
+const PULL = {
+  max_messages: 500,
+  expires: 30_000,
+  idle_heartbeat: HEARTBEAT_MS,
+  abort_on_missing_resource: true,
+}
+
 /**
- * The verdicts of a Job as they come, in the order in which they were stored, over any loss of the connection. Needs no
- * pod that runs. Throws NOT_FOUND when the Job has no streams, at first or any more, and QUEUE_UNAVAILABLE when NATS does
- * not answer at first.
+ * The verdicts of a Job as they come, in the order in which they were stored, over any loss of the connection; ends when
+ * that is closed. Needs no pod that runs. Throws NOT_FOUND when the Job has no streams, at first or any more, and
+ * QUEUE_UNAVAILABLE when NATS does not answer at first.
  */
-export function followOutcomes(
+export async function* followOutcomes(
   connection: NatsConnection,
   ref: JobRef,
   options: FollowOptions = {},
-): AsyncIterable<Outcome> {
-  throw new Error(`not yet: ${ref.job} ${options.event ?? ''} ${connection.getServer()}`)
+): AsyncGenerator<Outcome, void, undefined> {
+  const { event, fromNow, signal } = { ...ALL_FROM_NOW, ...options }
+  const subject = eventSubjects({ ...ref, event }).verdict('*')
+  const last = await lastSequence(connection, ref)
+  let next = fromNow ? last + 1 : 1
+  while (!signal.aborted && !connection.isClosed()) {
+    try {
+      // Streams that were made anew count from one again.
+      next = Math.min(next, (await lastSequence(connection, ref)) + 1)
+      for await (const message of messagesFrom(connection, { ref, subject, next, signal })) {
+        next = message.seq + 1
+        yield* outcomesIn(message)
+      }
+    } catch (thrown) {
+      if (thrown instanceof JobicoError && thrown.code === 'NOT_FOUND') throw thrown
+      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
+  const manager = await manage(connection)
+  const info = await answerIfThere(manager.streams.info(streamNames(ref).outcomes))
+  if (info === undefined) throw noQueue(ref)
+  return info.state.last_seq
+}
+
+interface Section {
+  readonly ref: JobRef
+  readonly subject: string
+  /** The first sequence that may be of interest. */
+  readonly next: number
+  readonly signal: AbortSignal
+}
+
+/** Messages as they come, until the consumer is lost, as when the server was started again. */
+async function* messagesFrom(
+  connection: NatsConnection,
+  { ref, subject, next, signal }: Section,
+): AsyncGenerator<JsMsg, void, undefined> {
+  const client = jetstream(connection, JETSTREAM_OPTIONS)
+  const options = { filter_subjects: subject, opt_start_seq: next }
+  const consumer = await answerTo(client.consumers.get(streamNames(ref).outcomes, options))
+  const messages = await consumer.consume(PULL)
+  const stop = () => messages.stop()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  try {
+    yield* messages
+  } finally {
+    signal.removeEventListener('abort', stop)
+    stop()
+    consumer.delete().catch(() => undefined)
+  }
+}
+
+/** The outcome that a message holds. What is no verdict was not written by a runner, and is of no interest. */
+function outcomesIn({ subject, seq, headers, data }: JsMsg): readonly Outcome[] {
+  try {
+    return [{ ...placeOf(subject), verdict: verdictOfMessage({ headers, data }), seq }]
+  } catch {
+    return []
+  }
 }
