@@ -1,4 +1,5 @@
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
+import { controllerOf } from '../../knative/kube/object.ts'
 import { selectorOf } from '../../knative/labels.ts'
 import type { Case } from './case.fixture.ts'
 
@@ -20,12 +21,16 @@ export async function childrenOf(c: Case, job: string): Promise<ReadonlyMap<stri
   const lists = await Promise.all(
     CHILDREN.map(async (kind) => {
       const items = await c.list(kind, selectorOf({ job }))
-      return items
-        .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-        .map(({ metadata: { name, uid, generation } }): [string, Identity] => [
-          `${kind.kind} ${name}`,
-          { uid, generation },
-        ])
+      return (
+        items
+          .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+          // Knative hands our labels on to the Deployments that it makes of listeners.
+          .filter((child) => controllerOf(child)?.kind === KINDS.job.kind)
+          .map(({ metadata: { name, uid, generation } }): [string, Identity] => [
+            `${kind.kind} ${name}`,
+            { uid, generation },
+          ])
+      )
     }),
   )
   return new Map(lists.flat())

@@ -120,7 +120,7 @@ t.test('new versions under load, and bad ones', async (t) => {
       type: 'SchemasReady',
       status: 'False',
       reason: 'SchemaInvalid',
-      message: /objekt/,
+      message: /at \/type/,
     })
     await both((name) => serves(scene, name, 'v2'))
     await both((name) =>
