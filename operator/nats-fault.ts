@@ -15,7 +15,9 @@ export function natsFault(thrown: unknown): Fault {
 }
 
 function reasonOf({ code, members }: JobicoError): string {
-  return members['storageExhausted'] === true ? 'StorageExhausted' : (REASONS[code] ?? 'QueueFailed')
+  // Only a refusal for want of room comes with figures.
+  if (code === 'STREAM_REFUSED' && 'wanted' in members) return 'StorageExhausted'
+  return REASONS[code] ?? 'QueueFailed'
 }
 
 /** The answer, or the fault, of something that is asked of NATS. */
