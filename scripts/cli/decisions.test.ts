@@ -3,11 +3,12 @@ import t from 'tap'
 
 import { admitJob } from '../../crds/admission.ts'
 import type { Job, JobCondition, JobStatus } from '../../crds/job.ts'
+import { formatPath } from '../../crds/structure.ts'
 import type { Outcome } from '../../functions/shared/outcomes.ts'
 import type { Verdict } from '../../functions/shared/verdict.ts'
 import type { KnativeServiceObject } from '../../knative/observed.ts'
 import { changedConditions, judge, type ExpectedEvent } from './deploy/judgement.ts'
-import { refusalText } from './deploy/refusal.ts'
+import { refusals } from './deploy/refusal.ts'
 import { jobDetails, jobTable, viewOf } from './job-view.ts'
 import { unknownName } from './names.ts'
 import { jsonOutcome, textOutcome } from './outcome-view.ts'
@@ -255,12 +256,13 @@ t.test('how far a deployed Job has come', (t) => {
     const judgement = judge({ job: jobWith(status), listeners: new Map(Object.entries(listeners)) }, expected)
     t.match(`${judgement.kind} ${'message' in judgement ? judgement.message : ''}`, want, name)
   }
-  t.same(changedConditions(undefined, jobWith(SERVED)), ['ModulesReady: True', 'Ready: True'])
+  t.same(changedConditions(undefined, jobWith(SERVED)), [], 'that all is well was known before')
+  t.same(changedConditions(jobWith(), jobWith(SERVED)), ['ModulesReady: True', 'Ready: True'])
   t.same(changedConditions(jobWith(SERVED), jobWith(SERVED)), [])
   t.match(changedConditions(jobWith(SERVED), jobWith(BROKEN)), [
     /^ModulesReady: False, ModuleNotFound: event ev2: push it/,
-    /^Ready: False/,
   ])
+  t.equal(changedConditions(undefined, jobWith(BROKEN)).length, 1)
   t.end()
 })
 
@@ -269,42 +271,52 @@ t.test('what the API server refuses', (t) => {
     readonly kind?: 'Job' | 'Secret'
     readonly reason: string
     readonly message: string
-    readonly want: string | RegExp
+    readonly want: readonly (readonly [path: string, message: string | RegExp])[]
   }[] = [
     {
       reason: 'Invalid',
       message:
-        'Job.jobico.coeux.dev "a" is invalid: spec.queue.storage: Invalid value: "Memory": storage can\'t be changed',
-      want: 'spec.queue.storage: Invalid value: "Memory": storage can\'t be changed',
+        'Job.jobico.coeux.dev "a" is invalid: spec.queue.storage: Invalid value: "string": storage can not be changed',
+      want: [['spec.queue.storage', 'storage can not be changed']],
     },
     {
       reason: 'Invalid',
       message:
-        'Job.jobico.coeux.dev "a" is invalid: [spec.events[0].name: Invalid value: "a, b": must match, and more, <nil>: Invalid value: "": two rules, spec.events[0].wasm: Required value]',
-      want: '\n  spec.events[0].name: Invalid value: "a, b": must match, and more\n  two rules\n  spec.events[0].wasm: Required value',
+        'Job.jobico.coeux.dev "a" is invalid: [spec.events[0].name: Invalid value: "a, b": must match, and more, <nil>: Invalid value: "": two rules, spec.events[10].wasm: Required value]',
+      want: [
+        ['spec.events[0].name', 'Invalid value: "a, b": must match, and more'],
+        ['metadata.name', 'two rules'],
+        ['spec.events[10].wasm', 'Required value'],
+      ],
     },
+    { reason: 'Invalid', message: 'something else', want: [['metadata.name', 'something else']] },
     {
       reason: 'NotFound',
       message: 'namespaces "shop" not found',
-      want: 'there is no namespace shop; make it with: kubectl create namespace shop',
+      want: [['metadata.name', 'there is no namespace shop; make it with: kubectl create namespace shop']],
     },
     {
       reason: 'NotFound',
       message: 'the server could not find the requested resource',
-      want: /^the cluster has no Jobs of jobico\.coeux\.dev; install Jobico there: kubectl apply -k/,
+      want: [
+        ['metadata.name', /^the cluster has no Jobs of jobico\.coeux\.dev; install Jobico there: kubectl/],
+      ],
     },
-    { kind: 'Secret', reason: 'NotFound', message: 'odd', want: 'odd' },
+    { kind: 'Secret', reason: 'NotFound', message: 'odd', want: [['metadata.name', 'odd']] },
     {
       reason: 'Conflict',
       message: 'Apply failed with 1 conflict: conflict with "kubectl": .spec.events',
-      want: /conflict with "kubectl": \.spec\.events; .*--force-conflicts/,
+      want: [['metadata.name', /conflict with "kubectl": \.spec\.events; .*--force-conflicts/]],
     },
-    { reason: 'Forbidden', message: 'you may not', want: 'you may not' },
+    { reason: 'Forbidden', message: 'you may not', want: [['metadata.name', 'you may not']] },
   ]
   for (const { kind = 'Job', reason, message, want } of cases) {
-    const text = refusalText({ kind, namespace: 'shop' }, { reason, message })
-    if (typeof want === 'string') t.equal(text, want)
-    else t.match(text, want)
+    const found = refusals({ kind, namespace: 'shop' }, { reason, message })
+    t.equal(found.length, want.length, message)
+    for (const [index, [path, words]] of want.entries()) {
+      t.equal(formatPath(found[index]?.path ?? []), path)
+      t.match(found[index]?.message, words)
+    }
   }
   t.end()
 })

@@ -46,7 +46,10 @@ t.test('tail, status and dead list under jobico dev', async (t) => {
   t.match(JSON.parse(/.*"done".*\n/.exec(json.output())?.[0] ?? ''), { result: { data: PERSON } })
 
   const list = await runCli(['dead', 'list', 'job-for-ev1', '--event', 'ev1'], folder)
-  t.match(list, { code: 0, stdout: new RegExp(`^KEY +EVENT .*\n${key} +ev1 +REJECTED +1 .*not  \\[1mhim\n$`) })
+  t.match(list, {
+    code: 0,
+    stdout: new RegExp(`^KEY +EVENT .*\n${key} +ev1 +REJECTED +1 .*not  \\[1mhim\n$`),
+  })
   await send(REJECTS, '--wait')
   const newest = await runCli(['dead', 'list', 'job-for-ev1', '--limit', '1', '--json'], folder)
   t.match(newest, { code: 0, stderr: /these are the newest 1 of 2; --limit shows more/ })

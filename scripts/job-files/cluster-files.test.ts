@@ -66,7 +66,7 @@ t.test('what files bring into a cluster', async (t) => {
     { kind: 'Job', namespace: 'team', name: 'a', manifest: { kind: 'Job' } },
   ])
   t.notOk('type' in (objects[1]?.manifest ?? {}), 'nulls are left out, as the API server takes them')
-  t.match(objects[2]?.fault('so'), { file, line: 3, path: 'metadata.name', message: 'so' })
+  t.match(objects[2]?.fault(['metadata', 'name'], 'so'), { file, line: 3, message: 'so' })
 })
 
 t.test('an event name may be there once in each namespace', async (t) => {
@@ -105,7 +105,9 @@ const wrong: readonly {
       modules('true', 'binaryData: {a.wasm: AA==}'),
     ),
     place: { only: true, hasModule: () => Promise.resolve(true) },
-    want: [/metadata\.name: the Job a names the namespace other, and -n says team; take one of them out/],
+    want: [
+      /metadata\.namespace: the Job a names the namespace other, and -n says team; take one of them out/,
+    ],
   },
   {
     name: 'a key that the object of the files lacks',

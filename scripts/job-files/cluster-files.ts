@@ -42,8 +42,8 @@ export interface FileObject {
   readonly namespace: string
   readonly name: string
   readonly manifest: object
-  /** A fault at the object's place in its file. */
-  fault(message: string): JobFileFault
+  /** A fault at a place of the object in its file. */
+  fault(path: ObjectPath, message: string): JobFileFault
 }
 
 /** What files bring into a cluster; `objects` are in the order in which they are applied, Jobs last. */
@@ -169,16 +169,14 @@ function fileObject(
     namespace,
     name,
     manifest: { ...value, metadata: { ...value.metadata, namespace } },
-    fault: (message) => document.fault(['metadata', 'name'], message),
+    fault: document.fault,
   }
 }
 
 function strayFaults(objects: readonly FileObject[], only: string): JobFileFault[] {
-  return objects
-    .filter(({ namespace }) => namespace !== only)
-    .map(({ kind, name, namespace, fault }) =>
-      fault(
-        `the ${kind} ${name} names the namespace ${namespace}, and -n says ${only}; take one of them out`,
-      ),
-    )
+  const strays = objects.filter(({ namespace }) => namespace !== only)
+  return strays.map(({ kind, name, namespace, fault }) => {
+    const message = `the ${kind} ${name} names the namespace ${namespace}, and -n says ${only}; take one of them out`
+    return fault(['metadata', 'namespace'], message)
+  })
 }

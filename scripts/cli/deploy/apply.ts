@@ -2,7 +2,7 @@ import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
 import type { FileObject } from '../../job-files/cluster-files.ts'
 import { JobFileError } from '../../job-files/fault.ts'
-import { refusalText } from './refusal.ts'
+import { refusals } from './refusal.ts'
 
 /** The field manager of all that the command line applies. */
 export const CLI_MANAGER = 'jobico-cli'
@@ -33,7 +33,8 @@ export async function applyAll(
       await kube.apply(KIND_OF[object.kind], object.manifest, { manager: CLI_MANAGER, force, dryRun })
     } catch (fault) {
       if (!(fault instanceof KubeError) || fault.status === 0) throw fault
-      faults.push(object.fault(`the ${object.kind} ${object.name}: ${refusalText(object, fault)}`))
+      for (const { path, message } of refusals(object, fault))
+        faults.push(object.fault(path, `${object.kind} ${object.name} was refused: ${message}`))
     }
   }
   if (faults.length > 0) throw new JobFileError(faults)

@@ -64,10 +64,16 @@ function takes(listener: KnativeServiceObject | undefined, schema: string): bool
   )
 }
 
-/** The conditions that have changed, as lines. Pure. */
+/**
+ * The conditions that have changed, as lines; at first, without a sight before, those that do not hold. Ready is shown when it
+ * holds, as what keeps it from that is another condition. Pure.
+ */
 export function changedConditions(before: Job | undefined, { status }: Job): readonly string[] {
-  const known = new Set((before?.status?.conditions ?? []).map(conditionLine))
-  return (status?.conditions ?? []).map(conditionLine).filter((line) => !known.has(line))
+  const known = new Set(before?.status?.conditions?.map(conditionLine))
+  return (status?.conditions ?? [])
+    .filter(({ type, status: holds }) => (holds === 'True' ? before !== undefined : type !== 'Ready'))
+    .map(conditionLine)
+    .filter((line) => !known.has(line))
 }
 
 function conditionLine({ type, status, reason, message }: JobCondition): string {
