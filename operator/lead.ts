@@ -32,7 +32,7 @@ const CONCURRENCY = 4
 /** Changes of pods come many at a time. */
 const SOON_MS = 1_000
 const SWEEP_QUEUES_MS = 60_000
-const SWEEP_COPIES_MS = 3_600_000
+const SWEEP_COPIES_MS = 900_000
 
 /** Does what only one operator does: follows the cluster, and reconciles every Job, until the signal aborts. */
 export async function lead(options: LeadOptions, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ import { withHash } from '../knative/hash.ts'
 import { applyChild, isChildOf } from './children.ts'
 import { configMapMemo, type ConfigMap } from './config-maps.ts'
 import { keptBecause, wrong, type Fault, type Resolved } from './fault.ts'
-import { schemaFault } from './schema-check.ts'
+import { createSchemaCheck } from './schema-check.ts'
 import type { LiveJob, World } from './world.ts'
 
 /** Finds, checks and copies the schemas of events. */
@@ -27,6 +27,7 @@ const MAX_KNOWN_FAULTS = 1_000
 export function createSchemas(kube: Kube, world: Pick<World, 'configMaps'>): Schemas {
   const texts = configMapMemo(kube, textsOf)
   const faults = new Map<string, string | undefined>()
+  const schemaFault = createSchemaCheck()
 
   const check = async (digest: string, text: string) => {
     if (faults.has(digest)) return faults.get(digest)
