@@ -5,8 +5,8 @@ import { Script } from 'node:vm'
 
 /**
  * The last step of the image, run inside it: leaves beside each `<name>.code.js` all that V8 makes of it. The compile cache
- * of Node itself would hold next to nothing of such a file, since most functions are compiled when they are called. With
- * --random-seed set, the same code gives the same bytes.
+ * of Node itself would hold next to nothing of such a file, since most functions are compiled when they are called. With a
+ * --random-seed and --single-threaded-gc, the same code gives the same bytes.
  */
 
 const folder = import.meta.dirname
