@@ -1,6 +1,6 @@
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import { controllerOf } from '../../knative/kube/object.ts'
-import { selectorOf } from '../../knative/labels.ts'
+import { ANNOTATIONS, selectorOf } from '../../knative/labels.ts'
 import type { Case } from './case.fixture.ts'
 
 const CHILDREN: readonly Kind[] = [
@@ -13,7 +13,7 @@ const CHILDREN: readonly Kind[] = [
 /** What makes a child the same as before: nobody made it anew, and nobody changed what it asks for. */
 export interface Identity {
   readonly uid: string | undefined
-  readonly generation: number | undefined
+  readonly hash: string | undefined
 }
 
 /** The children of a Job, found by label, as `<kind> <name>`; those that are going are not counted. */
