@@ -36,12 +36,15 @@ export function manage(connection: NatsConnection): Promise<JetStreamManager> {
   return jetstreamManager(connection, JETSTREAM_OPTIONS)
 }
 
-/** The answer to a question. Throws QUEUE_UNAVAILABLE when there is none, and STREAM_REFUSED with the server's words. */
-export async function answerTo<T>(question: Promise<T>): Promise<T> {
+/**
+ * The answer to a question. Throws QUEUE_UNAVAILABLE when there is none, and STREAM_REFUSED with the server's words, and
+ * with what the question was about where that is told.
+ */
+export async function answerTo<T>(question: Promise<T>, about = 'what was asked'): Promise<T> {
   try {
     return await question
   } catch (thrown) {
-    throw natsFault(thrown)
+    throw natsFault(thrown, about)
   }
 }
 
@@ -51,14 +54,14 @@ export async function answerIfThere<T>(question: Promise<T>): Promise<T | undefi
     return await question
   } catch (thrown) {
     if (thrown instanceof JetStreamApiError && NOT_FOUND.includes(thrown.code)) return undefined
-    throw natsFault(thrown)
+    throw natsFault(thrown, 'what was asked')
   }
 }
 
 /** What a fault of the client or of the server is to us. What is neither stays as it is. */
-function natsFault(thrown: unknown): unknown {
+function natsFault(thrown: unknown, about: string): unknown {
   if (thrown instanceof JetStreamApiError && thrown.status !== UNAVAILABLE)
-    return new JobicoError('STREAM_REFUSED', `NATS refused: ${thrown.message}`, { cause: thrown })
+    return new JobicoError('STREAM_REFUSED', `NATS refused ${about}: ${thrown.message}`, { cause: thrown })
   if (thrown instanceof JetStreamApiError || SILENCES.some((silence) => thrown instanceof silence))
     return new JobicoError(
       'QUEUE_UNAVAILABLE',

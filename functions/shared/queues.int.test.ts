@@ -1,4 +1,4 @@
-import { jetstream } from '@nats-io/jetstream'
+import { AckPolicy, jetstream } from '@nats-io/jetstream'
 import t from 'tap'
 
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
@@ -109,6 +109,16 @@ t.test('what NATS refuses, it says with figures and a fix', async (t) => {
     message: /is in File storage.*storage: File/,
   })
   await ensureQueues(connection, plan)
+  await nats.manager.consumers.add(streamNames(plan.ref).queue, {
+    durable_name: 'foreign',
+    ack_policy: AckPolicy.Explicit,
+    filter_subject: eventSubjects({ ...plan.ref, event: 'ev2' }).queued('x'),
+  })
+  const more = { ...plan, events: [{ event: 'ev2', maxReplicas: 1, concurrency: 1 }] }
+  await t.rejects(ensureQueues(connection, more), {
+    code: 'STREAM_REFUSED',
+    message: /refused the consumer ev2 of the stream JOBICO_shared_.*unique/,
+  })
   const other = nats.newPlan()
   const taken = eventSubjects({ ...other.ref, event: 'ev1' }).queued('x')
   await nats.manager.streams.add({ name: 'foreign', subjects: [taken] })

@@ -69,7 +69,7 @@ async function ensureConsumer(
     existing === undefined
       ? manager.consumers.add(stream, wanted)
       : manager.consumers.update(stream, name, wanted)
-  await answerTo(step)
+  await answerTo(step, `the consumer ${name} of the stream ${stream}`)
 }
 
 /** All consumers of a stream, by name. */

@@ -36,5 +36,5 @@ export function clusterModules({ kube, nats }: Pick<ClusterTarget, 'kube' | 'nat
 /** Says that ConfigMaps come before a module that was pushed. */
 export function shadowWarning(name: string, shadows: readonly string[]): string {
   const which = `ConfigMap${shadows.length > 1 ? 's' : ''} ${shadows.join(', ')}`
-  return `warning: ${name} is in the ${which}, too, which comes before what is pushed; take it out there for this one to serve`
+  return `warning: the ${name} of the ${which} comes before the one that is pushed; take it out there for this one to serve`
 }

@@ -26,9 +26,10 @@ export async function childrenOf(c: Case, job: string): Promise<ReadonlyMap<stri
           .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
           // Knative hands our labels on to the Deployments that it makes of listeners.
           .filter((child) => controllerOf(child)?.kind === KINDS.job.kind)
-          .map(({ metadata: { name, uid, generation } }): [string, Identity] => [
+          .map(({ metadata: { name, uid, annotations } }): [string, Identity] => [
             `${kind.kind} ${name}`,
-            { uid, generation },
+            // The generation of a runner also changes with its replicas, which are KEDA's.
+            { uid, hash: annotations?.[ANNOTATIONS.hash] },
           ])
       )
     }),

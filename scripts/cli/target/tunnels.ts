@@ -47,10 +47,14 @@ export function createTunnels(kube: Kube): Tunnels {
   const open: Tunnel[] = []
   return {
     async to(pods, most = Infinity) {
-      const ready = (await readyPods(kube, pods)).slice(0, most)
-      const made = await Promise.all(ready.map((name) => openTunnel(kube, pods, name)))
-      open.push(...made)
-      return made.map(({ port }) => port)
+      try {
+        const names = (await readyPods(kube, pods)).slice(0, most)
+        const made = await Promise.all(names.map((name) => kube.tunnel({ ...pods, name }, pods.port)))
+        open.push(...made)
+        return made.map(({ port }) => port)
+      } catch (fault) {
+        throw explained(fault, pods)
+      }
     },
     async close() {
       await Promise.all(open.splice(0).map((tunnel) => tunnel.close()))
@@ -73,14 +77,10 @@ function isReady({ metadata, status }: Pod): boolean {
   )
 }
 
-async function openTunnel(kube: Kube, { what, namespace, port }: PodSet, name: string): Promise<Tunnel> {
-  try {
-    return await kube.tunnel({ namespace, name }, port)
-  } catch (fault) {
-    if (!(fault instanceof KubeError) || fault.reason !== 'Forbidden') throw fault
-    throw new Error(
-      `${what} is reached through the API server, which you may not do: ${fault.message}; ask for the right to create pods/portforward in the namespace ${namespace}`,
-      { cause: fault },
-    )
-  }
+function explained(fault: unknown, { what, namespace }: PodSet): unknown {
+  if (!(fault instanceof KubeError) || fault.reason !== 'Forbidden') return fault
+  return new Error(
+    `${what} is reached through the API server, which you may not do: ${fault.message}; ask whoever runs the cluster for the right to list pods and to use pods/portforward in the namespace ${namespace}`,
+    { cause: fault },
+  )
 }
