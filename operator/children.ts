@@ -15,6 +15,8 @@ export interface Wanted<T extends KubeObject> {
   readonly cached: T | undefined
   /** What to make it as where it is not there yet; as desired by default. */
   readonly creation?: KubeObject
+  /** What must go before it can be made. */
+  readonly obstacle?: () => Promise<Fault | undefined>
   /** Only its metadata is known, as for immutable objects. */
   readonly metadataOnly?: boolean
 }
@@ -29,13 +31,13 @@ export type Applied<T> = { readonly live: T } | { readonly fault: Fault }
 export async function applyChild<T extends KubeObject>(
   kube: Kube,
   job: LiveJob,
-  { kind, desired, creation, cached, metadataOnly }: Wanted<T>,
+  { kind, desired, creation, cached, obstacle, metadataOnly }: Wanted<T>,
 ): Promise<Applied<T>> {
   const { namespace = '', name } = desired.metadata
   const live = cached ?? (await kube.get<T>(kind, { namespace, name }))
-  if (live === undefined) return await write(kube, kind, creation ?? desired, false)
-  const fault = ownershipFault(kind, live, job)
+  const fault = live === undefined ? await obstacle?.() : ownershipFault(kind, live, job)
   if (fault !== undefined) return { fault }
+  if (live === undefined) return await write(kube, kind, creation ?? desired, false)
   if (isAsDesired(live, metadataOnly ? { metadata: desired.metadata } : desired)) return { live }
   return await write(kube, kind, desired, true)
 }

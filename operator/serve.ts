@@ -1,7 +1,7 @@
 import type { JobEvent } from '../crds/job.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
-import type { KubeObject } from '../knative/kube/object.ts'
+import type { KubeObject, ObjectName } from '../knative/kube/object.ts'
 import {
   deploymentState,
   latestPods,
@@ -86,11 +86,12 @@ async function serveListener(
   if (world.services.state() === 'missing') return { url: undefined, fault: KNATIVE_MISSING }
   if (schema === undefined)
     return { url: undefined, fault: unsure('SchemaNeeded', 'it is made once the schema is right') }
-  const name = listenerName(event.name)
+  const name = { namespace: job.metadata.namespace ?? '', name: listenerName(event.name) }
   const applied = await applyChild(kube, job, {
     kind: KINDS.knativeService,
     desired: withHash(listenerService({ job, event, schema }, platform)),
-    cached: world.services.get({ namespace: job.metadata.namespace ?? '', name }),
+    cached: world.services.get(name),
+    obstacle: () => remainsOf(kube, name),
   })
   if ('fault' in applied) return { url: undefined, fault: applied.fault }
   const { live } = applied
@@ -98,6 +99,15 @@ async function serveListener(
     podFault(latestPods(live, podsOf(world, job, event, 'listener')), new Date()) ??
     faultOf(serviceState(live))
   return { url: live.status?.url, fault: fault && asFault(fault) }
+}
+
+/** A Knative Service that is made while the Revision of one before is still there takes minutes: Knative backs off. */
+async function remainsOf(kube: Kube, { namespace, name }: ObjectName): Promise<Fault | undefined> {
+  const first = `${name}-00001`
+  const revision = await kube.get(KINDS.revision, { namespace, name: first })
+  return (
+    revision && unsure('Replacing', `it is made once the Revision ${first} of the listener before is gone`)
+  )
 }
 
 async function serveRunner(
