@@ -53,7 +53,11 @@ export interface ContainerStatus {
 /** A pod as far as Jobico reads it. */
 export interface PodObject extends KubeObject {
   readonly spec?: {
-    readonly containers?: readonly { readonly name: string; readonly image?: string }[]
+    readonly containers?: readonly {
+      readonly name: string
+      readonly image?: string
+      readonly env?: readonly { readonly name: string; readonly value?: string }[]
+    }[]
     readonly volumes?: readonly {
       readonly name: string
       readonly secret?: { readonly secretName?: string; readonly items?: readonly { readonly key: string }[] }

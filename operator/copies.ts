@@ -1,3 +1,4 @@
+import { isDigest } from '../functions/shared/digest.ts'
 import { openModuleStore } from '../functions/shared/module-store.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
@@ -8,7 +9,6 @@ import { retirement } from './retirement.ts'
 import type { World } from './world.ts'
 
 const ROUTING_STATE = 'serving.knative.dev/routingState'
-const DIGEST = /^sha256-[0-9a-f]{64}$/
 
 /** An object whose pods have volumes: a Deployment, a Knative Service or, without a template, a Revision. */
 interface Volumed extends KubeObject {
@@ -59,7 +59,7 @@ async function sweepSchemas({ kube, world }: RemovalDeps, namespace: string, now
 
 async function sweepModules({ world, nats }: RemovalDeps, namespace: string, now: Date): Promise<void> {
   const store = await openModuleStore(nats.use(), namespace)
-  const copies = (await store.list()).filter(({ name }) => DIGEST.test(name))
+  const copies = (await store.list()).filter(({ name }) => isDigest(name))
   const { mark, unmark, remove } = retirement(copies, new Set(modulesInUse(world, namespace)), now)
   for (const name of mark) await store.markUnused(name, now.toISOString())
   for (const name of unmark) await store.markUnused(name, undefined)

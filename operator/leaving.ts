@@ -4,6 +4,7 @@ import { KINDS, type Kind } from '../knative/kube/kinds.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
+import type { PodObject } from '../knative/observed.ts'
 import { isChildOf } from './children.ts'
 import type { NatsLink } from './nats-link.ts'
 import type { LiveJob, World } from './world.ts'
@@ -63,14 +64,22 @@ export function refOf({ metadata: { namespace = '', name } }: LiveJob) {
   return { namespace, job: name }
 }
 
-/** A listener that is ending may still store what it has in hand, so it counts as work. */
+/** A listener that is ending may still store what it has in hand, and a runner hand results over, so both count as work. */
 async function hasWork({ world, nats }: RemovalDeps, job: LiveJob, event: string): Promise<boolean> {
-  const isListener = ({ metadata: { labels = {} } }: KubeObject) =>
-    labels[LABELS.job] === job.metadata.name &&
-    labels[LABELS.event] === event &&
-    labels[LABELS.component] === 'listener'
-  if (world.pods.list(job.metadata.namespace).some(isListener)) return true
+  const pods = world.pods
+    .list(job.metadata.namespace)
+    .filter(({ metadata }) => metadata.labels?.[LABELS.job] === job.metadata.name)
+  if (pods.some((pod) => isListenerOf(pod, event) || handsOverTo(pod, event))) return true
   return await hasBacklog(nats.use(), refOf(job), event)
+}
+
+function isListenerOf({ metadata: { labels = {} } }: KubeObject, event: string): boolean {
+  return labels[LABELS.component] === 'listener' && labels[LABELS.event] === event
+}
+
+function handsOverTo({ spec }: PodObject, event: string): boolean {
+  const env = spec?.containers?.flatMap((container) => container.env ?? []) ?? []
+  return env.some(({ name, value = '' }) => name === 'JOBICO_OUTPUT' && value.includes(`"event":"${event}"`))
 }
 
 function eventOf({ metadata }: KubeObject): string {

@@ -8,7 +8,7 @@ export interface Patience {
   readonly everyMs?: number
 }
 
-const WITHIN_MS = 90_000
+const WITHIN_MS = 240_000
 const EVERY_MS = 250
 
 /**

@@ -27,7 +27,7 @@ t.test('operators die', async (t) => {
     await c.apply(await modules({ [MODULE]: 'v1' }), schema(), ...jobs)
     await timed('from the death of the leading operator to all Jobs Ready', async () => {
       await killPods(leader)
-      await Promise.all(NAMES.map((name) => c.ready(`job-${name}`, { withinMs: 180_000 })))
+      await Promise.all(NAMES.map((name) => c.ready(`job-${name}`, { withinMs: 300_000 })))
     })
     t.not(await leaderPod(), leader, 'another one leads')
     for (const name of NAMES) t.same(await childNames(c, `job-${name}`), childrenFor(name))
@@ -46,7 +46,7 @@ t.test('operators die', async (t) => {
     await eventually(
       'the new code serves everywhere',
       async () => (await Promise.all(NAMES.map(versionOf))).every((version) => version === 'v2'),
-      { withinMs: 180_000 },
+      { withinMs: 300_000 },
     )
     await Promise.all(NAMES.map((name) => c.ready(`job-${name}`)))
     const flowed = await flow.stop()

@@ -21,7 +21,7 @@ t.test('the API server is started anew', async (t) => {
   await mustRun(RESTART, ['kube-apiserver'])
   await timed('from the return of the API server to a new Job Ready', async () => {
     await c.apply(job('fresh', [event('fresh')]))
-    await c.ready('fresh', { withinMs: 180_000 })
+    await c.ready('fresh', { withinMs: 300_000 })
   })
   await c.apply(await modules({ [MODULE]: 'v1' }))
   await c.ready(name)

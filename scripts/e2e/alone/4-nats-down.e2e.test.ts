@@ -75,6 +75,6 @@ t.test('NATS is down', async (t) => {
       if (left.length > 0) throw new Error(left.join(', '))
       return true
     },
-    { withinMs: 180_000 },
+    { withinMs: 300_000 },
   )
 })

@@ -226,18 +226,21 @@ const c = await startCase(t, 'errors')
 const nats = await openNats(t)
 const restarts = await operatorRestarts()
 
-await t.test('what goes wrong, and what it says', { jobs: 4, timeout: 900_000 }, (t) => {
+await t.test('what goes wrong, and what it says', { jobs: 3, timeout: 1_400_000 }, (t) => {
   for (const [index, { name: what, wrong, says, onEvent = false, mend }] of ROWS.entries()) {
     const name = `r${index + 1}`
     const jobName = `job-${name}`
     t.test(what, { buffered: true }, async (t) => {
       const good = await right(name)
       await c.apply(...objectsOf(name, { ...good, ...(await wrong(name)) }))
-      if (onEvent) await accepted(await c.url(jobName, name), { n: 0 })
+      if (onEvent) {
+        await c.ready(jobName)
+        await accepted(await c.url(jobName, name), { n: 0 })
+      }
       const { reason, message } = await c.condition(
         jobName,
         { status: 'False', ...says },
-        { withinMs: 120_000 },
+        { withinMs: 240_000 },
       )
       t.comment(`${reason}: ${message}`)
       const { reason: summed } = await c.condition(jobName, { type: 'Ready', status: 'False' })
@@ -245,7 +248,7 @@ await t.test('what goes wrong, and what it says', { jobs: 4, timeout: 900_000 },
 
       if (mend !== undefined) await mend(c, name)
       await c.apply(...objectsOf(name, good))
-      await c.ready(jobName, { withinMs: 180_000 })
+      await c.ready(jobName, { withinMs: 300_000 })
       const key = await accepted(await c.url(jobName, name), { n: 1 })
       t.match(
         await nats.ended({ namespace: c.namespace, job: jobName, event: name }, [key]),

@@ -50,7 +50,7 @@ for (const { name, slug, end } of ways) {
       return /Running /.test(await c.kubectl('logs', pod.metadata.name)) && pod
     })
     await end(c, running)
-    const verdicts = await nats.ended(ref, keys, { withinMs: 180_000 })
+    const verdicts = await nats.ended(ref, keys, { withinMs: 300_000 })
     t.same(
       verdicts.map(resultOf),
       keys.map((_, n) => ({ version: 'v1', n })),
