@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 
 import { build, type BuildOptions } from 'esbuild'
 
-import { lazyModules } from './lazy-modules.ts'
+import { spareModules } from './spare-modules.ts'
 import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
 
@@ -46,7 +46,7 @@ const OPTIONS = {
   target: 'node24',
   supported: { 'dynamic-import': false }, // code that a Script runs can not
   define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
-  plugins: [compiledMetaSchemas(), lazyModules()],
+  plugins: [compiledMetaSchemas(), spareModules()],
   minifySyntax: true,
   minifyWhitespace: true,
   lineLimit: 120,
