@@ -254,7 +254,7 @@ t.test('how far a deployed Job has come', (t) => {
   ]
   for (const { name, status, expected = [], listeners = {}, want } of cases) {
     const judgement = judge({ job: jobWith(status), listeners: new Map(Object.entries(listeners)) }, expected)
-    t.match(`${judgement.kind} ${'message' in judgement ? judgement.message : ''}`, want, name)
+    t.match(`${judgement.kind} ${judgement.message}`, want, name)
   }
   t.same(changedConditions(undefined, jobWith(SERVED)), [], 'that all is well was known before')
   t.same(changedConditions(jobWith(), jobWith(SERVED)), ['ModulesReady: True', 'Ready: True'])

@@ -44,7 +44,12 @@ async function pushInto(cluster: ClusterTarget, files: readonly string[]): Promi
   const { clusterModules, shadowWarning } = await import('./modules.ts')
   const { namespace } = cluster
   const jobs = await cluster.jobs()
-  const modules = await Promise.all(files.map((file) => checkedModule(file, jobs)))
+  const modules = await Promise.all([...new Set(files)].map((file) => checkedModule(file, jobs)))
+  const twice = modules.find(({ name }, index) => modules.findIndex((each) => each.name === name) < index)
+  if (twice !== undefined)
+    throw new Error(
+      `two of the files are named ${twice.name}, which is the name of one module; push one of them`,
+    )
   const target = clusterModules(cluster)
   const pushed: Pushed[] = []
   for (const { name, bytes, usedBy } of modules) {

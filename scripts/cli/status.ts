@@ -11,29 +11,37 @@ export interface StatusOptions extends ClusterOptions {
 }
 
 /** Prints the state of all Jobs, or of one with its conditions and events. Throws an Error when there is no such Job. */
-export async function status(
-  job: string | undefined,
-  { allNamespaces = false, output, ...where }: StatusOptions,
-): Promise<void> {
-  const views = allNamespaces
-    ? await atCluster(where, async ({ kube }) => {
-        const { listJobs } = await import('./target/jobs.ts')
-        return (await listJobs(kube)).map(viewOf)
-      })
-    : await atPlatform(where, (platform) => viewsOf(platform, job))
-  const shown = job === undefined ? views : views.filter((view) => view.job === job)
-  const now = Date.now()
-  if (output === 'json') print(JSON.stringify(job === undefined ? shown : shown[0]))
-  else if (job !== undefined) for (const view of shown) jobDetails(view, now).forEach(print)
-  else if (shown.length > 0) jobTable(shown, now, allNamespaces).forEach(print)
-  else process.stderr.write('there are no Jobs; bring one there with: jobico deploy\n')
+export async function status(job: string | undefined, options: StatusOptions): Promise<void> {
+  const { allNamespaces = false, output } = options
+  if (job !== undefined && allNamespaces)
+    throw new Error(`the Job ${job} can be in any namespace; name the one with -n instead of -A`)
+  if (job === undefined) {
+    const views = allNamespaces ? await allViews(options) : await atPlatform(options, viewsOf)
+    if (output === 'json') print(JSON.stringify(views))
+    else if (views.length > 0) jobTable(views, Date.now(), allNamespaces).forEach(print)
+    else process.stderr.write('there are no Jobs; bring one there with: jobico deploy\n')
+    return
+  }
+  const view = await atPlatform(options, (platform) => viewOfJob(platform, job))
+  if (output === 'json') print(JSON.stringify(view))
+  else jobDetails(view, Date.now()).forEach(print)
 }
 
-async function viewsOf(platform: Platform, job: string | undefined): Promise<readonly JobView[]> {
-  const views = platform.kind === 'dev' ? await devViews(platform) : (await platform.jobs()).map(viewOf)
-  if (job === undefined || views.some((view) => view.job === job)) return views
-  const known = views.map((view) => view.job)
+async function allViews(options: ClusterOptions): Promise<readonly JobView[]> {
+  const { listJobs } = await import('./target/jobs.ts')
+  return await atCluster(options, async ({ kube }) => (await listJobs(kube)).map(viewOf))
+}
+
+async function viewOfJob(platform: Platform, job: string): Promise<JobView> {
+  const views = await viewsOf(platform)
+  const view = views.find((each) => each.job === job)
+  if (view !== undefined) return view
+  const known = views.map((each) => each.job)
   throw new Error(unknownName({ what: 'Job', name: job, known, place: platform.place }))
+}
+
+async function viewsOf(platform: Platform): Promise<readonly JobView[]> {
+  return platform.kind === 'dev' ? await devViews(platform) : (await platform.jobs()).map(viewOf)
 }
 
 /** What `jobico dev` serves, with what NATS holds of it. */

@@ -30,9 +30,9 @@ t.test('tail, status and dead list under jobico dev', async (t) => {
   })
   // What came before it follows is not shown: so events are sent until one is.
   const shown = Promise.all([text.waitFor(/done/), json.waitFor(/"done"/)])
-  let isShown = false
-  void shown.finally(() => (isShown = true))
-  while (!isShown) await send(PERSON, '--wait')
+  const state: { isShown: boolean } = { isShown: false }
+  void shown.finally(() => (state.isShown = true))
+  while (!state.isShown) await send(PERSON, '--wait')
   await shown
 
   t.match(await send(REJECTS, '--wait'), { code: 1, stderr: /dead: REJECTED: not {2}\[1mhim/ })

@@ -20,10 +20,10 @@ export interface Sight {
 }
 
 /** How far a Job has come: it serves all that was deployed, something is wrong, or it is to be waited for. */
-export type Judgement =
-  | { readonly kind: 'served' }
-  | { readonly kind: 'wrong'; readonly message: string }
-  | { readonly kind: 'coming'; readonly message: string }
+export interface Judgement {
+  readonly kind: 'served' | 'wrong' | 'coming'
+  readonly message: string
+}
 
 /**
  * Judges a Job by what was deployed. Ready alone does not do: a module or a schema that changed by itself leaves the Job's
@@ -35,7 +35,7 @@ export function judge({ job, listeners }: Sight, expected: readonly ExpectedEven
   if (ready.status === 'False') return { kind: 'wrong', message }
   if (ready.status === 'Unknown') return { kind: 'coming', message }
   const missing = expected.flatMap((event) => missingOf(event, job, listeners.get(event.name)))
-  return missing.length === 0 ? { kind: 'served' } : { kind: 'coming', message: missing.join('; ') }
+  return missing.length === 0 ? { kind: 'served', message } : { kind: 'coming', message: missing.join('; ') }
 }
 
 function missingOf(

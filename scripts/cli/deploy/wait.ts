@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Job } from '../../../crds/job.ts'
-import type { Kube } from '../../../knative/kube/client.ts'
+import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { ObjectName } from '../../../knative/kube/object.ts'
 import { LABELS } from '../../../knative/labels.ts'
 import type { KnativeServiceObject } from '../../../knative/observed.ts'
-import { changedConditions, judge, type ExpectedEvent, type Sight } from './judgement.ts'
+import { changedConditions, judge, type ExpectedEvent, type Judgement, type Sight } from './judgement.ts'
 
 /** A Job that is waited for. */
 export interface AwaitedJob extends ObjectName {
@@ -30,25 +30,50 @@ export async function untilServed(
   { timeoutMs, progress }: WaitHow,
 ): Promise<Job> {
   const startedAt = performance.now()
-  let wrongSince: { readonly message: string; readonly at: number } | undefined
+  const isLasting = wrongForLong()
   let before: Job | undefined
   for (;;) {
-    const sight = await look(kube, awaited)
-    for (const line of changedConditions(before, sight.job)) progress(`${awaited.name}: ${line}`)
-    before = sight.job
-    const judgement = judge(sight, awaited.events)
-    if (judgement.kind === 'served') return sight.job
+    const { job, judgement } = await look(kube, awaited)
+    if (job !== undefined) {
+      for (const line of changedConditions(before, job)) progress(`${awaited.name}: ${line}`)
+      if (judgement.kind === 'served') return job
+      before = job
+    }
     const now = performance.now()
-    if (judgement.kind === 'coming') wrongSince = undefined
-    else if (wrongSince?.message !== judgement.message) wrongSince = { message: judgement.message, at: now }
-    const isLasting = wrongSince !== undefined && now - wrongSince.at > WRONG_FOR_MS
-    if (isLasting || now - startedAt > timeoutMs)
-      throw notServed(awaited, judgement.message, isLasting, timeoutMs)
+    if (isLasting(judgement, now))
+      throw new Error(`the Job ${awaited.name} is not Ready: ${judgement.message}`)
+    if (now - startedAt > timeoutMs) throw tooLate(awaited, timeoutMs, judgement.message)
     await delay(POLL_MS)
   }
 }
 
-async function look(kube: Kube, { namespace, name }: ObjectName): Promise<Sight> {
+/** Says of one judgement after another whether the same thing has been wrong for too long. */
+function wrongForLong(): (judgement: Judgement, now: number) => boolean {
+  let wrong: { readonly message: string; readonly since: number } | undefined
+  return ({ kind, message }, now) => {
+    if (kind !== 'wrong') wrong = undefined
+    else if (wrong?.message !== message) wrong = { message, since: now }
+    return wrong !== undefined && now - wrong.since > WRONG_FOR_MS
+  }
+}
+
+interface Look {
+  /** Absent where the API server could not be reached. */
+  readonly job?: Job
+  readonly judgement: Judgement
+}
+
+async function look(kube: Kube, awaited: AwaitedJob): Promise<Look> {
+  try {
+    const sight = await see(kube, awaited)
+    return { job: sight.job, judgement: judge(sight, awaited.events) }
+  } catch (fault) {
+    if (!(fault instanceof KubeError) || fault.status !== 0) throw fault
+    return { judgement: { kind: 'coming', message: fault.message } }
+  }
+}
+
+async function see(kube: Kube, { namespace, name }: ObjectName): Promise<Sight> {
   const job = await kube.get<Job>(KINDS.job, { namespace, name })
   if (job === undefined || job.metadata.deletionTimestamp !== undefined)
     throw new Error(`the Job ${name} was deleted while it was waited for; deploy it again`)
@@ -59,10 +84,8 @@ async function look(kube: Kube, { namespace, name }: ObjectName): Promise<Sight>
   return { job, listeners: new Map(items.map((item) => [item.metadata.labels?.[LABELS.event] ?? '', item])) }
 }
 
-function notServed({ name }: ObjectName, message: string, isLasting: boolean, timeoutMs: number): Error {
+function tooLate({ name }: ObjectName, timeoutMs: number, message: string): Error {
   return new Error(
-    isLasting
-      ? `the Job ${name} is not Ready: ${message}`
-      : `the Job ${name} is not Ready after ${timeoutMs / 1_000} s: ${message}; follow it with jobico status ${name}, or wait for longer with --timeout`,
+    `the Job ${name} does not serve after ${timeoutMs / 1_000} s: ${message}; follow it with jobico status ${name}, or wait for longer with --timeout`,
   )
 }

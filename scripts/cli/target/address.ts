@@ -6,6 +6,8 @@ export interface Address {
   readonly headers?: Readonly<Record<string, string>>
   /** How long the answer to what is not to wait may take; 15 s where it is missing. */
   readonly patienceMs?: number
+  /** What it is called, where the URL would tell nothing. */
+  readonly name?: string
   /** What to look at when nobody answers. */
   readonly hint?: string
 }
@@ -40,7 +42,8 @@ export async function askListener(
     })
     return { answer, text: await answer.text() }
   } catch (cause) {
-    throw new Error(`${address.url} does not answer; ${address.hint ?? HINT}`, { cause })
+    const { url, name = url, hint = HINT } = address
+    throw new Error(`${name} does not answer; ${hint}`, { cause })
   }
 }
 

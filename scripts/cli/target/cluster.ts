@@ -86,6 +86,7 @@ function address({ namespace, event, revision, port }: Way): Address {
       'knative-serving-namespace': namespace,
       'knative-serving-revision': revision,
     },
+    name: `the listener of ${event} in the namespace ${namespace}`,
     patienceMs: COLD_START_MS,
     hint: `see what its pods do with: kubectl get pods -n ${namespace} -l event=${event}`,
   }

@@ -74,13 +74,14 @@ async function findPlatform(options: ClusterOptions): Promise<Platform> {
   return platform
 }
 
-/** Calls `use` with the cluster that the options name, whatever runs on this machine. */
+/** Calls `use` with the cluster that the options name, whatever runs on this machine; `scope` is how much of it, for people. */
 export async function atCluster<T>(
   options: ClusterOptions,
   use: (cluster: ClusterTarget) => Promise<T>,
+  scope = ({ place }: ClusterTarget) => place,
 ): Promise<T> {
   const cluster = await openCluster(options, false)
-  process.stderr.write(`using ${cluster.place}\n`)
+  process.stderr.write(`using ${scope(cluster)}\n`)
   return await using(cluster, use)
 }
 
