@@ -2,6 +2,7 @@ import type { JobRef } from '../../functions/shared/names.ts'
 import { jobDetails, jobTable, viewOf, type JobView } from './job-view.ts'
 import { unknownName } from './names.ts'
 import { print, type Format } from './output.ts'
+import type { ClusterTarget } from './target/cluster.ts'
 import { atCluster, atPlatform, type ClusterOptions, type DevTarget, type Platform } from './target/target.ts'
 
 /** The options of `jobico status`. */
@@ -29,7 +30,8 @@ export async function status(job: string | undefined, options: StatusOptions): P
 
 async function allViews(options: ClusterOptions): Promise<readonly JobView[]> {
   const { listJobs } = await import('./target/jobs.ts')
-  return await atCluster(options, async ({ kube }) => (await listJobs(kube)).map(viewOf))
+  const views = async ({ kube }: ClusterTarget) => (await listJobs(kube)).map(viewOf)
+  return await atCluster(options, views, ({ kube }) => `all namespaces of ${kube.place}`)
 }
 
 async function viewOfJob(platform: Platform, job: string): Promise<JobView> {
