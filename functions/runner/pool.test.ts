@@ -60,19 +60,19 @@ t.test('2,000 events all get their own answer', async (t) => {
 })
 
 t.test('an endless loop is stopped at its deadline, and others go on meanwhile', async (t) => {
-  const { pool: p, lines } = await pool(t, { timeoutMs: 500 })
+  const { pool: p, lines } = await pool(t, { timeoutMs: 2_000 })
   await p.run('warm', '1')
   const began = performance.now()
   const loop = p.run('looping', 'loop')
   let others = 0
   const ended = loop.then((outcome) => ({ outcome, afterMs: performance.now() - began }))
-  for (let at = began; at < began + 400; at = performance.now()) {
+  for (let at = began; at < began + 1_900; at = performance.now()) {
     const other = await p.run('other', '7')
     if (other.kind === 'ok') others += 1
   }
   const { outcome, afterMs } = await ended
-  t.match(outcome, { ...TIMEOUT, reason: /longer than timeoutSeconds \(0\.5 s\) and was stopped/ })
-  t.ok(afterMs >= 500 && afterMs < 800, `it took ${afterMs} ms`)
+  t.match(outcome, { ...TIMEOUT, reason: /longer than timeoutSeconds \(2 s\) and was stopped/ })
+  t.ok(afterMs >= 2_000 && afterMs < 2_300, `it took ${afterMs} ms`)
   t.ok(others > 50, `${others} others ran`)
   t.same(lines, [{ level: 'info', message: 'looping', key: 'looping' }], 'what it logged is not lost')
 })

@@ -40,7 +40,7 @@ export interface Pool {
 }
 
 interface StartedPool extends Pool {
-  /** Resolves when the first thread is ready; rejects when none could be started. */
+  /** Resolves when the first thread is ready, and the others are being started; rejects when none could be started. */
   readonly ready: Promise<unknown>
 }
 
@@ -108,21 +108,29 @@ function startPool(
       seat.give(task)
     }
   }
-  const seats = Array.from({ length: concurrency }, () =>
+  const seats: Seat[] = []
+  const open = (count: number) => {
+    while (seats.length < count && !closed) seats.push(newSeat())
+  }
+  const newSeat = () =>
     openSeat({
       newWorker,
       onLog: ({ level, message }, key) => onLog({ level, message, key }),
-      onStartFault: (fault) => first.failed(fault),
+      onStartFault(fault) {
+        first.failed(fault)
+        open(concurrency)
+      },
       onReturn(tasks) {
         waiting.unshift(...tasks)
         setImmediate(dispatch)
       },
       onRoom() {
         first.succeeded()
+        open(concurrency)
         dispatch()
       },
-    }),
-  )
+    })
+  open(1) // alone, since threads that start beside it would only keep it from being ready
   const stopWatching = watchThreads(seats, timeoutMs)
 
   return {
