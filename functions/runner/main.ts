@@ -13,6 +13,9 @@ import { startRunner, type Runner } from './runner.ts'
 
 /** Runs a runner until NATS is lost for good; ends when told to by the signals of onShutdown. */
 async function main(config: RunnerConfig, log: Log): Promise<void> {
+  // First, so that NATS answers while all else is made.
+  const connecting = connect(config)
+  connecting.catch(() => undefined) // heard below
   const stopping = new AbortController()
   const started: { connection?: NatsConnection; runner?: Runner } = {}
   const hasSink = config.output !== undefined && 'sink' in config.output
@@ -25,7 +28,7 @@ async function main(config: RunnerConfig, log: Log): Promise<void> {
   collectDefaultMetrics({ register: metrics.registry })
   const isReady = () => started.runner !== undefined && !stopping.signal.aborted
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, isReady)
-  const connection = await connect(config)
+  const connection = await connecting
   started.connection = connection
   // Last, since it pulls events: a fault of the start must cost none of them an attempt.
   started.runner = await startRunner(connection, config, { log, metrics })

@@ -50,19 +50,21 @@ export async function startRunner(
   const module = checkModule(bytes, { name, memoryBytes: config.memoryBytes })
   const output = config.output && (await openOutput(ref, config.output))
   const requests = createRequests(connection)
-  const clock = await patiently(log, () => createServerClock(requests, streamNames(ref).queue, ref.event))
   const onOpening = (from: Opening) => {
     log.warn({ from }, 'What may be pulled has changed')
     desk.gateChanged()
   }
-  const gate = await patiently(log, () => createGate(requests, ref, onOpening))
-  const pool = await createPool({
-    module,
-    concurrency,
-    timeoutMs,
-    env: config.guestEnv,
-    onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),
-  })
+  const [clock, gate, pool] = await Promise.all([
+    patiently(log, () => createServerClock(requests, streamNames(ref).queue, ref.event)),
+    patiently(log, () => createGate(requests, ref, onOpening)),
+    createPool({
+      module,
+      concurrency,
+      timeoutMs,
+      env: config.guestEnv,
+      onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),
+    }),
+  ])
   const aborter = new AbortController()
   const ledger = createLedger({ ...config, requests, clock, gate, signal: aborter.signal })
   const world: World = {

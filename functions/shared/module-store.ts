@@ -1,5 +1,5 @@
 import { StorageType, jetstream, type JetStreamManager } from '@nats-io/jetstream'
-import { Objm, type ObjectInfo, type ObjectStore } from '@nats-io/obj'
+import { Objm, setSha256Backend, type ObjectInfo, type ObjectStore } from '@nats-io/obj'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { digestOf, isDigest } from './digest.ts'
@@ -69,6 +69,7 @@ export async function openModuleStore(
   namespace: string,
   { create }: ModuleStoreOptions = {},
 ): Promise<ModuleStore> {
+  setSha256Backend('native') // the other takes thirty times as long, and the start of a runner waits for it
   const bucket = moduleBucket(namespace)
   const manager = await manage(connection)
   const buckets = new Objm(jetstream(connection, JETSTREAM_OPTIONS))
