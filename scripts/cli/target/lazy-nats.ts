@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import type { NatsOptions } from '../../../functions/shared/jetstream.ts'
-import { messageOf } from '../../../functions/shared/errors.ts'
+import { JobicoError, messageOf } from '../../../functions/shared/errors.ts'
 
 const FIRST_CONNECTION_MS = 10_000
 
@@ -34,6 +34,7 @@ async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Prom
   try {
     return await connectNats({ ...options, credsFile, name: 'jobico', firstWithinMs: FIRST_CONNECTION_MS })
   } catch (cause) {
+    if (cause instanceof JobicoError) throw cause
     throw new Error(`NATS does not answer (${messageOf(cause)}); ${hint}`, { cause })
   }
 }
