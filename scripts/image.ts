@@ -10,7 +10,6 @@ import { bundleImage } from './bundling/image.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CONTAINERFILE = join(ROOT, 'Containerfile')
-const BUNDLE = join(ROOT, 'build', 'image')
 const HASH_CHARS = 12
 
 const HELP = `npm run image -- [--tag NAME] [--base IMAGE] [--push]
@@ -53,11 +52,24 @@ async function main(): Promise<void> {
   const builder = findBuilder()
   process.umask(0o022) // files go into the image with the modes that they get here
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
-  await bundleImage(ROOT, BUNDLE)
-  const name = await fullName(values.tag ?? `jobico:${version}`, values.base)
-  const id = await build(builder, name, { NODE_IMAGE: values.base, VERSION: version })
-  if (values.push) run(builder.program, ['push', name])
-  process.stdout.write(`${name} ${id}\n`)
+  const folder = await mkdtemp(join(tmpdir(), 'jobico-image-'))
+  const bundle = join(folder, 'bundle')
+  const idFile = join(folder, 'id')
+  try {
+    await bundleImage(ROOT, bundle)
+    const name = await fullName(values.tag ?? `jobico:${version}`, bundle, values.base)
+    const base = values.base === undefined ? [] : [`--build-arg=NODE_IMAGE=${values.base}`]
+    const options = [...builder.options, ...base, `--build-arg=VERSION=${version}`, `--iidfile=${idFile}`]
+    run(
+      builder.program,
+      ['build', ...options, `--file=${CONTAINERFILE}`, `--tag=${name}`, bundle],
+      'where the base did not come, --base names another',
+    )
+    if (values.push) run(builder.program, ['push', name], 'are you logged in to the registry of --tag?')
+    process.stdout.write(`${name} ${(await readFile(idFile, 'utf8')).trim()}\n`)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 function findBuilder(): Builder {
@@ -69,41 +81,21 @@ function findBuilder(): Builder {
 }
 
 /** The name as it is when it has a version or a digest, else with the hash of all that goes into the image. */
-async function fullName(name: string, base = ''): Promise<string> {
+async function fullName(name: string, bundle: string, base = ''): Promise<string> {
   if (/[:@]/.test(name.slice(name.lastIndexOf('/') + 1))) return name
   const hash = createHash('sha256').update(`${base}\n`)
-  for (const file of (await readdir(BUNDLE)).sort())
-    hash.update(`${file}\n`).update(await readFile(join(BUNDLE, file)))
+  for (const file of (await readdir(bundle)).sort())
+    hash.update(`${file}\n`).update(await readFile(join(bundle, file)))
   hash.update(await readFile(CONTAINERFILE))
   return `${name}:${hash.digest('hex').slice(0, HASH_CHARS)}`
 }
 
-/** Builds the image and gives its id. */
-async function build(
-  { program, options }: Builder,
-  name: string,
-  args: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'jobico-image-'))
-  const idFile = join(folder, 'id')
-  const buildArgs = Object.entries(args).flatMap(([key, value]) =>
-    value === undefined ? [] : [`--build-arg=${key}=${value}`],
-  )
-  try {
-    const files = [`--file=${CONTAINERFILE}`, `--iidfile=${idFile}`, `--tag=${name}`, BUNDLE]
-    run(program, ['build', ...options, ...buildArgs, ...files])
-    return (await readFile(idFile, 'utf8')).trim()
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-/** Runs a program, whose output goes to standard error. Throws an Error when it fails. */
-function run(program: string, args: readonly string[]): void {
+/** Runs a program, whose output goes to standard error. Throws an Error with the hint when it fails. */
+function run(program: string, args: readonly string[], hint: string): void {
   const { status, signal, error } = spawnSync(program, args, { stdio: ['ignore', 2, 2] })
   if (status === 0) return
   const how = error?.message ?? signal ?? `exit code ${status ?? 0}`
-  throw new Error(`${program} ${args[0] ?? ''} failed (${how}); its last lines above say why`)
+  throw new Error(`${program} ${args[0] ?? ''} failed (${how}); its last lines above say why; ${hint}`)
 }
 
 try {
