@@ -1,11 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 import { build, type BuildOptions } from 'esbuild'
 
-import { spareModules } from './spare-modules.ts'
 import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
+import { spareModules } from './spare-modules.ts'
 
 /** The processes of the image, and the threads beside them: each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
@@ -18,7 +18,7 @@ export const IMAGE_ENTRIES = {
 
 const COMPILER = { compile: 'scripts/bundling/compile.ts' }
 
-/** What is started. The code of a file that is not there, or was not made by this Node, is compiled as it is run. */
+/** What is started. Code that was not compiled in advance, or was by another Node, is compiled as it runs. */
 const STARTER = `const { existsSync, readFileSync } = require('node:fs')
 const { Script } = require('node:vm')
 const filename = __filename.replace(/js$/, 'code.js')
@@ -57,7 +57,7 @@ const OPTIONS = {
 
 /**
  * Bundles the processes into `folder`, which is emptied first: for each a `<name>.js` that runs all of its code, which is
- * in `<name>.code.js`; licences.txt; and compile.js, which compiles the code in advance for the Node that runs it.
+ * in `<name>.code.js`; the licences; and compile.js, which compiles the code in advance for the Node that runs it.
  */
 export async function bundleImage(root: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
@@ -75,6 +75,7 @@ export async function bundleImage(root: string, folder: string): Promise<void> {
   await build({ ...common, entryPoints: COMPILER })
   for (const name of Object.keys(IMAGE_ENTRIES)) await writeFile(join(folder, `${name}.js`), STARTER)
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n')
+  await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   await writeFile(join(folder, 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
 }
 
