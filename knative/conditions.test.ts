@@ -140,9 +140,15 @@ t.test('how a runner is', (t) => {
     { name: 'none yet', of: undefined, status: 'Unknown', reason: 'NotCreated' },
     {
       name: 'not looked at',
-      of: deployment({ observedGeneration: 4 }, AVAILABLE),
+      of: { metadata: { name: 'runner-ev1', generation: 1 } },
       status: 'Unknown',
       reason: 'NotSeenYet',
+    },
+    {
+      name: 'scaled just now',
+      of: deployment({ observedGeneration: 4 }, AVAILABLE),
+      status: 'True',
+      reason: 'Ready',
     },
     {
       name: 'no pod, as there is nothing to do',

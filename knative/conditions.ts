@@ -52,8 +52,9 @@ export function latestPods<Pod extends PodObject>(
 export function deploymentState(deployment: DeploymentObject | undefined): State {
   if (deployment === undefined) return unknown('NotCreated', 'the Deployment is not there yet')
   const { name } = deployment.metadata
-  if (isBehind(deployment)) return notSeen(`Deployment ${name}`, 'kube-system')
-  const { replicas = 0, updatedReplicas = 0 } = deployment.status ?? {}
+  const { replicas = 0, updatedReplicas = 0, observedGeneration } = deployment.status ?? {}
+  // Its generation also rises with every change of its replicas, so that it is behind for a moment at each.
+  if (observedGeneration === undefined) return notSeen(`Deployment ${name}`, 'kube-system')
   const fault = rolloutFault(deployment)
   if (fault !== undefined) return fault
   return updatedReplicas < replicas
@@ -88,7 +89,7 @@ export function scaledObjectState(scaledObject: ScaledObjectObject | undefined):
   if (ready.status !== 'True')
     return {
       status: ready.status,
-      reason: reasonOr('ScalingFailed', ready.reason),
+      reason: reasonOr(ready.status === 'False' ? 'ScalingFailed' : 'Deploying', ready.reason),
       message: `KEDA says of ${name}: ${quoted(ready.message, 'it is at work on it')}; see "kubectl describe scaledobject ${name}"`,
     }
   return autoscalerState(scaledObject)

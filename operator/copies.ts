@@ -66,7 +66,8 @@ async function sweepModules({ world, nats }: RemovalDeps, namespace: string, now
   for (const name of remove) await store.remove(name)
 }
 
-function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject): boolean {
+/** Whether a ConfigMap is a copy of a schema that the operator made. */
+export function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject): boolean {
   return labels?.[LABELS.managedBy] === MANAGER && annotations?.[ANNOTATIONS.schema] !== undefined
 }
 

@@ -47,7 +47,7 @@ export function fateInWords(fate: QueueFate): string {
     return `The queue could not be looked at, and is looked after once NATS is back: ${fate.unreachable}`
   return (
     `The queue is kept: ${fate.pending} events are pending and ${fate.dead} are dead letters; ` +
-    'make a Job of this name again to work them off, else they go when their time is over'
+    'a new Job of this name takes it up and works it off; dead letters go when their retention is over'
   )
 }
 

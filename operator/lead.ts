@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { readBacklog } from '../functions/shared/backlog.ts'
 import { listQueues } from '../functions/shared/queues.ts'
 import type { Log } from '../functions/shared/log.ts'
 import type { Kube } from '../knative/kube/client.ts'
@@ -102,11 +103,17 @@ function addAll(queue: WorkQueue, world: World): void {
   for (const { metadata } of world.jobs.list()) queue.add(keyOf(metadata.namespace ?? '', metadata.name))
 }
 
-/** Has the queues of Jobs that are gone looked at, each in its turn among the Jobs, so that none is being made meanwhile. */
+/**
+ * Has the queues of Jobs that are gone looked at, each in its turn among the Jobs, so that none is being made meanwhile. Those
+ * that are closed and hold something are left as they are.
+ */
 async function sweepQueues(nats: NatsLink, world: World, queue: WorkQueue): Promise<void> {
-  for (const { ref } of await listQueues(nats.use()))
-    if (world.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined)
+  for (const { ref, closed } of await listQueues(nats.use())) {
+    if (world.jobs.get({ namespace: ref.namespace, name: ref.job }) !== undefined) continue
+    const backlog = closed ? await readBacklog(nats.use(), ref) : undefined
+    if (backlog === undefined || backlog.pending + backlog.dead === 0)
       queue.add(keyOf(ref.namespace, ref.job))
+  }
 }
 
 /** Does something at intervals until the signal aborts; what it throws is logged. */

@@ -6,6 +6,7 @@ import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
 import type { PodObject } from '../knative/observed.ts'
 import { isChildOf } from './children.ts'
+import { isSchemaCopy } from './copies.ts'
 import type { NatsLink } from './nats-link.ts'
 import type { LiveJob, World } from './world.ts'
 
@@ -17,8 +18,8 @@ export interface RemovalDeps {
 }
 
 /**
- * Removes what serves events that are no longer the Job's: listeners at once, runners and consumers when nothing of the event
- * waits any more. Answers which events still have a backlog. Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
+ * Removes what serves events that are no longer the Job's: listeners at once, runners, copies of schemas and consumers when
+ * nothing of the event waits any more. Answers which events still have a backlog. Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
  */
 export async function removeLeaving(
   deps: RemovalDeps,
@@ -32,7 +33,8 @@ export async function removeLeaving(
   await removeAll(kube, KINDS.knativeService, leavingOf(world.services.list(namespace)))
   const scaledObjects = leavingOf(world.scaledObjects.list(namespace))
   const deployments = leavingOf(world.deployments.list(namespace))
-  const events = [...new Set([...scaledObjects, ...deployments].map(eventOf))].sort()
+  const copies = leavingOf(world.configMaps.list(namespace)).filter(isSchemaCopy)
+  const events = [...new Set([...scaledObjects, ...deployments, ...copies].map(eventOf))].sort()
   const waiting: string[] = []
   for (const event of events) {
     const ofEvent = (child: KubeObject) => eventOf(child) === event
@@ -40,6 +42,8 @@ export async function removeLeaving(
     else {
       await removeAll(kube, KINDS.scaledObject, scaledObjects.filter(ofEvent))
       await removeAll(kube, KINDS.deployment, deployments.filter(ofEvent))
+      // Another Job that has the event now may need a copy of this very name.
+      await removeAll(kube, KINDS.configMap, copies.filter(ofEvent))
       await removeConsumers(deps.nats.use(), refOf(job), event)
     }
   }

@@ -35,12 +35,15 @@ async function readyJob(namespace: string, name: string, events: readonly string
   )
   for (const file of files) await operator.apply(KINDS.configMap, file)
   await applyJob(namespace, name, events)
-  await until(
-    async () =>
-      (await kube.list(KINDS.scaledObject, { namespace, labels: OURS })).items.length >= events.length,
-  )
-  await operator.sayReady(namespace)
+  for (const event of events) await served(namespace, event)
   return await operator.condition(namespace, name, { type: 'Ready', status: 'True' })
+}
+
+/** Waits until all that serves an event is there, and says that it is ready. */
+async function served(namespace: string, event: string): Promise<void> {
+  await until(async () => !(await gone(KINDS.knativeService, namespace, `listener-${event}`)))
+  await until(async () => !(await gone(KINDS.scaledObject, namespace, `runner-${event}`)))
+  await operator.sayReady(namespace)
 }
 
 async function digestOf(namespace: string, event: string): Promise<string | undefined> {
@@ -49,6 +52,14 @@ async function digestOf(namespace: string, event: string): Promise<string | unde
     name: `runner-${event}`,
   })
   return deployment?.metadata.annotations?.[ANNOTATIONS.module]
+}
+
+/** Takes what goes with a Job that is gone: only the API server runs here, and no garbage collector. */
+async function collectGarbage(namespace: string, owner: string): Promise<void> {
+  const { items } = await kube.list<KubeObject>(KINDS.configMap, { namespace, labels: OURS })
+  for (const { metadata } of items)
+    if (metadata.ownerReferences?.[0]?.name === owner)
+      await kube.remove(KINDS.configMap, { namespace, name: metadata.name })
 }
 
 const gone = async (kind: (typeof KINDS)[keyof typeof KINDS], namespace: string, name: string) =>
@@ -70,9 +81,7 @@ t.test('without Knative and KEDA a Job says so, and goes on once they are instal
   })
   await operator.install('knative')
   await operator.install('keda')
-  await until(async () => !(await gone(KINDS.knativeService, namespace, 'listener-a')))
-  await until(async () => !(await gone(KINDS.scaledObject, namespace, 'runner-a')))
-  await operator.sayReady(namespace)
+  await served(namespace, 'a')
   const job = await operator.condition(namespace, 'shop', { type: 'Ready', status: 'True' })
   t.match(job.status, {
     eventsReady: '1/1',
@@ -211,8 +220,7 @@ t.test('what is wrong is said, and mended without a restart', LIMIT, async (t) =
   t.match(job.status?.conditions?.find(({ type }) => type === 'ModulesReady')?.message, /one and two/)
   await kube.remove(KINDS.configMap, { namespace, name: 'two' })
   await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{}'))
-  await until(async () => !(await gone(KINDS.scaledObject, namespace, 'runner-a')))
-  await operator.sayReady(namespace)
+  await served(namespace, 'a')
   await operator.condition(namespace, 'shop', { type: 'Ready', status: 'True' })
 })
 
@@ -254,7 +262,7 @@ t.test(
     await until(async () => !(await gone(KINDS.knativeService, namespace, 'listener-b')))
     await kube.remove(KINDS.job, { namespace, name: 'first' })
     await until(() => gone(KINDS.job, namespace, 'first'))
-    // There is no garbage collector here, as only the API server runs.
+    await collectGarbage(namespace, 'first')
     const owner = async () =>
       (await kube.get<KubeObject>(KINDS.knativeService, { namespace, name: 'listener-a' }))?.metadata
         .ownerReferences?.[0]?.name
@@ -313,6 +321,7 @@ for (const { name, message, keeps } of deletions) {
     t.equal(left.includes(queue), keeps)
     if (!keeps) return
     t.match((await manager.streams.info(queue)).config.subjects, [/^jobico-closed/])
+    await collectGarbage(namespace, 'shop')
     await readyJob(namespace, 'shop', ['a'])
     const { config, state } = await manager.streams.info(queue)
     t.same([config.subjects, state.messages], [[`jobico.${namespace}.shop.>`], 1])

@@ -4,6 +4,7 @@ import { readBacklog, type Backlog } from '../functions/shared/backlog.ts'
 import type { Log } from '../functions/shared/log.ts'
 import { deleteQueues, ensureQueues } from '../functions/shared/queues.ts'
 import type { QueuePlan } from '../functions/shared/streams.ts'
+import { KubeError } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import { controllerOf, type KubeObject, type ObjectName } from '../knative/kube/object.ts'
 import { ANNOTATIONS, MANAGER } from '../knative/labels.ts'
@@ -226,8 +227,13 @@ async function finish(deps: ReconcileDeps, job: LiveJob): Promise<number | undef
   })
   deps.log.info({ namespace, job: name, fate: step.fate }, 'Let a deleted Job go')
   const metadata = { resourceVersion, finalizers: finalizers.filter((each) => each !== FINALIZER) }
-  await deps.kube.patch(KINDS.job, { namespace, name }, { metadata })
+  await deps.kube.patch(KINDS.job, { namespace, name }, { metadata }).catch(unlessGone)
   return undefined
+}
+
+/** The cache may be behind, and what is not there any more needs nothing. */
+function unlessGone(thrown: unknown): void {
+  if (!(thrown instanceof KubeError) || thrown.status !== 404) throw thrown
 }
 
 /** Looks after the queue of a Job that is gone, and tells when what it holds has changed. */
