@@ -4,7 +4,7 @@ import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
 import { ANNOTATIONS, LABELS, MANAGER, OURS } from '../knative/labels.ts'
-import type { RemovalDeps } from './leaving.ts'
+import type { RemovalDeps } from './removal.ts'
 import { retirement } from './retirement.ts'
 import type { World } from './world.ts'
 

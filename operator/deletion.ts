@@ -4,7 +4,7 @@ import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
 import { isChildOf } from './children.ts'
 import { orNatsFault } from './nats-fault.ts'
-import { refOf, removeAll, type RemovalDeps } from './leaving.ts'
+import { refOf, removeAll, type RemovalDeps } from './removal.ts'
 import type { LiveJob } from './world.ts'
 
 /** Keeps a Job until its queue was looked after. */

@@ -1,21 +1,13 @@
 import { hasBacklog } from '../functions/shared/backlog.ts'
 import { removeConsumers } from '../functions/shared/queues.ts'
-import { KINDS, type Kind } from '../knative/kube/kinds.ts'
-import type { Kube } from '../knative/kube/client.ts'
+import { KINDS } from '../knative/kube/kinds.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
 import type { PodObject } from '../knative/observed.ts'
 import { isChildOf } from './children.ts'
 import { isSchemaCopy } from './copies.ts'
-import type { NatsLink } from './nats-link.ts'
-import type { LiveJob, World } from './world.ts'
-
-/** Through what children are removed. */
-export interface RemovalDeps {
-  readonly kube: Kube
-  readonly world: World
-  readonly nats: NatsLink
-}
+import { refOf, removeAll, type RemovalDeps } from './removal.ts'
+import type { LiveJob } from './world.ts'
 
 /**
  * Removes what serves events that are no longer the Job's: listeners at once, runners, copies of schemas and consumers when
@@ -48,24 +40,6 @@ export async function removeLeaving(
     }
   }
   return waiting
-}
-
-/** Removes objects, each only if it still is the one that is known. */
-export async function removeAll(kube: Kube, kind: Kind, objects: readonly KubeObject[]): Promise<void> {
-  for (const { metadata } of objects) {
-    const { namespace = '', name, uid, deletionTimestamp } = metadata
-    if (deletionTimestamp !== undefined) continue
-    await kube.remove(
-      kind,
-      { namespace, name },
-      { ...(uid === undefined ? {} : { uid }), propagation: 'Background' },
-    )
-  }
-}
-
-/** A Job as its queue is called after it. */
-export function refOf({ metadata: { namespace = '', name } }: LiveJob) {
-  return { namespace, job: name }
 }
 
 /** A listener that is ending may still store what it has in hand, and a runner hand results over, so both count as work. */
