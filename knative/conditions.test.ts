@@ -235,6 +235,20 @@ t.test('how the scaling of a runner is', (t) => {
       reason: 'NotSeenYet',
       says: /namespace keda/,
     },
+    {
+      name: 'a Secret of its variables is missing',
+      of: scaledObject({
+        Ready: {
+          status: 'False',
+          reason: 'ScaledObjectCheckFailed',
+          message:
+            'failed to ensure HPA is correctly created for ScaledObject: error resolving secrets for ScaleTarget: error resolving secret name &SecretKeySelector{LocalObjectReference:LocalObjectReference{Name:paints,},Key:colour,Optional:nil,} for env JOBICO_GUEST_COLOUR in namespace shop',
+        },
+      }),
+      status: 'False',
+      reason: 'SecretMissing',
+      says: /no Secret paints with the key colour/,
+    },
     { name: 'at zero', of: scaledObject({}), status: 'True', reason: 'Ready' },
     {
       name: 'at work',

@@ -1,4 +1,4 @@
-import type { KubeObject } from './kube/object.ts'
+import type { Condition, KubeObject } from './kube/object.ts'
 import type { DeploymentObject, KnativeServiceObject, PodObject, ScaledObjectObject } from './observed.ts'
 import { conditionOf, quoted, reasonOr, unknown, well, wrong, type State } from './state.ts'
 
@@ -87,12 +87,26 @@ export function scaledObjectState(scaledObject: ScaledObjectObject | undefined):
   if (paused !== undefined) return paused
   if (conditionOf(conditions, 'Fallback')?.status === 'True') return fallenBack(scaledObject)
   if (ready.status !== 'True')
-    return {
-      status: ready.status,
-      reason: reasonOr(ready.status === 'False' ? 'ScalingFailed' : 'Deploying', ready.reason),
-      message: `KEDA says of ${name}: ${quoted(ready.message, 'it is at work on it')}; see "kubectl describe scaledobject ${name}"`,
-    }
+    return (
+      secretFault(ready) ?? {
+        status: ready.status,
+        reason: reasonOr(ready.status === 'False' ? 'ScalingFailed' : 'Deploying', ready.reason),
+        message: `KEDA says of ${name}: ${quoted(ready.message, 'it is at work on it')}; see "kubectl describe scaledobject ${name}"`,
+      }
+    )
   return autoscalerState(scaledObject)
+}
+
+/** KEDA reads the Secrets in the environment of what it scales. */
+const UNRESOLVED_SECRET = /error resolving secret name .*?Name:([^,}]+),\}?,Key:([^,}]+)/
+
+function secretFault({ status, message = '' }: Condition): State | undefined {
+  const [, secret, key] = (status === 'False' && UNRESOLVED_SECRET.exec(message)) || []
+  if (secret === undefined || key === undefined) return undefined
+  return wrong(
+    'SecretMissing',
+    `there is no Secret ${secret} with the key ${key}, which the event's env takes from it; make it, and KEDA goes on by itself within minutes`,
+  )
 }
 
 function pausedState({ metadata, status }: ScaledObjectObject): State | undefined {

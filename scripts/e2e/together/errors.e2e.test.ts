@@ -155,7 +155,6 @@ const ROWS: readonly Row[] = [
     wrong: (name) => ({
       event: variable({ secretKeyRef: { name: `secret-${name}`, key: 'colour' } }),
     }),
-    onEvent: true,
     says: { type: 'RunnersReady', reason: 'SecretMissing', message: /secret-r\d+/ },
     mend: (c, name) => c.apply(secret(`secret-${name}`, { colour: 'blue' })),
   },
