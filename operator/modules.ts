@@ -69,7 +69,8 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
     )
   }
   const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<Fault | undefined> => {
-    const key = `${module.digest} ${memory}`
+    // The name is in the words of the fault.
+    const key = `${module.digest} ${memory} ${wasm}`
     if (!checked.has(key)) {
       const bytes = await module.read()
       if (bytes === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
