@@ -1,4 +1,4 @@
-import { readEnv } from '../functions/shared/env.ts'
+import { readEnv, readLogLevel } from '../functions/shared/env.ts'
 
 /** All that the operator is told by its environment. */
 export interface OperatorConfig {
@@ -19,7 +19,6 @@ export interface OperatorConfig {
 }
 
 const MAX_PORT = 65_535
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** Reads the settings from environment variables. Throws one CONFIG_INVALID that names every fault. */
 export function readConfig(environment = process.env): OperatorConfig {
@@ -27,9 +26,6 @@ export function readConfig(environment = process.env): OperatorConfig {
     const replicas = env.integer('JOBICO_QUEUE_REPLICAS', { min: 1, max: 5, fallback: 1 })
     if (replicas !== 1 && replicas !== 3 && replicas !== 5)
       env.fault('JOBICO_QUEUE_REPLICAS', `is ${replicas}, not 1, 3 or 5`)
-    const logLevel = env.text('LOG_LEVEL', 'info')
-    if (!LOG_LEVELS.includes(logLevel))
-      env.fault('LOG_LEVEL', `is ${logLevel}, not one of ${LOG_LEVELS.join(', ')}`)
     const natsMonitoring = env.text('JOBICO_NATS_MONITORING')
     if (natsMonitoring !== '' && !/^[^\s/:]+:\d{1,5}$/.test(natsMonitoring))
       env.fault(
@@ -46,7 +42,7 @@ export function readConfig(environment = process.env): OperatorConfig {
       podName: env.text('POD_NAME'),
       podNamespace: env.text('POD_NAMESPACE'),
       metricsPort: env.integer('METRICS_PORT', { min: 0, max: MAX_PORT, fallback: 9464 }),
-      logLevel,
+      logLevel: readLogLevel(env),
     }
   })
 }

@@ -3,7 +3,7 @@ import { parseQuantity } from '../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../functions/shared/backlog.ts'
 import type { Log } from '../functions/shared/log.ts'
 import { deleteQueues, ensureQueues } from '../functions/shared/queues.ts'
-import type { QueuePlan } from '../functions/shared/streams.ts'
+import { STREAM_METADATA, type QueuePlan } from '../functions/shared/streams.ts'
 import { KubeError } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import { controllerOf, type KubeObject, type ObjectName } from '../knative/kube/object.ts'
@@ -180,7 +180,7 @@ function queuePlan(deps: ReconcileDeps, job: LiveJob, taken: ReadonlyMap<string,
     events: job.spec.events
       .filter(({ name }) => !taken.has(name))
       .map(({ name, runner: { maxReplicas, concurrency } }) => ({ event: name, maxReplicas, concurrency })),
-    metadata: { 'jobico.coeux.dev/uid': job.metadata.uid ?? '' },
+    metadata: { [STREAM_METADATA.uid]: job.metadata.uid ?? '' },
   }
 }
 

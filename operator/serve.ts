@@ -96,9 +96,9 @@ async function serveListener(
   if ('fault' in applied) return { url: undefined, fault: applied.fault }
   const { live } = applied
   const fault =
-    podFault(latestPods(live, podsOf(world, job, event, 'listener')), new Date()) ??
+    faultOf(podFault(latestPods(live, podsOf(world, job, event, 'listener')), new Date())) ??
     faultOf(serviceState(live))
-  return { url: live.status?.url, fault: fault && asFault(fault) }
+  return { url: live.status?.url, fault }
 }
 
 /** A Knative Service that is made while the Revision of one before is still there takes minutes: Knative backs off. */
@@ -125,11 +125,11 @@ async function serveRunner(
   if (!hasConsumers) return unsure('QueueNeeded', 'it is scaled once its queue is there')
   const scaling = await applyScaledObject(deps, job, withHash(runnerScaledObject(plan, deps.platform)))
   if ('fault' in scaling) return scaling.fault
-  const state =
-    podFault(podsOf(deps.world, job, event, 'runner'), new Date()) ??
+  return (
+    faultOf(podFault(podsOf(deps.world, job, event, 'runner'), new Date())) ??
     faultOf(deploymentState(deployment.live)) ??
     faultOf(scaledObjectState(scaling.live))
-  return state && asFault(state)
+  )
 }
 
 async function applyScaledObject(
@@ -180,10 +180,8 @@ function podsOf({ pods }: World, job: LiveJob, event: JobEvent, component: Compo
     )
 }
 
-function faultOf(state: State): State | undefined {
-  return state.status === 'True' ? undefined : state
-}
-
-function asFault({ status, reason, message }: State): Fault {
-  return { status: status === 'True' ? 'Unknown' : status, reason, message }
+function faultOf(state: State | undefined): Fault | undefined {
+  if (state === undefined || state.status === 'True') return undefined
+  const { status, reason, message } = state
+  return { status, reason, message }
 }

@@ -1,4 +1,4 @@
-import { readEnv, type EnvReader } from '../shared/env.ts'
+import { readEnv, readLogLevel, type EnvReader } from '../shared/env.ts'
 import type { EventRef } from '../shared/names.ts'
 
 /** Settings of a listener process. */
@@ -24,7 +24,6 @@ const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
 const MAX_NAMESPACE = 63
 const MAX_JOB = 40
 const EVENT_NAME = /^[A-Za-z0-9]{1,10}$/
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const MAX_PORT = 65_535
 /** Each request in flight may hold a body of up to max_payload and its parsed form: a few MiB. */
 const DEFAULT_IN_FLIGHT = 256
@@ -48,7 +47,7 @@ export function readConfig(environment = process.env): ListenerConfig {
       maxInFlight: env.integer('JOBICO_MAX_IN_FLIGHT', { min: 1, max: 100_000, fallback: DEFAULT_IN_FLIGHT }),
       authFile,
       exposeResults: env.flag('JOBICO_EXPOSE_RESULTS', authFile !== undefined),
-      logLevel: logLevel(env),
+      logLevel: readLogLevel(env),
     }
   })
 }
@@ -64,11 +63,5 @@ function dnsLabel(env: EnvReader, name: string, max: number): string {
 function eventName(env: EnvReader, name: string): string {
   const value = env.text(name)
   if (value !== '' && !EVENT_NAME.test(value)) env.fault(name, `is ${value}, not 1 to 10 letters and digits`)
-  return value
-}
-
-function logLevel(env: EnvReader): string {
-  const value = env.text('LOG_LEVEL', 'info')
-  if (!LOG_LEVELS.includes(value)) env.fault('LOG_LEVEL', `is ${value}, not one of ${LOG_LEVELS.join(', ')}`)
   return value
 }

@@ -38,6 +38,15 @@ export function readEnv<T extends object>(
   return Object.freeze(config)
 }
 
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** The level of a process's log, from LOG_LEVEL; `info` by default. */
+export function readLogLevel(env: EnvReader): string {
+  const value = env.text('LOG_LEVEL', 'info')
+  if (!LOG_LEVELS.includes(value)) env.fault('LOG_LEVEL', `is ${value}, not one of ${LOG_LEVELS.join(', ')}`)
+  return value
+}
+
 function reader(environment: Environment, faults: string[]): EnvReader {
   const fault = (name: string, problem: string) => void faults.push(`${name} ${problem}`)
   const optional = (name: string) => environment[name] || undefined
