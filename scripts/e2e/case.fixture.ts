@@ -6,6 +6,7 @@ import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { caseConfig } from './config.ts'
 import { eventually, type Patience } from './eventually.fixture.ts'
+import { routed } from './http.fixture.ts'
 import { kube, kubectl, mustKubectl } from './kube.fixture.ts'
 import { tellWhatIsThere } from './tell.fixture.ts'
 import { record } from './times.ts'
@@ -38,7 +39,7 @@ export interface Case {
   pods(component: Component, event: string): Promise<readonly PodObject[]>
   /** Waits until an event has no pods of a component. */
   atZero(component: Component, event: string): Promise<void>
-  /** The address of an event in its Job's status. */
+  /** The address of an event in its Job's status, as soon as the ingress knows it. */
   url(job: string, event: string): Promise<string>
 }
 
@@ -75,6 +76,7 @@ function restricted(name: string): object {
 }
 
 function caseIn(namespace: string): Case {
+  const known = new Set<string>()
   const get = <T extends KubeObject>(kind: Kind, name: string) => kube.get<T>(kind, { namespace, name })
   const list = async <T extends KubeObject>(kind: Kind, labels?: string) =>
     (await kube.list<T>(kind, { namespace, ...(labels === undefined ? {} : { labels }) })).items
@@ -114,12 +116,22 @@ function caseIn(namespace: string): Case {
         { withinMs: ZERO_WITHIN_MS, everyMs: 1_000 },
       )
     },
-    url: (name, event) =>
-      eventually(`the Job ${name} has an address for ${event}`, async () => {
+    async url(name, event) {
+      const url = await eventually(`the Job ${name} has an address for ${event}`, async () => {
         const { status } = await job(name)
         return status?.events?.find((one) => one.name === event)?.url
-      }),
+      })
+      if (!known.has(url) && !isClusterLocal(url))
+        await eventually(`the ingress knows ${url}`, () => routed(url))
+      known.add(url)
+      return url
+    },
   }
+}
+
+/** Whether an address is one that the public side of the ingress does not serve. */
+function isClusterLocal(url: string): boolean {
+  return new URL(url).hostname.endsWith('.svc.cluster.local')
 }
 
 /** The condition that is expected, if a Job has it in its latest generation. Throws, with what it has, otherwise. */

@@ -48,6 +48,15 @@ export function send(
   })
 }
 
+/**
+ * Whether the ingress knows the way to an address by now. Traefik reloads its routes up to a second after it has reported
+ * them as ready; until then, the plain 404 is its own.
+ */
+export async function routed(url: string): Promise<boolean> {
+  const { status, headers } = await send(new URL('/health/live', url).href, { method: 'GET' })
+  return status !== 404 || headers['content-type'] === 'application/problem+json'
+}
+
 /** The body of an answer as JSON. */
 export function jsonOf({ text }: Answer): unknown {
   return JSON.parse(text)

@@ -21,8 +21,8 @@ export async function wakeFromZero(
   t: Test,
   { c, nats, ref, request, keysOf }: Sleeping,
 ): Promise<readonly Verdict[]> {
-  await Promise.all([c.atZero('listener', ref.event), c.atZero('runner', ref.event)])
   const url = await c.url(ref.job, ref.event)
+  await Promise.all([c.atZero('listener', ref.event), c.atZero('runner', ref.event)])
   const answer = await timed('wake-up of the listener from zero, to its answer', () => send(url, request))
   t.match(answer, { status: 202 }, 'from zero the listener accepts')
   const keys = keysOf(answer.text)
