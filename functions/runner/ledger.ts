@@ -46,6 +46,8 @@ export interface Ledger {
   latestAttempts(key: string): Promise<number>
   /** Takes such an entry back. */
   cancel(seq: number): Promise<void>
+  /** Removes the body of a dead letter that a done verdict has taken the place of; none is no fault. */
+  removeBody(key: string): Promise<void>
   /** Hands a result to the next event; with `again` only when that event does not have it yet. */
   handOver(ref: EventRef, result: CloudEvent, again: boolean): Promise<void>
   /** Tells JetStream that a delivery is settled. Gives up after a few tries: it then comes again, and its verdict is found. */
@@ -109,6 +111,16 @@ export function createLedger(options: LedgerOptions): Ledger {
     cancel: async (seq) => {
       await persist(async () => {
         await deleteMessage(requests, streams.retry, seq)
+        return true
+      })
+    },
+    removeBody: async (key) => {
+      await persist(async () => {
+        // The body first: a verdict that is read later and is done ends what the body is of.
+        const body = await lastMessage(requests, streams.outcomes, subjects.deadBody(key))
+        const standing = body && (await readVerdict(requests, ref, key))
+        if (body !== undefined && standing?.verdict.kind === 'done' && standing.seq > body.seq)
+          await deleteMessage(requests, streams.outcomes, body.seq)
         return true
       })
     },

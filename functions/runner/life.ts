@@ -77,6 +77,7 @@ async function resume(passage: Passage): Promise<Report> {
   const before = await world.ledger.verdict(delivery.key)
   if (before !== undefined && before.seq !== history.redrive) {
     await passOn(world, before.verdict, true)
+    await leaveNoBody(passage)
     await acknowledge(world, delivery)
     return { kind: 'known' }
   }
@@ -113,6 +114,7 @@ async function run(passage: Passage): Promise<Report> {
     leave()
   }
   const report = await settle(passage, execution)
+  await leaveNoBody(passage)
   if (note === undefined) await acknowledge(world, delivery)
   else await world.ledger.cancel(note)
   return report
@@ -191,6 +193,11 @@ async function bury(
 async function passOn({ output, ledger }: World, verdict: Verdict, again: boolean): Promise<void> {
   if (output?.kind !== 'event' || verdict.kind !== 'done' || verdict.result.data === undefined) return
   await ledger.handOver(output.ref, verdict.result, again)
+}
+
+/** A redriven event that is done is no dead letter any more. Comes before the acknowledgement, so that no death leaves the body. */
+async function leaveNoBody({ world, delivery, history }: Passage): Promise<void> {
+  if (history.redrive !== undefined) await world.ledger.removeBody(delivery.key)
 }
 
 async function acknowledge({ ledger, settled }: World, delivery: Delivery): Promise<void> {

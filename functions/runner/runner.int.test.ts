@@ -11,7 +11,7 @@ import { eventKey, eventSubjects, streamNames } from '../shared/names.ts'
 import { publish } from '../shared/publish.ts'
 import { eventState, readVerdict } from '../shared/state.ts'
 import { lastMessage } from '../shared/stored.ts'
-import { JOBICO_HEADERS } from '../shared/verdict.ts'
+import { JOBICO_HEADERS, verdictHeaders } from '../shared/verdict.ts'
 import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture
@@ -208,9 +208,34 @@ t.test('a redriven event replaces its dead verdict, once', async (t) => {
   const done = await readVerdict(requests, ref, key)
   await redrive(dead?.seq ?? 0)
   await until(async () => (await fixture.messages(streamNames(ref).retry)) === 0)
+  t.equal(await fixture.messages(streamNames(ref).outcomes), 1, 'no body is left')
   t.equal(
     (await readVerdict(requests, ref, key))?.seq,
     done?.seq,
     'a redrive whose verdict has moved on does not run',
   )
+})
+
+t.test('a runner that dies before it removes the body of a redriven event leaves none behind', async (t) => {
+  const ref = await fixture.newJob()
+  const stop = await fixture.startHere(t, ref)
+  const event = newEvent({ do: 'reject' })
+  const key = await fixture.accept(ref, event)
+  await fixture.ended(ref, key)
+  await stop()
+  const dead = await readVerdict(requests, ref, key)
+  const facts = { attempts: 1, module: 'sha256-0', time: new Date().toISOString() }
+  const done = verdictHeaders({ kind: 'done', result: { ...event, data: undefined }, ...facts })
+  done.set('Nats-Expected-Last-Subject-Sequence', String(dead?.seq))
+  await publish(requests, { subject: eventSubjects(ref).verdict(key), headers: done })
+  const verdict = await readVerdict(requests, ref, key)
+  t.equal(await fixture.messages(streamNames(ref).outcomes), 2, 'verdict and body')
+
+  const headers = eventHeaders(event)
+  headers.set(JOBICO_HEADERS.redrive, String(dead?.seq))
+  await publish(requests, { subject: eventSubjects(ref).due(key), headers, payload: event.data ?? '' })
+  await fixture.startHere(t, ref)
+  await until(async () => (await fixture.messages(streamNames(ref).retry)) === 0)
+  t.equal(await fixture.messages(streamNames(ref).outcomes), 1, 'the body is gone')
+  t.same(await readVerdict(requests, ref, key), verdict, 'and nothing ran')
 })

@@ -33,6 +33,15 @@ export function lastMessage(
   return getMessage(requests, stream, { last_by_subj: subject })
 }
 
+/** As lastMessage, but by sequence. */
+export function messageAt(
+  requests: Requests,
+  stream: string,
+  seq: number,
+): Promise<StoredMessage | undefined> {
+  return getMessage(requests, stream, { seq })
+}
+
 async function getMessage(
   requests: Requests,
   stream: string,
@@ -61,10 +70,20 @@ function storedMessage({ subject, seq, hdrs, data, time }: NonNullable<RawAnswer
   }
 }
 
-/** Deletes one message of a stream by its sequence; one that is gone already is no fault. */
-export async function deleteMessage(requests: Requests, stream: string, seq: number): Promise<void> {
-  await requests.send({
+/**
+ * Deletes one message of a stream by its sequence, and tells whether it was there; one that is gone already is no fault.
+ * Throws QUEUE_UNAVAILABLE when it is not certain to be gone.
+ */
+export async function deleteMessage(requests: Requests, stream: string, seq: number): Promise<boolean> {
+  const answer = await requests.send({
     subject: `$JS.API.STREAM.MSG.DELETE.${stream}`,
     payload: JSON.stringify({ seq, no_erase: true }),
   })
+  const { error } = answer.json<RawAnswer>()
+  if (error === undefined) return true
+  if ((await messageAt(requests, stream, seq)) === undefined) return false
+  throw new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `a message of the stream ${stream} can not be deleted: ${error.description ?? 'no reason was given'}`,
+  )
 }
