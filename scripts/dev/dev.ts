@@ -3,8 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { messageOf } from '../../functions/shared/errors.ts'
-import { connectNats } from '../../functions/shared/jetstream.ts'
-import { ensureQueues } from '../../functions/shared/queues.ts'
 import type { QueuePlan } from '../../functions/shared/streams.ts'
 import { loadJobs } from '../job-files/load.ts'
 import type { LoadedJobs } from '../job-files/local-job.ts'
@@ -14,6 +12,7 @@ import { desiredOf, type Desired, type PreparedJob } from './desired.ts'
 import { entryUrl } from './entries.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
+import { keepQueues, makeQueues } from './keep-queues.ts'
 import { keepNats, type KeptNats } from './nats.ts'
 import { createPrepare, type Prepare } from './prepare.ts'
 import type { Launching } from './process.ts'
@@ -153,6 +152,7 @@ async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
     plans: [],
     stopping: false,
   }
+  scope.add(keepQueues(nats.url, () => ground.plans))
   return ground
 }
 
@@ -204,16 +204,6 @@ async function reloadFiles(ground: Ground, follow: (paths: readonly string[]) =>
     if (ground.stopping) return
     const text = `${messageOf(fault)}\n  the version before goes on serving; save the file again when it is mended`
     show({ kind: 'note', level: 'error', text })
-  }
-}
-
-/** A connection that is open for longer may be slow to notice that the server was started again. */
-async function makeQueues(url: string, plans: readonly QueuePlan[]): Promise<void> {
-  const connection = await connectNats({ url, name: 'jobico dev' })
-  try {
-    for (const plan of plans) await ensureQueues(connection, plan)
-  } finally {
-    await connection.close()
   }
 }
 

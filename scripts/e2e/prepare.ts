@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
 import { JobicoError } from '../../functions/shared/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { sampleModules } from '../build-examples.ts'
+import { debianFile } from '../debian.ts'
 import { mustRun, runProgram } from './program.ts'
 
 /** The folder of this file, and of what is made beside it. */
@@ -75,22 +75,6 @@ function fileOf(path: string): string {
 }
 
 /** Fetches the nats-server of Debian, which is too old for Jobico; gives its path. */
-export async function fetchOldNats(): Promise<string> {
-  const folder = join(BUILD, 'old-nats')
-  const program = join(folder, 'usr', 'sbin', 'nats-server')
-  if (existsSync(program)) return program
-  const fresh = `${folder}.fresh`
-  await rm(fresh, { recursive: true, force: true })
-  await mkdir(fresh, { recursive: true })
-  const download = () => runProgram('apt-get', ['download', '--quiet', 'nats-server'], { cwd: fresh })
-  if ((await download()).code !== 0) {
-    await mustRun('apt-get', ['update', '--quiet'])
-    await download()
-  }
-  const [file] = (await readdir(fresh)).filter((name) => name.endsWith('.deb'))
-  if (file === undefined)
-    throw new JobicoError('INTERNAL', 'apt-get has no package nats-server; is this a Debian?')
-  await mustRun('dpkg-deb', ['--extract', file, '.'], { cwd: fresh })
-  await rename(fresh, folder)
-  return program
+export function fetchOldNats(): Promise<string> {
+  return debianFile(BUILD, { packages: ['nats-server'], name: 'nats-server' })
 }

@@ -37,7 +37,8 @@ function seconds(ms = NaN): string {
   return `${(ms / 1_000).toFixed(2)} s`
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
+/** Rows as lines, the first column to the left and the others to the right. Pure. */
+export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const cell = (text: string, column: number) =>
     column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)

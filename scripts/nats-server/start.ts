@@ -30,6 +30,8 @@ export interface StartOptions {
   /** The environment in which to look for the program; see findNatsServer. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly progress?: (line: string) => void
+  /** A command that starts the program, such as one that slows its disk down. */
+  readonly wrapper?: readonly string[]
 }
 
 /** A server that runs. */
@@ -48,13 +50,14 @@ export interface NatsServer {
  * words when it does not come up.
  */
 export async function startNatsServer(options: StartOptions): Promise<NatsServer> {
-  const { storeDir, port = -1, environment = {}, progress = () => undefined } = options
+  const { storeDir, port = -1, environment = {}, progress = () => undefined, wrapper = [] } = options
   const program = await findNatsServer({ environment, progress })
   await mkdir(storeDir, { recursive: true })
   await forgetPorts(storeDir)
   const configFile = join(storeDir, 'nats.conf')
   await writeFile(configFile, configuration(storeDir, port))
-  const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', program, '-c', configFile], {
+  const command = [...wrapper, program, '-c', configFile]
+  const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', ...command], {
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })

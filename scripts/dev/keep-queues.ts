@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { connectNats, type NatsOptions } from '../../functions/shared/jetstream.ts'
+import { ensureQueues } from '../../functions/shared/queues.ts'
+import type { QueuePlan } from '../../functions/shared/streams.ts'
+
+/** As often as the operator looks. */
+const EVERY_MS = 10_000
+
+const CONNECT_MS = 5_000
+
+/** Makes the queues of plans, or brings them to what the plans say. Throws what ensureQueues and connectNats throw. */
+export async function makeQueues(
+  url: string,
+  plans: readonly QueuePlan[],
+  connecting: Pick<NatsOptions, 'firstWithinMs'> = {},
+): Promise<void> {
+  // A connection that is open for longer may be slow to notice that the server was started again.
+  const connection = await connectNats({ url, name: 'jobico dev', ...connecting })
+  try {
+    for (const plan of plans) await ensureQueues(connection, plan)
+  } finally {
+    await connection.close()
+  }
+}
+
+/** Looks every ten seconds whether the queues of the plans are as they should be, and mends them; the answer ends that. */
+export function keepQueues(url: string, plans: () => readonly QueuePlan[]): () => Promise<void> {
+  const ending = new AbortController()
+  const keep = async () => {
+    while (!ending.signal.aborted) {
+      await delay(EVERY_MS, undefined, { signal: ending.signal, ref: false }).catch(() => undefined)
+      if (!ending.signal.aborted)
+        await makeQueues(url, plans(), { firstWithinMs: CONNECT_MS }).catch(() => undefined) // the next look is as good
+    }
+  }
+  const kept = keep()
+  return async () => {
+    ending.abort()
+    await kept
+  }
+}

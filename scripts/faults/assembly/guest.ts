@@ -1,0 +1,21 @@
+import { Json, log, parseEvent, reject, retry } from 'jobico'
+
+/** Says that it begins, and does what the event's data asks for. */
+export function handle(text: string): string | null {
+  const event = parseEvent(text)
+  const data = event.data
+  log.info('begin')
+  const wish = data.string('do')
+  if (wish == 'reject') return reject('as it was asked to')
+  if (wish == 'retry')
+    return retry('as it was asked to', data.has('after') ? <f64>data.integer('after') : 0.2)
+  if (wish == 'trap') unreachable()
+  if (wish == 'loop') spin(i64.MAX_VALUE / 2)
+  if (wish == 'spin') spin(data.has('spinMs') ? data.integer('spinMs') : 100)
+  return Json.object().set('id', event.id).toString()
+}
+
+function spin(ms: i64): void {
+  const end = Date.now() + ms
+  while (Date.now() < end) {}
+}

@@ -1,0 +1,75 @@
+import { appendFileSync } from 'node:fs'
+
+import type { Test } from 'tap'
+
+import { eventually } from '../../e2e/eventually.fixture.ts'
+import { faultsConfig } from '../config.ts'
+import { balance, type Balance, type Entry, type Holding } from '../ledger/books.ts'
+import { countPending, readHolding } from '../ledger/holding.ts'
+import { createRandom, type Random } from '../ledger/random.ts'
+import type { Sent } from '../ledger/sender.ts'
+import type { Row } from '../ledger/table.ts'
+import type { System } from '../system/system.ts'
+
+/** Twice the ack wait, after which what a killed process held comes again, and more for what runs alone then. */
+const DRAIN_LIMIT_MS = 180_000
+
+/** What a case's books are closed over. */
+export interface Books {
+  /** The case, in the table's words. */
+  readonly fault: string
+  readonly system: System
+  readonly sent: readonly Sent[]
+  readonly event?: string
+  /** Whether the outcome stream was the same one all the time, so that it can tell how often it was written. */
+  readonly countsWrites?: boolean
+}
+
+/** The numbers of a case: they depend on the seed and on the case only, so that cases can be run alone. */
+export function randomOf(fault: string): Random {
+  const { seed } = faultsConfig()
+  const mixed = [...fault].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 16_777_619), seed)
+  return createRandom(mixed)
+}
+
+/** Waits until nothing of a system's Job is pending, then balances its books, puts them into the table, and checks them. */
+export async function closeBooks(
+  t: Test,
+  books: Books,
+): Promise<{ readonly closed: Balance; readonly holding: Holding }> {
+  const { fault, system, event } = books
+  const ref = system.ref(event)
+  await eventually(
+    `${fault}: nothing is pending`,
+    async () => {
+      const pending = await countPending(system.store, ref)
+      if (pending > 0) throw new Error(`${pending} messages wait`)
+      return true
+    },
+    { withinMs: DRAIN_LIMIT_MS },
+  )
+  const holding = await readHolding(system.store, ref)
+  const written = books.countsWrites === false ? undefined : holding.written
+  const closed = balance(entriesOf(books), { ...holding, written })
+  writeRow({ fault, ...closed, lost: closed.lost.length })
+  checkBooks(t, closed)
+  return { closed, holding }
+}
+
+/** Checks that nothing is lost, and nothing is otherwise wrong. */
+export function checkBooks(t: Test, { lost, wrong, pending }: Balance): void {
+  t.same(lost, [], 'every event that was accepted is pending, done or dead')
+  t.same(wrong, [], 'every event has one verdict, and the right one')
+  t.equal(pending, 0, 'nothing is left pending')
+}
+
+function entriesOf({ sent, system }: Books): readonly Entry[] {
+  return sent.map(({ key, wish, accepted }) => ({
+    ...{ key, wish, accepted },
+    executions: system.executions.get(key) ?? 0,
+  }))
+}
+
+function writeRow(row: Row): void {
+  appendFileSync(faultsConfig().resultsFile, `${JSON.stringify(row)}\n`)
+}

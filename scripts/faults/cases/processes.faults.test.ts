@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import t from 'tap'
+
+import { eventually } from '../../e2e/eventually.fixture.ts'
+import { startSender } from '../ledger/sender.ts'
+import { startSystem } from '../system/system.ts'
+import { closeBooks, randomOf } from './books.fixture.ts'
+
+t.test('runners are killed at random moments', async (t) => {
+  const fault = 'runner SIGKILL'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { events: [{ name: 'ev1', runners: 2 }] })
+  const sender = startSender({ target: system.target, perSecond: 60, random })
+  for (let kills = 0; kills < 8; kills++) {
+    await delay(random.between(200, 1_500))
+    const child = random.pick(system.children('runner'))
+    await child.serves()
+    child.signal('SIGKILL')
+  }
+  await closeBooks(t, { fault, system, sent: await sender.stop() })
+})
+
+t.test('runners are told to stop in the middle of executions', async (t) => {
+  const fault = 'runner SIGTERM'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { events: [{ name: 'ev1', runners: 2 }] })
+  const sender = startSender({
+    ...{ target: system.target, perSecond: 12, random },
+    wishes: ['spin'],
+    data: { spinMs: 120 },
+  })
+  for (let stops = 0; stops < 5; stops++) {
+    await delay(random.between(300, 1_200))
+    const child = random.pick(system.children('runner'))
+    await child.serves()
+    child.signal('SIGTERM')
+  }
+  const { closed, holding } = await closeBooks(t, { fault, system, sent: await sender.stop() })
+  t.equal(closed.again, 0, 'what runs is finished, and what does not is handed back')
+  t.same(new Set([...holding.endings.values()].map(({ attempts }) => attempts)), new Set([1]))
+  const ends = system.notes.filter((note) => note.startsWith('the runner'))
+  t.equal(ends.length, 5)
+  for (const note of ends) t.match(note, /ended \(exit code 0\)/, 'within its grace')
+})
+
+t.test('a listener is told to stop under load', async (t) => {
+  const fault = 'listener SIGTERM'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { events: [{ name: 'ev1', listeners: 2 }] })
+  const sender = startSender({ target: system.target, perSecond: 150, random, wishes: ['ok'], again: false })
+  for (let stops = 0; stops < 6; stops++) {
+    await delay(random.between(300, 1_200))
+    const child = random.pick(system.children('listener'))
+    await child.serves()
+    child.signal('SIGTERM')
+  }
+  const sent = await sender.stop()
+  const { holding } = await closeBooks(t, { fault, system, sent })
+  const unanswered = sent.filter(({ accepted }) => !accepted)
+  t.same(
+    unanswered.filter(({ key }) => holding.endings.has(key)).map(({ id, answers }) => [id, answers[0]?.said]),
+    [],
+    'no connection is reset on a request that was stored',
+  )
+  const said = new Set(unanswered.map(({ answers }) => answers[0]?.said))
+  t.ok(
+    [...said].every((what) => what === 'ECONNREFUSED' || what === 'ECONNRESET'),
+    `nothing else is said to those that come too late: ${[...said].join(', ')}`,
+  )
+  for (const note of system.notes) t.match(note, /^the listener of ev1 ended \(exit code 0\)/)
+})
+
+t.test('a process dies on each attempt of some events, and their neighbours lose none', async (t) => {
+  const fault = 'death on the last attempt'
+  const random = randomOf(fault)
+  const attempts = { JOBICO_MAX_ATTEMPTS: '2', JOBICO_TIMEOUT_MS: '1000' }
+  const system = await startSystem(t, { events: [{ name: 'ev1', runner: attempts }] })
+  const sender = startSender({
+    target: system.target,
+    perSecond: 10,
+    random,
+    wishes: ['ok', 'ok', 'ok', 'ok', 'ok'],
+  })
+  const [runner] = system.children('runner')
+  const poison = startSender({
+    target: system.target,
+    perSecond: 4,
+    random,
+    wishes: ['loop'],
+    prefix: 'poison',
+  })
+  system.onLine((line) => {
+    const isPoisoned = poison.sent.some(({ key }) => key === line['key'])
+    if (line['guest'] === true && isPoisoned) runner.signal('SIGKILL')
+  })
+  await eventually('some poison is sent', () => Promise.resolve(poison.sent.length >= 2), { everyMs: 20 })
+  const poisoned = await poison.stop()
+  await delay(3_000)
+  const sent = await sender.stop()
+  const { holding } = await closeBooks(t, { fault, system, sent: [...sent, ...poisoned] })
+  for (const { key } of poisoned)
+    t.match(holding.endings.get(key), { kind: 'dead', code: 'PROCESS_DIED', attempts: 2 })
+  const others = sent.map(({ key }) => holding.endings.get(key))
+  t.same(new Set(others.map((ending) => ending?.attempts)), new Set([1]), 'a neighbour loses no attempt')
+  t.ok(others.every((ending) => ending?.kind === 'done'))
+})

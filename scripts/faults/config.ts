@@ -1,0 +1,50 @@
+import { readEnv } from '../../functions/shared/env.ts'
+
+/** What run.ts tells the cases. */
+export interface FaultsConfig {
+  /** What everything that looks random comes from. */
+  readonly seed: number
+  /** How long a random schedule goes on. */
+  readonly minutes: number
+  /** The file that results are added to, a line of JSON each. */
+  readonly resultsFile: string
+  /** The module that does what an event asks for. */
+  readonly module: string
+  /** The library that gives a process another clock. */
+  readonly faketime: string
+  /** The program that slows down what another one asks of the kernel. */
+  readonly strace: string
+}
+
+const VARIABLES = {
+  seed: 'FAULTS_SEED',
+  minutes: 'FAULTS_MINUTES',
+  resultsFile: 'FAULTS_RESULTS',
+  module: 'FAULTS_MODULE',
+  faketime: 'FAULTS_FAKETIME',
+  strace: 'FAULTS_STRACE',
+} as const satisfies Record<keyof FaultsConfig, string>
+
+const MOST_SEED = 2 ** 31
+const MOST_MINUTES = 24 * 60
+
+/** Reads what run.ts tells. Throws CONFIG_INVALID where a case was not started by it. */
+export function faultsConfig(environment = process.env): FaultsConfig {
+  return readEnv(environment, (env) => ({
+    seed: env.integer(VARIABLES.seed, { min: 0, max: MOST_SEED }),
+    minutes: env.integer(VARIABLES.minutes, { min: 1, max: MOST_MINUTES }),
+    resultsFile: env.text(VARIABLES.resultsFile),
+    module: env.text(VARIABLES.module),
+    faketime: env.text(VARIABLES.faketime),
+    strace: env.text(VARIABLES.strace),
+  }))
+}
+
+/** The environment of cases: that of this process, and what they are told. */
+export function faultsEnvironment(config: FaultsConfig, environment = process.env): NodeJS.ProcessEnv {
+  const told = Object.entries(VARIABLES).map(([field, variable]) => [
+    variable,
+    String(config[field as keyof FaultsConfig]),
+  ])
+  return { ...environment, ...(Object.fromEntries(told) as Record<string, string>) }
+}

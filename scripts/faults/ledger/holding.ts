@@ -1,0 +1,53 @@
+import type { JetStreamManager } from '@nats-io/jetstream'
+
+import { answerIfThere, subjectsIn } from '../../../functions/shared/manager.ts'
+import { eventSubjects, placeOf, streamNames, type EventRef } from '../../../functions/shared/names.ts'
+import type { Requests } from '../../../functions/shared/requests.ts'
+import { readVerdict } from '../../../functions/shared/state.ts'
+import type { Verdict } from '../../../functions/shared/verdict.ts'
+import type { Ending, Holding } from './books.ts'
+
+/** A way to the streams. */
+export interface Store {
+  readonly requests: Requests
+  readonly manager: JetStreamManager
+}
+
+const AT_ONCE = 50
+
+/** Reads what the streams hold of an event, in the order in which events move. Throws QUEUE_UNAVAILABLE. */
+export async function readHolding({ requests, manager }: Store, ref: EventRef): Promise<Holding> {
+  const names = streamNames(ref)
+  const subjects = eventSubjects(ref)
+  const keysIn = async (stream: string, filter: string) =>
+    [...((await subjectsIn(manager, stream, filter)) ?? new Map<string, number>()).keys()].map(
+      (subject) => placeOf(subject).key,
+    )
+  const queued = await keysIn(names.queue, subjects.queued('*'))
+  const retried = await keysIn(names.retry, subjects.retry('*'))
+  const ended = await keysIn(names.outcomes, subjects.verdict('*'))
+  const endings = new Map<string, Ending>()
+  for (let from = 0; from < ended.length; from += AT_ONCE) {
+    const some = ended.slice(from, from + AT_ONCE)
+    await Promise.all(
+      some.map(async (key) => {
+        const stored = await readVerdict(requests, ref, key)
+        if (stored !== undefined) endings.set(key, endingOf(stored.verdict))
+      }),
+    )
+  }
+  const info = await answerIfThere(manager.streams.info(names.outcomes))
+  return { pending: new Set([...queued, ...retried]), endings, written: info?.state.last_seq }
+}
+
+function endingOf(verdict: Verdict): Ending {
+  const { kind, attempts } = verdict
+  return verdict.kind === 'dead' ? { kind, attempts, code: verdict.code } : { kind, attempts }
+}
+
+/** How many messages wait in the queue and among the retries of the event's Job. Throws QUEUE_UNAVAILABLE. */
+export async function countPending({ manager }: Store, ref: EventRef): Promise<number> {
+  const { queue, retry } = streamNames(ref)
+  const infos = await Promise.all([queue, retry].map((name) => answerIfThere(manager.streams.info(name))))
+  return infos.reduce((sum, info) => sum + (info?.state.messages ?? 0), 0)
+}

@@ -1,0 +1,173 @@
+import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { eventKey } from '../../../functions/shared/names.ts'
+import type { Wish } from './books.ts'
+import type { Random } from './random.ts'
+
+/** Where to send: an address, how the request gets there, and the Host that an ingress routes by. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly virtualHost?: string
+}
+
+/** What came of one request. */
+export interface Answer {
+  /** The status, or the code of the fault where none came, such as ECONNRESET. */
+  readonly said: number | string
+  readonly ms: number
+  readonly retryAfter: string | undefined
+  readonly duplicate: boolean
+}
+
+/** An event that is being sent, and all that came of it so far. */
+export interface Sent {
+  readonly id: string
+  readonly key: string
+  readonly wish: Wish
+  readonly answers: readonly Answer[]
+  readonly accepted: boolean
+}
+
+/** How to send. */
+export interface SenderOptions {
+  /** Where to send the next request; undefined while nobody is there, which counts as a refused connection. */
+  readonly target: () => Target | undefined
+  readonly perSecond: number
+  readonly random: Random
+  /** What events ask for; `ok` most of the time, unless this is told. */
+  readonly wishes?: readonly [Wish, ...Wish[]]
+  /** More of each event's data. */
+  readonly data?: object
+  /** Whether what was not answered with 202 is sent again, under the same id, until it is; true by default. */
+  readonly again?: boolean
+  /** Of the ids, so that those of two senders differ. */
+  readonly prefix?: string
+}
+
+/** Events that flow to a listener at a steady rate, each with an id of its own. */
+export interface Sender {
+  readonly sent: readonly Sent[]
+  /** Begins no new event; resolves when each has been answered with 202, or given up on after `limitMs`. */
+  stop(limitMs?: number): Promise<readonly Sent[]>
+}
+
+const MOSTLY_OK: readonly [Wish, ...Wish[]] = [
+  'ok',
+  ...Array.from({ length: 15 }, (): Wish => 'ok'),
+  ...(['reject', 'retry', 'trap', 'spin'] as const),
+]
+const SOURCE = '/faults'
+const TICK_MS = 10
+const AGAIN_MS = 150
+const TIMEOUT_MS = 10_000
+const STOP_LIMIT_MS = 60_000
+/** Answers that say: the same once more, later. */
+const LATER: readonly (number | string)[] = [408, 429, 500, 502, 503, 504]
+
+interface Open {
+  readonly id: string
+  readonly key: string
+  readonly wish: Wish
+  readonly answers: Answer[]
+  accepted: boolean
+}
+
+/** Starts to send; the owner stops it. A connection is made for each request, so that none is refused for another's sake. */
+export function startSender(options: SenderOptions): Sender {
+  const { perSecond, random, wishes = MOSTLY_OK, again = true, prefix = 'event' } = options
+  const sent: Open[] = []
+  const underWay = new Set<Promise<void>>()
+  const over = new AbortController()
+  const started = performance.now()
+
+  const send = async (event: Open) => {
+    for (;;) {
+      const answer = await post(options, event)
+      event.answers.push(answer)
+      if (answer.said === 202) event.accepted = true
+      const isFinal = typeof answer.said === 'number' && !LATER.includes(answer.said)
+      if (isFinal || !again || over.signal.aborted) return
+      await delay(AGAIN_MS, undefined, { signal: over.signal }).catch(() => undefined)
+    }
+  }
+  const timer = setInterval(() => {
+    const due = Math.floor(((performance.now() - started) / 1_000) * perSecond)
+    while (sent.length < due) {
+      const id = `${prefix}-${sent.length}`
+      const event = { id, key: eventKey(SOURCE, id), wish: random.pick(wishes), answers: [], accepted: false }
+      sent.push(event)
+      const task = send(event).finally(() => underWay.delete(task))
+      underWay.add(task)
+    }
+  }, TICK_MS)
+  return {
+    sent,
+    async stop(limitMs = STOP_LIMIT_MS) {
+      clearInterval(timer)
+      const limit = setTimeout(() => over.abort(), limitMs)
+      await Promise.all(underWay)
+      clearTimeout(limit)
+      return sent
+    },
+  }
+}
+
+const agent = new Agent({ keepAlive: false })
+
+/** Sends one event once, as a binary CloudEvent. Never rejects. */
+export function post(
+  { target, data = {} }: Pick<SenderOptions, 'target' | 'data'>,
+  event: Pick<Open, 'id' | 'wish'>,
+): Promise<Answer> {
+  const began = performance.now()
+  const place = target()
+  const answer = (said: Answer['said'], more: Partial<Answer> = {}): Answer => ({
+    said,
+    ms: performance.now() - began,
+    retryAfter: undefined,
+    duplicate: false,
+    ...more,
+  })
+  if (place === undefined) return Promise.resolve(answer('ECONNREFUSED'))
+  const body = JSON.stringify({ do: event.wish, ...data })
+  return new Promise((resolve) => {
+    const { host, port, path, virtualHost } = place
+    const headers = {
+      ...headersOf(event.id, body),
+      ...(virtualHost === undefined ? {} : { host: virtualHost }),
+    }
+    const outgoing = request({ agent, host, port, path, method: 'POST', headers }, (incoming) => {
+      let text = ''
+      incoming.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+      incoming.once('error', (fault: NodeJS.ErrnoException) => resolve(answer(fault.code ?? 'ERROR')))
+      incoming.once('end', () => {
+        const { statusCode = 0, headers: fields } = incoming
+        resolve(
+          answer(statusCode, {
+            retryAfter: fields['retry-after'],
+            duplicate: statusCode === 202 && text.includes('"duplicate":true'),
+          }),
+        )
+      })
+    })
+    outgoing.setTimeout(TIMEOUT_MS, () =>
+      outgoing.destroy(Object.assign(new Error('silent'), { code: 'SILENT' })),
+    )
+    outgoing.once('error', (fault: NodeJS.ErrnoException) => resolve(answer(fault.code ?? 'ERROR')))
+    outgoing.end(body)
+  })
+}
+
+function headersOf(id: string, body: string) {
+  return {
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    'ce-specversion': '1.0',
+    'ce-id': id,
+    'ce-source': SOURCE,
+    'ce-type': 'faults.made',
+  }
+}

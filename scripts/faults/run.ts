@@ -1,0 +1,118 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { messageOf } from '../../functions/shared/errors.ts'
+import { compileAssemblyScript } from '../assemblyscript.ts'
+import { debianFile } from '../debian.ts'
+import { runProgram } from '../e2e/program.ts'
+import { faultsEnvironment, type FaultsConfig } from './config.ts'
+import { booksTable, type Row } from './ledger/table.ts'
+
+/**
+ * Runs the fault cases: real processes of this machine, killed, stopped, cut off, slowed down and misled, with books kept
+ * over every event. Prints the books.
+ */
+
+const HELP = `npm run test:faults -- [--seed N] [--minutes N] [--cluster] [NAME...]
+
+Runs Jobico under faults, keeps books over every event that is sent, and prints them: what was accepted must be pending,
+done or dead, with one verdict each.
+  NAME         only the cases of files whose name has it
+  --seed N     where everything random starts from, 0 to 2147483648 (a new one each time); a failure comes again with it
+  --minutes N  how long the random schedule goes on (1)
+  --cluster    the random schedule on the test cluster, where pods are killed, in place of everything else
+`
+const CASES = join(import.meta.dirname, 'cases')
+const BUILD = join(import.meta.dirname, 'build')
+const ENDING = '.faults.test.ts'
+/** Cases mostly wait, and those that do not are to have company that makes them late. */
+const AT_ONCE = availableParallelism() + 1
+const CASE_LIMIT_S = 900
+
+async function casesOf(names: readonly string[]): Promise<string[]> {
+  const all = (await readdir(CASES)).filter((file) => file.endsWith(ENDING)).sort()
+  const chosen = all.filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
+  if (chosen.length > 0) return chosen.map((file) => join(CASES, file))
+  const known = all.map((file) => file.slice(0, -ENDING.length)).join(', ')
+  throw new Error(`no case is named ${names.join(' or ')}; there are ${known}`)
+}
+
+async function runLocally(files: readonly string[], chosen: Pick<FaultsConfig, 'seed' | 'minutes'>) {
+  const scratch = await mkdtemp(join(tmpdir(), 'jobico-faults-'))
+  try {
+    await mkdir(BUILD, { recursive: true })
+    const module = join(BUILD, 'guest.wasm')
+    await compileAssemblyScript({ entry: join(import.meta.dirname, 'assembly', 'guest.ts'), out: module })
+    const [faketime, strace] = await Promise.all([
+      debianFile(BUILD, { packages: ['libfaketime'], name: 'libfaketime.so.1' }),
+      debianFile(BUILD, { packages: ['strace', 'libunwind8'], name: 'strace' }),
+    ])
+    const resultsFile = join(scratch, 'results')
+    await writeFile(resultsFile, '')
+    const config = { ...chosen, resultsFile, module, faketime, strace }
+    const options = [
+      '--disable-coverage',
+      `--jobs=${AT_ONCE}`,
+      `--timeout=${CASE_LIMIT_S + chosen.minutes * 60}`,
+    ]
+    const environment = faultsEnvironment(config)
+    const { code } = await runProgram('tap', ['run', ...options, ...files], { environment, show: true })
+    process.stdout.write(`\n${booksTable(await readRows(resultsFile))}\n\n`)
+    return code === 0
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function readRows(file: string): Promise<Row[]> {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line) as Row)
+}
+
+async function runOnCluster({ seed, minutes }: Pick<FaultsConfig, 'seed' | 'minutes'>): Promise<boolean> {
+  const environment = { ...process.env, FAULTS_SEED: String(seed), FAULTS_MINUTES: String(minutes) }
+  const { code } = await runProgram('npm', ['run', '-s', 'test:e2e', '--', 'ledger'], {
+    environment,
+    show: true,
+  })
+  return code === 0
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
+  if (value >= least && value <= most) return value
+  throw new Error(`--${name} is ${text}; it must be a whole number from ${least} to ${most}`)
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      minutes: { type: 'string', default: '1' },
+      cluster: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const seed = wholeNumber('seed', values.seed, 0, 2 ** 31)
+  const minutes = wholeNumber('minutes', values.minutes, 1, 24 * 60)
+  process.stdout.write(`# seed ${seed}: run the same again with --seed ${seed} --minutes ${minutes}\n`)
+  const passed = values.cluster
+    ? await runOnCluster({ seed, minutes })
+    : await runLocally(await casesOf(positionals), { seed, minutes })
+  process.stdout.write(`# seed ${seed}: ${passed ? 'passed' : 'failed'}\n`)
+  if (!passed) process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,58 @@
+import { fileURLToPath } from 'node:url'
+
+import { eventually } from '../../e2e/eventually.fixture.ts'
+import type { ChildSpec } from '../../dev/desired.ts'
+import { entryUrl } from '../../dev/entries.ts'
+import type { ChildLine, Report } from '../../dev/report.ts'
+import { supervise } from '../../dev/supervisor.ts'
+
+/** Takes a log line of a process of an event. */
+export type Hear = (line: ChildLine, event: string) => void
+
+/** A listener or runner that is started again whenever it ends. */
+export interface Child {
+  readonly spec: ChildSpec
+  /** Where it listens; undefined while it does not. */
+  port(): number | undefined
+  /** Waits until it serves; at once where it does. */
+  serves(): Promise<void>
+  /** Sends a signal to the process that runs now. */
+  signal(name: NodeJS.Signals): void
+  /** Ends it in good order, for good. */
+  stop(): Promise<void>
+}
+
+const READY: readonly string[] = ['Connected to NATS', 'Ready']
+const STOP_LIMIT_MS = 20_000
+
+/** Starts a child; its lines go to `hear`, and words about its ends to `notes`. */
+export function openChild(
+  spec: ChildSpec,
+  { notes, hear }: { readonly notes: string[]; readonly hear: Hear },
+): Child {
+  let isServing = false
+  const show = (report: Report) => {
+    if (report.kind === 'note') {
+      isServing = false
+      notes.push(report.text)
+      return
+    }
+    if (READY.includes(report.line.msg)) isServing = true
+    hear(report.line, spec.event)
+  }
+  const entryOf = () => fileURLToPath(entryUrl(spec.component))
+  const kept = supervise(spec, { entryOf, environment: process.env, show }, () => undefined)
+  return {
+    spec,
+    port: kept.port,
+    async serves() {
+      await kept.ready
+      await eventually(`${spec.id} serves`, () => Promise.resolve(isServing), { everyMs: 20 })
+    },
+    signal(name) {
+      const pid = kept.pid()
+      if (pid !== undefined) process.kill(pid, name)
+    },
+    stop: () => kept.stop(STOP_LIMIT_MS),
+  }
+}

@@ -1,0 +1,39 @@
+import { startNatsServer, type NatsServer } from '../../nats-server/start.ts'
+
+/** How the server is to run. */
+export interface ServerOptions {
+  /** A command that the server's program is started by, such as one that slows its disk. */
+  readonly wrapper?: readonly string[]
+}
+
+/** A nats-server that is there, and away, as told; always at the same address and with the same streams. */
+export interface Server {
+  readonly url: string
+  /** Ends it at once, as a crash does; resolves when it is gone. */
+  kill(): Promise<void>
+  /** Starts it again; resolves when it listens. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts a server in a folder. */
+export async function openServer(storeDir: string, { wrapper }: ServerOptions): Promise<Server> {
+  const options = { storeDir, environment: process.env, ...(wrapper === undefined ? {} : { wrapper }) }
+  let running: NatsServer | undefined = await startNatsServer(options)
+  const { url, port } = running
+  return {
+    url,
+    async kill() {
+      const { pid, ended } = running ?? {}
+      running = undefined
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      await ended
+    },
+    async start() {
+      running = await startNatsServer({ ...options, port })
+    },
+    async stop() {
+      await running?.stop()
+    },
+  }
+}

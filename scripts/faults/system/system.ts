@@ -1,0 +1,180 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { jetstreamManager } from '@nats-io/jetstream'
+import type { Test } from 'tap'
+
+import { closeNats, connectNats } from '../../../functions/shared/jetstream.ts'
+import type { EventRef } from '../../../functions/shared/names.ts'
+import { createRequests } from '../../../functions/shared/requests.ts'
+import type { QueuePlan, QueueSettings } from '../../../functions/shared/streams.ts'
+import type { ChildSpec, Component } from '../../dev/desired.ts'
+import { keepQueues, makeQueues } from '../../dev/keep-queues.ts'
+import type { ChildLine } from '../../dev/report.ts'
+import type { Store } from '../ledger/holding.ts'
+import type { Target } from '../ledger/sender.ts'
+import { faultsConfig } from '../config.ts'
+import { openChild, type Child, type Hear } from './child.ts'
+import { openServer, type Server, type ServerOptions } from './server.ts'
+
+type Environment = Readonly<Record<string, string>>
+
+/** How an event of the system is served. */
+export interface EventSetup {
+  readonly name: string
+  readonly listeners?: number
+  readonly runners?: number
+  /** Beside the environment contract, or in place of some of it. */
+  readonly listener?: Environment
+  readonly runner?: Environment
+}
+
+/** What a system is to be. */
+export interface SystemOptions extends ServerOptions {
+  readonly events?: readonly EventSetup[]
+  readonly queue?: Partial<QueueSettings>
+}
+
+/** A Job on real processes of this machine, which are started again when they end, as Kubernetes does it. */
+export interface System {
+  readonly server: Server
+  readonly store: Store
+  ref(event?: string): EventRef
+  /** The processes of an event, at least one. */
+  children(component: Component, event?: string): readonly [Child, ...Child[]]
+  /** An address of an event, another one of those that serve each time. */
+  target(event?: string): Target | undefined
+  /** How often the module was seen to begin with each key, as its runners' logs tell. */
+  readonly executions: ReadonlyMap<string, number>
+  /** Calls back for each log line from now on. */
+  onLine(hear: Hear): void
+  /** What was noted beside logs, such as how processes ended. */
+  readonly notes: readonly string[]
+}
+
+const ONE_EVENT: readonly EventSetup[] = [{ name: 'ev1' }]
+const QUEUE: QueueSettings = {
+  storage: 'File',
+  maxBytes: 64 * 2 ** 20,
+  duplicateWindowSeconds: 120,
+  replicas: 1,
+}
+const JOB = { namespace: 'faults', job: 'ledger' }
+
+/** Starts a system, which ends with the test; resolves when all of it serves. */
+export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
+  const { events = ONE_EVENT, queue = {} } = options
+  const folder = t.testdir({})
+  const server = await openServer(join(folder, 'nats'), options)
+  t.teardown(() => server.stop())
+  const plan: QueuePlan = {
+    ref: JOB,
+    queue: { ...QUEUE, ...queue },
+    events: events.map(({ name }) => ({ event: name, maxReplicas: 4, concurrency: 4 })),
+    metadata: {},
+  }
+  await makeQueues(server.url, [plan])
+  t.teardown(keepQueues(server.url, () => [plan]))
+  const store = await openStore(t, server.url)
+  const { children, ...heard } = await startChildren(t, { events, folder, natsUrl: server.url })
+
+  let turn = 0
+  const of = (component: Component, event = 'ev1') => {
+    const [first, ...others] = children.filter(
+      ({ spec }) => spec.component === component && spec.event === event,
+    )
+    if (first === undefined) throw new RangeError(`the event ${event} has no ${component}`)
+    return [first, ...others] as const
+  }
+  return {
+    server,
+    store,
+    ...heard,
+    ref: (event = 'ev1') => ({ ...JOB, event }),
+    children: of,
+    target(event = 'ev1') {
+      const ports = of('listener', event).flatMap((child) => child.port() ?? [])
+      const port = ports[turn++ % Math.max(1, ports.length)]
+      return port === undefined ? undefined : { host: '127.0.0.1', port, path: `/listener/${event}` }
+    },
+  }
+}
+
+async function openStore(t: Test, url: string): Promise<Store> {
+  const connection = await connectNats({ url, name: 'faults' })
+  const requests = createRequests(connection)
+  t.teardown(async () => {
+    requests.close()
+    await closeNats(connection)
+  })
+  return { requests, manager: await jetstreamManager(connection) }
+}
+
+interface Place {
+  readonly events: readonly EventSetup[]
+  readonly folder: string
+  readonly natsUrl: string
+}
+
+async function startChildren(t: Test, place: Place) {
+  const notes: string[] = []
+  const executions = new Map<string, number>()
+  const hearers: Hear[] = []
+  await writeFile(join(place.folder, 'schema.json'), '{"type":"object"}')
+  const hear: Hear = (line, event) => {
+    if (isBegin(line)) executions.set(line.key, (executions.get(line.key) ?? 0) + 1)
+    for (const each of hearers) each(line, event)
+  }
+  const specs = place.events.flatMap((event) => specsOf(event, place))
+  const children = specs.map((spec) => openChild(spec, { notes, hear }))
+  t.teardown(() => Promise.all(children.map((child) => child.stop())))
+  await Promise.all(children.map((child) => child.serves()))
+  return { children, notes, executions, onLine: (each: Hear) => void hearers.push(each) }
+}
+
+/** A line by which the module says that it begins; see assembly/guest.ts. */
+function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } {
+  return line['guest'] === true && line.msg === 'begin' && typeof line['key'] === 'string'
+}
+
+function specsOf(event: EventSetup, { folder, natsUrl }: Place): ChildSpec[] {
+  const { name, listeners = 1, runners = 1, listener = {}, runner = {} } = event
+  const common = {
+    NATS_URL: natsUrl,
+    LOG_LEVEL: 'info',
+    METRICS_PORT: '0',
+    JOBICO_NAMESPACE: JOB.namespace,
+    JOBICO_JOB: JOB.job,
+    JOBICO_EVENT: name,
+  }
+  const forListener = {
+    ...common,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    JOBICO_SCHEMA: join(folder, 'schema.json'),
+    JOBICO_EXPOSE_RESULTS: 'true',
+    ...listener,
+  }
+  const forRunner = {
+    ...common,
+    JOBICO_MODULE: faultsConfig().module,
+    JOBICO_TIMEOUT_MS: '2000',
+    JOBICO_MAX_ATTEMPTS: '3',
+    JOBICO_MIN_DELAY_MS: '100',
+    JOBICO_MAX_DELAY_MS: '500',
+    ...runner,
+  }
+  return [
+    ...replicas('listener', name, listeners, forListener),
+    ...replicas('runner', name, runners, forRunner),
+  ]
+}
+
+function replicas(component: Component, event: string, count: number, environment: Environment): ChildSpec[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${component}/${event}/${index}`,
+    component,
+    event,
+    environment,
+  }))
+}
