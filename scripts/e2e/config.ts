@@ -6,7 +6,7 @@ export interface CaseConfig {
   readonly run: string
   /** The file that measurements are added to, a line of JSON each. */
   readonly timesFile: string
-  /** The folder with the compiled modules echo.wasm, v1.wasm, v2.wasm, v3.wasm, signup.wasm and welcome.wasm. */
+  /** The folder with the compiled modules echo.wasm, v1.wasm, v2.wasm, v3.wasm, faults.wasm, signup.wasm and welcome.wasm. */
   readonly modules: string
   /** A nats-server that is too old for Jobico. */
   readonly oldNats: string

@@ -4,7 +4,7 @@ import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { eventKey } from '../../functions/shared/names.ts'
 
 /** The cluster's ingress, as the network namespace of the cluster has it. It routes by Host. */
-const INGRESS = { host: '127.0.0.1', port: 8000 }
+export const INGRESS = { host: '127.0.0.1', port: 8000 }
 const TIMEOUT_MS = 60_000
 const agent = new Agent({ keepAlive: true })
 

@@ -65,7 +65,15 @@ export async function compileModules(): Promise<string> {
     out: join(folder, `${version}.wasm`),
   }))
   const samples = (await Promise.all(SAMPLES.map(sampleModules))).flat()
-  const all = [...own, ...samples.map(({ entry, out }) => ({ entry, out: join(folder, fileOf(out)) }))]
+  const faults = {
+    entry: join(HERE, '..', 'faults', 'assembly', 'guest.ts'),
+    out: join(folder, 'faults.wasm'),
+  }
+  const all = [
+    ...own,
+    faults,
+    ...samples.map(({ entry, out }) => ({ entry, out: join(folder, fileOf(out)) })),
+  ]
   for (const module of all) await compileAssemblyScript(module)
   return folder
 }

@@ -14,6 +14,8 @@ export interface FaultsConfig {
   readonly faketime: string
   /** The program that slows down what another one asks of the kernel. */
   readonly strace: string
+  /** A library that it needs. */
+  readonly unwind: string
 }
 
 const VARIABLES = {
@@ -23,6 +25,7 @@ const VARIABLES = {
   module: 'FAULTS_MODULE',
   faketime: 'FAULTS_FAKETIME',
   strace: 'FAULTS_STRACE',
+  unwind: 'FAULTS_UNWIND',
 } as const satisfies Record<keyof FaultsConfig, string>
 
 const MOST_SEED = 2 ** 31
@@ -37,6 +40,7 @@ export function faultsConfig(environment = process.env): FaultsConfig {
     module: env.text(VARIABLES.module),
     faketime: env.text(VARIABLES.faketime),
     strace: env.text(VARIABLES.strace),
+    unwind: env.text(VARIABLES.unwind),
   }))
 }
 

@@ -45,13 +45,10 @@ async function runLocally(files: readonly string[], chosen: Pick<FaultsConfig, '
     await mkdir(BUILD, { recursive: true })
     const module = join(BUILD, 'guest.wasm')
     await compileAssemblyScript({ entry: join(import.meta.dirname, 'assembly', 'guest.ts'), out: module })
-    const [faketime, strace] = await Promise.all([
-      debianFile(BUILD, { packages: ['libfaketime'], name: 'libfaketime.so.1' }),
-      debianFile(BUILD, { packages: ['strace', 'libunwind8'], name: 'strace' }),
-    ])
+    const tools = await fetchTools()
     const resultsFile = join(scratch, 'results')
     await writeFile(resultsFile, '')
-    const config = { ...chosen, resultsFile, module, faketime, strace }
+    const config = { ...chosen, resultsFile, module, ...tools }
     const options = [
       '--disable-coverage',
       `--jobs=${AT_ONCE}`,
@@ -63,6 +60,16 @@ async function runLocally(files: readonly string[], chosen: Pick<FaultsConfig, '
     return code === 0
   } finally {
     await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** The programs and libraries by which processes are misled and slowed down. */
+async function fetchTools() {
+  const tracing = ['strace', 'libunwind8'] as const
+  return {
+    faketime: await debianFile(BUILD, { packages: ['libfaketime'], name: 'libfaketime.so.1' }),
+    strace: await debianFile(BUILD, { packages: tracing, name: 'strace' }),
+    unwind: await debianFile(BUILD, { packages: tracing, name: 'libunwind-ptrace.so.0' }),
   }
 }
 

@@ -16,7 +16,7 @@ export interface Child {
   port(): number | undefined
   /** Waits until it serves; at once where it does. */
   serves(): Promise<void>
-  /** Sends a signal to the process that runs now. */
+  /** Sends a signal that ends the process that runs now. */
   signal(name: NodeJS.Signals): void
   /** Ends it in good order, for good. */
   stop(): Promise<void>
@@ -50,6 +50,7 @@ export function openChild(
       await eventually(`${spec.id} serves`, () => Promise.resolve(isServing), { everyMs: 20 })
     },
     signal(name) {
+      isServing = false
       const pid = kept.pid()
       if (pid !== undefined) process.kill(pid, name)
     },

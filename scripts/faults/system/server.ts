@@ -1,10 +1,7 @@
-import { startNatsServer, type NatsServer } from '../../nats-server/start.ts'
+import { startNatsServer, type NatsServer, type StartOptions } from '../../nats-server/start.ts'
 
 /** How the server is to run. */
-export interface ServerOptions {
-  /** A command that the server's program is started by, such as one that slows its disk. */
-  readonly wrapper?: readonly string[]
-}
+export type ServerOptions = Pick<StartOptions, 'wrapper' | 'syncInterval'>
 
 /** A nats-server that is there, and away, as told; always at the same address and with the same streams. */
 export interface Server {
@@ -17,8 +14,8 @@ export interface Server {
 }
 
 /** Starts a server in a folder. */
-export async function openServer(storeDir: string, { wrapper }: ServerOptions): Promise<Server> {
-  const options = { storeDir, environment: process.env, ...(wrapper === undefined ? {} : { wrapper }) }
+export async function openServer(storeDir: string, how: ServerOptions): Promise<Server> {
+  const options = { storeDir, environment: process.env, ...how }
   let running: NatsServer | undefined = await startNatsServer(options)
   const { url, port } = running
   return {

@@ -15,6 +15,7 @@ import type { Store } from '../ledger/holding.ts'
 import type { Target } from '../ledger/sender.ts'
 import { faultsConfig } from '../config.ts'
 import { openChild, type Child, type Hear } from './child.ts'
+import { startProxy, type Proxy } from './proxy.ts'
 import { openServer, type Server, type ServerOptions } from './server.ts'
 
 type Environment = Readonly<Record<string, string>>
@@ -24,21 +25,28 @@ export interface EventSetup {
   readonly name: string
   readonly listeners?: number
   readonly runners?: number
+  /** The event that results go to, if any. */
+  readonly output?: string
   /** Beside the environment contract, or in place of some of it. */
   readonly listener?: Environment
   readonly runner?: Environment
 }
 
 /** What a system is to be. */
-export interface SystemOptions extends ServerOptions {
+export interface SystemOptions {
+  readonly server?: ServerOptions
   readonly events?: readonly EventSetup[]
   readonly queue?: Partial<QueueSettings>
+  /** Whose messages go through the proxy. */
+  readonly proxied?: { readonly component: Component; readonly event: string }
 }
 
 /** A Job on real processes of this machine, which are started again when they end, as Kubernetes does it. */
 export interface System {
   readonly server: Server
   readonly store: Store
+  /** What the messages of `proxied` go through. */
+  readonly proxy: Proxy
   ref(event?: string): EventRef
   /** The processes of an event, at least one. */
   children(component: Component, event?: string): readonly [Child, ...Child[]]
@@ -59,13 +67,14 @@ const QUEUE: QueueSettings = {
   duplicateWindowSeconds: 120,
   replicas: 1,
 }
+const SCHEMA = 'schema.json'
 const JOB = { namespace: 'faults', job: 'ledger' }
 
 /** Starts a system, which ends with the test; resolves when all of it serves. */
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {} } = options
   const folder = t.testdir({})
-  const server = await openServer(join(folder, 'nats'), options)
+  const server = await openServer(join(folder, 'nats'), options.server ?? {})
   t.teardown(() => server.stop())
   const plan: QueuePlan = {
     ref: JOB,
@@ -76,7 +85,11 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   await makeQueues(server.url, [plan])
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
-  const { children, ...heard } = await startChildren(t, { events, folder, natsUrl: server.url })
+  const proxy = await startProxy(server.url)
+  t.teardown(() => proxy.close())
+  const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
+    options.proxied?.component === component && options.proxied.event === event ? proxy.url : server.url
+  const { children, ...heard } = await startChildren(t, { events, folder, natsUrlOf })
 
   let turn = 0
   const of = (component: Component, event = 'ev1') => {
@@ -89,6 +102,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   return {
     server,
     store,
+    proxy,
     ...heard,
     ref: (event = 'ev1') => ({ ...JOB, event }),
     children: of,
@@ -113,14 +127,14 @@ async function openStore(t: Test, url: string): Promise<Store> {
 interface Place {
   readonly events: readonly EventSetup[]
   readonly folder: string
-  readonly natsUrl: string
+  readonly natsUrlOf: (component: Component, event: string) => string
 }
 
 async function startChildren(t: Test, place: Place) {
   const notes: string[] = []
   const executions = new Map<string, number>()
   const hearers: Hear[] = []
-  await writeFile(join(place.folder, 'schema.json'), '{"type":"object"}')
+  await writeFile(join(place.folder, SCHEMA), '{"type":"object"}')
   const hear: Hear = (line, event) => {
     if (isBegin(line)) executions.set(line.key, (executions.get(line.key) ?? 0) + 1)
     for (const each of hearers) each(line, event)
@@ -137,10 +151,10 @@ function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } 
   return line['guest'] === true && line.msg === 'begin' && typeof line['key'] === 'string'
 }
 
-function specsOf(event: EventSetup, { folder, natsUrl }: Place): ChildSpec[] {
-  const { name, listeners = 1, runners = 1, listener = {}, runner = {} } = event
+function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
+  const { name, output, listeners = 1, runners = 1, listener = {}, runner = {} } = event
+  const schema = join(folder, SCHEMA)
   const common = {
-    NATS_URL: natsUrl,
     LOG_LEVEL: 'info',
     METRICS_PORT: '0',
     JOBICO_NAMESPACE: JOB.namespace,
@@ -149,19 +163,22 @@ function specsOf(event: EventSetup, { folder, natsUrl }: Place): ChildSpec[] {
   }
   const forListener = {
     ...common,
+    NATS_URL: natsUrlOf('listener', name),
     HOST: '127.0.0.1',
     PORT: '0',
-    JOBICO_SCHEMA: join(folder, 'schema.json'),
+    JOBICO_SCHEMA: schema,
     JOBICO_EXPOSE_RESULTS: 'true',
     ...listener,
   }
   const forRunner = {
     ...common,
+    NATS_URL: natsUrlOf('runner', name),
     JOBICO_MODULE: faultsConfig().module,
     JOBICO_TIMEOUT_MS: '2000',
     JOBICO_MAX_ATTEMPTS: '3',
     JOBICO_MIN_DELAY_MS: '100',
     JOBICO_MAX_DELAY_MS: '500',
+    ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify({ event: output, schema }) }),
     ...runner,
   }
   return [

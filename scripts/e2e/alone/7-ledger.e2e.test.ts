@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import t from 'tap'
+
+import { readEnv } from '../../../functions/shared/env.ts'
+import { balance } from '../../faults/ledger/books.ts'
+import { countPending, readHolding } from '../../faults/ledger/holding.ts'
+import { createRandom } from '../../faults/ledger/random.ts'
+import { scheduleFaults, scheduleWords } from '../../faults/ledger/schedule.ts'
+import { startSender } from '../../faults/ledger/sender.ts'
+import { booksTable } from '../../faults/ledger/table.ts'
+import { startCase, type Case, type PodObject } from '../case.fixture.ts'
+import { eventually } from '../eventually.fixture.ts'
+import { followExecutions } from '../executions.fixture.ts'
+import { INGRESS } from '../http.fixture.ts'
+import { kubectl, mustKubectl, SYSTEM } from '../kube.fixture.ts'
+import { openNats } from '../nats.fixture.ts'
+import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
+import { operatorPods } from '../operator.fixture.ts'
+
+const { seed, minutes } = readEnv(process.env, (env) => ({
+  seed: env.integer('FAULTS_SEED', { min: 0, max: 2 ** 31, fallback: 1 }),
+  minutes: env.integer('FAULTS_MINUTES', { min: 1, max: 24 * 60, fallback: 1 }),
+}))
+const random = createRandom(seed)
+const EVENT = 'ev1'
+const DRAIN_LIMIT_MS = 300_000
+
+/** Ends a pod: at once, as a crash of its node does, or as Kubernetes does it. */
+async function end(namespace: string, pods: readonly PodObject[], atOnce: boolean): Promise<void> {
+  const [first, ...others] = pods
+  if (first === undefined) return
+  const { name } = random.pick([first, ...others]).metadata
+  const how = atOnce ? ['--grace-period=0', '--force'] : ['--wait=false']
+  await kubectl(['delete', 'pod', name, '-n', namespace, ...how])
+}
+
+const pods = (component: 'listener' | 'runner', atOnce: boolean) => async (c: Case) =>
+  end(c.namespace, await c.pods(component, EVENT), atOnce)
+const FAULTS: Readonly<Record<string, (c: Case) => Promise<unknown>>> = {
+  'runner killed': pods('runner', true),
+  'runner deleted': pods('runner', false),
+  'listener killed': pods('listener', true),
+  'listener deleted': pods('listener', false),
+  'operator killed': async () => end(SYSTEM, await operatorPods(), true),
+  'NATS killed': () => kubectl(['delete', 'pod', 'nats-0', '-n', SYSTEM, '--grace-period=0', '--force']),
+}
+const KINDS = Object.keys(FAULTS) as [string, ...string[]]
+
+t.test('pods are killed at random times, and the books balance', async (t) => {
+  const lengthMs = minutes * 60_000
+  const schedule = scheduleFaults(random, KINDS, { lengthMs, everyMs: 7_000 })
+  t.comment(`seed ${seed}: ${scheduleWords(schedule)}`)
+  const c = await startCase(t, 'ledger')
+  const retry = { maxAttempts: 3, minDelaySeconds: 1, maxDelaySeconds: 2 }
+  await c.apply(
+    await modules({ [MODULE]: 'faults' }),
+    schema(),
+    job('ledger', [event(EVENT, { retry, timeoutSeconds: 5 })]),
+  )
+  await c.ready('ledger')
+  const { host } = new URL(await c.url('ledger', EVENT))
+  const executions = followExecutions(t, c, EVENT)
+  const target = () => ({ ...INGRESS, path: '/', virtualHost: host })
+  const sender = startSender({ target, perSecond: 15, random })
+  const began = performance.now()
+  for (const { atMs, kind } of schedule) {
+    await delay(Math.max(0, atMs - (performance.now() - began)))
+    await FAULTS[kind]?.(c)
+  }
+  await delay(Math.max(0, lengthMs - (performance.now() - began)))
+  const sent = await sender.stop(DRAIN_LIMIT_MS)
+
+  const ref = { namespace: c.namespace, job: 'ledger', event: EVENT }
+  await mustKubectl(['rollout', 'status', 'statefulset/nats', '-n', SYSTEM, '--timeout=180s'])
+  const nats = await openNats(t)
+  await eventually('nothing is pending', async () => (await countPending(nats, ref)) === 0, {
+    withinMs: DRAIN_LIMIT_MS,
+  })
+  const entries = sent.map((each) => ({ ...each, executions: executions.get(each.key) ?? 0 }))
+  const closed = balance(entries, await readHolding(nats, ref))
+  t.comment(`\n${booksTable([{ fault: 'pods killed', ...closed, lost: closed.lost.length }])}`)
+  t.ok(sent.length > 0 && sent.every(({ accepted }) => accepted), 'every event was accepted in the end')
+  t.same(closed.lost, [], 'every event that was accepted is pending, done or dead')
+  t.same(closed.wrong, [], 'every event has one verdict, and the right one')
+})

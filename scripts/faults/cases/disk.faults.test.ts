@@ -1,0 +1,32 @@
+import { dirname } from 'node:path'
+
+import { setTimeout as delay } from 'node:timers/promises'
+
+import t from 'tap'
+
+import { faultsConfig } from '../config.ts'
+import { startSender } from '../ledger/sender.ts'
+import { startSystem } from '../system/system.ts'
+import { closeBooks, randomOf } from './books.fixture.ts'
+
+const WRITES = 'pwrite64,fsync,fdatasync'
+const DELAY_MS = 40
+
+t.test('the disk is slow', async (t) => {
+  const fault = `slow disk, ${DELAY_MS} ms for each write`
+  const { strace, unwind } = faultsConfig()
+  const slowed = [`trace=${WRITES}`, `inject=${WRITES}:delay_enter=${DELAY_MS * 1_000}`]
+  const wrapper = [
+    ...['env', `LD_LIBRARY_PATH=${dirname(unwind)}`],
+    ...[strace, '-f', '-qq', '-o', '/dev/null', ...slowed.flatMap((what) => ['-e', what])],
+  ]
+  const random = randomOf(fault)
+  const system = await startSystem(t, { server: { wrapper, syncInterval: 'always' } })
+  const sender = startSender({ target: () => system.target(), perSecond: 40, random })
+  await delay(10_000)
+  const sent = await sender.stop()
+  const times = sent.flatMap(({ answers }) => answers.map(({ ms }) => ms)).sort((a, b) => a - b)
+  t.comment(`the median answer took ${Math.round(times[Math.floor(times.length / 2)] ?? NaN)} ms`)
+  t.ok((times[0] ?? 0) > DELAY_MS, 'what is acknowledged is on disk')
+  await closeBooks(t, { fault, system, sent })
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+
+import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
+import { startSender, type Sent } from '../ledger/sender.ts'
+import type { Child } from '../system/child.ts'
+import type { Passing, Proxy } from '../system/proxy.ts'
+import { startSystem, type System } from '../system/system.ts'
+import { closeBooks, randomOf } from './books.fixture.ts'
+
+/** Between which messages of a process it is to die. */
+interface Moment {
+  /** The first message that the process's death keeps from passing. */
+  readonly before: (passing: Passing) => boolean
+  readonly times: number
+}
+
+/** Ends a process at some of its moments, once in each life; resolves when it has done so as often as told. */
+function dieAt(child: Child, proxy: Proxy, { before, times }: Moment): Promise<void> {
+  return new Promise((resolve) => {
+    let deaths = 0
+    let isArmed = true
+    proxy.judge((passing) => {
+      if (!isArmed || deaths === times || !before(passing)) return 'pass'
+      deaths++
+      isArmed = false
+      child.signal('SIGKILL')
+      if (deaths === times) resolve()
+      else void child.serves().then(() => (isArmed = true))
+      return 'drop'
+    })
+  })
+}
+
+t.test('a listener dies between the acknowledgement of the store and its answer', async (t) => {
+  const fault = 'listener SIGKILL between store and answer'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { proxied: { component: 'listener', event: 'ev1' } })
+  const { queue } = streamNames(system.ref())
+  const times = 4
+  const over = dieAt(system.children('listener')[0], system.proxy, {
+    before: ({ from, payload }) =>
+      from === 'server' && payload.includes(`"stream":"${queue}", "seq":`) && random.next() < 0.2,
+    times,
+  })
+  const sender = startSender({ target: () => system.target(), perSecond: 10, random, wishes: ['ok'] })
+  await over
+  const sent = await sender.stop()
+  await closeBooks(t, { fault, system, sent })
+  const duplicates = sent.filter(({ answers }) => answers.at(-1)?.duplicate === true)
+  t.ok(duplicates.length >= times, 'what was sent again is known to be stored already')
+})
+
+t.test('a runner dies between the verdict and the hand-over of its result', async (t) => {
+  const fault = 'runner SIGKILL between verdict and hand-over (chain)'
+  const handsOver = ({ from, subject, payload }: Passing, { ref }: System) =>
+    from === 'client' &&
+    subject.startsWith(`jobico-retry.${ref().namespace}.${ref().job}.b.`) &&
+    payload.length > 0
+  await chainWithDeaths(t, fault, handsOver)
+})
+
+t.test('a runner dies between the hand-over of its result and the acknowledgement', async (t) => {
+  const fault = 'runner SIGKILL between hand-over and ack (chain)'
+  const acknowledges = ({ from, subject, payload }: Passing) =>
+    from === 'client' && subject.startsWith('$JS.ACK.') && payload.toString() === '+ACK'
+  await chainWithDeaths(t, fault, acknowledges)
+})
+
+async function chainWithDeaths(
+  t: Parameters<typeof closeBooks>[0],
+  fault: string,
+  before: (passing: Passing, system: System) => boolean,
+): Promise<void> {
+  const random = randomOf(fault)
+  const system = await startSystem(t, {
+    events: [{ name: 'a', output: 'b' }, { name: 'b' }],
+    proxied: { component: 'runner', event: 'a' },
+  })
+  const over = dieAt(system.children('runner', 'a')[0], system.proxy, {
+    before: (passing) => before(passing, system) && random.next() < 0.3,
+    times: 2,
+  })
+  const target = () => system.target('a')
+  const sender = startSender({ target, perSecond: 10, random, wishes: ['ok'] })
+  await over
+  const sent = await sender.stop()
+  const { holding } = await closeBooks(t, {
+    ...{ fault, system, events: ['a', 'b'] },
+    sent: [...sent, ...sent.map((cause) => resultOf(system, cause))],
+  })
+  t.equal(holding.endings.size, 2 * sent.length, 'each event, and each output event, has its verdict')
+  t.ok([...holding.endings.values()].every(({ kind }) => kind === 'done'))
+}
+
+/** The event that b gets for one of a. */
+function resultOf(system: System, { key, accepted }: Sent): Pick<Sent, 'key' | 'wish' | 'accepted'> {
+  return { key: eventKey(resultSource(system.ref('a')), key), wish: 'ok', accepted }
+}

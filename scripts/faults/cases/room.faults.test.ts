@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import t from 'tap'
+
+import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
+import { eventState } from '../../../functions/shared/state.ts'
+import { eventually } from '../../e2e/eventually.fixture.ts'
+import { startSender } from '../ledger/sender.ts'
+import { startSystem, type System } from '../system/system.ts'
+import { closeBooks, randomOf } from './books.fixture.ts'
+
+const SMALL = { maxBytes: 300 * 1024 }
+/** Few of these fill a small queue. */
+const BULKY = { bulk: 'x'.repeat(4_000) }
+const CHAIN = [{ name: 'a', output: 'b' }, { name: 'b' }]
+
+const isFull = (system: System) => async () => {
+  const { config, state } = await system.store.manager.streams.info(streamNames(system.ref()).queue)
+  return state.bytes > config.max_bytes - 8 * 1024
+}
+
+t.test('the queue is full', async (t) => {
+  const fault = 'queue full'
+  const random = randomOf(fault)
+  // Executions are slow, so that the queue fills, and few at a time, so that it takes a while to be worked off.
+  const system = await startSystem(t, {
+    queue: SMALL,
+    events: [{ name: 'ev1', runner: { JOBICO_CONCURRENCY: '1' } }],
+  })
+  const data = { ...BULKY, spinMs: 60 }
+  const sender = startSender({ target: () => system.target(), perSecond: 60, random, wishes: ['spin'], data })
+  await eventually('the queue is full', isFull(system))
+  const [oldest] = sender.sent
+  await eventually('the listener says so', () =>
+    Promise.resolve(sender.sent.some(({ answers }) => answers.some(({ said }) => said === 503))),
+  )
+  const state = await eventState(system.store.requests, system.ref(), oldest?.key ?? '')
+  t.match(state.state, /pending|done/, 'the oldest event is still there')
+  const sent = await sender.stop()
+  const refusals = sent.flatMap(({ answers }) => answers).filter(({ said }) => said !== 202)
+  t.same(new Set(refusals.map(({ said }) => said)), new Set([503]))
+  t.ok(refusals.every(({ retryAfter }) => retryAfter !== undefined))
+  await closeBooks(t, { fault, system, sent })
+})
+
+t.test('a chain of events does not stand still when the queue is full', async (t) => {
+  const fault = 'queue full (chain)'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { queue: SMALL, events: CHAIN })
+  const target = () => system.target('a')
+  const sender = startSender({
+    target,
+    perSecond: 150,
+    random,
+    wishes: ['spin'],
+    data: { ...BULKY, spinMs: 20 },
+  })
+  await eventually('the queue is full', isFull(system))
+  await delay(1_000)
+  const sent = await sender.stop()
+  const results = sent.map(({ key, accepted }) => ({
+    key: eventKey(resultSource(system.ref('a')), key),
+    wish: 'ok' as const,
+    accepted,
+  }))
+  await closeBooks(t, { fault, system, sent: [...sent, ...results], events: ['a', 'b'] })
+})
+
+t.test('the outcomes are full', async (t) => {
+  const fault = 'outcomes full'
+  const random = randomOf(fault)
+  const system = await startSystem(t, { queue: { maxBytes: 2 * 2 ** 20 } })
+  const { queue, outcomes } = streamNames(system.ref())
+  const { manager } = system.store
+  const { config } = await manager.streams.info(outcomes)
+  const sender = startSender({ target: () => system.target(), perSecond: 100, random, wishes: ['ok'] })
+  await eventually(
+    'some outcomes are written',
+    async () => (await manager.streams.info(outcomes)).state.messages > 50,
+  )
+  await manager.streams.update(outcomes, {
+    ...config,
+    max_bytes: (await manager.streams.info(outcomes)).state.bytes + 1,
+  })
+  await standsStill(system)
+  const waiting = (await manager.streams.info(queue)).state.messages
+  t.ok(waiting > 0, 'nothing is acknowledged that has no verdict')
+  await manager.streams.update(outcomes, config)
+  const { holding, closed } = await closeBooks(t, { fault, system, sent: await sender.stop() })
+  t.same(
+    new Set([...holding.endings.values()].map(({ attempts }) => attempts)),
+    new Set([1]),
+    'no attempt is spent',
+  )
+  t.equal(closed.again, 0, 'nothing is run again')
+})
+
+t.test('there are no outcomes for a while', async (t) => {
+  const fault = 'outcomes absent'
+  const random = randomOf(fault)
+  const system = await startSystem(t)
+  const { queue, outcomes } = streamNames(system.ref())
+  const { manager } = system.store
+  await manager.streams.delete(outcomes)
+  const sender = startSender({ target: () => system.target(), perSecond: 50, random, wishes: ['ok'] })
+  await eventually('something waits', async () => (await manager.streams.info(queue)).state.messages > 20)
+  await eventually(
+    'they are there again',
+    async () => (await manager.streams.info(outcomes)).state.messages > 0,
+  )
+  const { holding } = await closeBooks(t, { fault, system, sent: await sender.stop() })
+  t.same(
+    new Set([...holding.endings.values()].map(({ attempts }) => attempts)),
+    new Set([1]),
+    'no attempt is spent',
+  )
+})
+
+/** Waits until no more verdicts are written. */
+async function standsStill(system: System): Promise<void> {
+  const { outcomes } = streamNames(system.ref())
+  let before = -1
+  await eventually(
+    'no more outcomes are written',
+    async () => {
+      const { last_seq: now } = (await system.store.manager.streams.info(outcomes)).state
+      const stands = now === before
+      before = now
+      return stands
+    },
+    { everyMs: 1_000 },
+  )
+}
