@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 
 import { addClusterCommands } from './cli/commands/cluster.ts'
+import { addDeadCommands } from './cli/commands/dead.ts'
 import { addEventCommands } from './cli/commands/events.ts'
 import { example } from './cli/commands/options.ts'
 import { addProjectCommands } from './cli/commands/project.ts'
@@ -20,6 +21,7 @@ const program = new Command('jobico')
 
 addProjectCommands(program)
 addEventCommands(program)
+addDeadCommands(program)
 addClusterCommands(program)
 
 function version(): string {

@@ -71,7 +71,8 @@ function attributeFault(name: string, value: string): string | undefined {
   return Object.hasOwn(VALUE_RULES, name) ? VALUE_RULES[name]?.(value) : undefined
 }
 
-function isTimestamp(value: string): boolean {
+/** Tells whether a text is a time of RFC 3339. */
+export function isTimestamp(value: string): boolean {
   const parts = RFC3339.exec(value)
     ?.slice(1)
     .map((part) => Number(part || 0))

@@ -1,11 +1,30 @@
-import { jetstream, type Consumer, type JetStreamManager, type JsMsg } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/transport-node'
+import type { MsgHdrs } from '@nats-io/transport-node'
 
 import { eventOfMessage } from './cloudevent-nats.ts'
-import { JobicoError, type ErrorCode } from './errors.ts'
-import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, noQueue } from './manager.ts'
-import { eventSubjects, placeOf, streamNames, type JobRef } from './names.ts'
-import { JOBICO_HEADERS, verdictOfMessage } from './verdict.ts'
+import type { CloudEvent } from './cloudevent.ts'
+import type { ErrorCode } from './errors.ts'
+import { manage, noQueue, subjectsIn } from './manager.ts'
+import { eventSubjects, placeOf, streamNames, type EventRef, type JobRef } from './names.ts'
+import type { PatienceOptions } from './patience.ts'
+import type { Requests } from './requests.ts'
+import { readVerdict } from './state.ts'
+import { lastMessage } from './stored.ts'
+import { JOBICO_HEADERS, verdictOfMessage, type AttemptError } from './verdict.ts'
+
+/** The codes that an event can die with. */
+export const DEATH_CODES = [
+  'REJECTED',
+  'RETRY_REQUESTED',
+  'MODULE_TRAP',
+  'TIMEOUT',
+  'WORKER_DIED',
+  'PROCESS_DIED',
+  'RESULT_INVALID',
+  'RESULT_TOO_LARGE',
+  'OUTPUT_INVALID',
+  'SINK_UNAVAILABLE',
+  'SINK_REFUSED',
+] as const satisfies readonly ErrorCode[]
 
 /** An event that ended as a dead letter, without its data. */
 export interface DeadLetter {
@@ -24,90 +43,127 @@ export interface DeadLetter {
   readonly type: string
 }
 
-/** Dead letters, the newest first. */
-export interface DeadLetters {
-  readonly letters: readonly DeadLetter[]
-  /** How many there are, beyond the limit too. */
-  readonly total: number
+/** Which dead letters: those to which all that is said applies. */
+export interface DeadLetterFilter {
+  readonly event?: string | undefined
+  readonly codes?: readonly ErrorCode[] | undefined
+  /** Verdicts of this time or later, in milliseconds since the epoch. */
+  readonly since?: number | undefined
+  /** Verdicts from before this time, in milliseconds since the epoch. */
+  readonly before?: number | undefined
+  /** At most MAX_KEYS of them. */
+  readonly keys?: readonly string[] | undefined
 }
 
-/** Which dead letters, and how many of them at most. */
-export interface DeadLetterQuery {
-  readonly event?: string
-  readonly limit: number
+/** The most keys of one filter. */
+export const MAX_KEYS = 1_000
+
+/** Work on dead letters, done patiently. */
+export interface DeadLetterWork extends PatienceOptions {
+  readonly filter: DeadLetterFilter
 }
 
-/** Takes no longer, however many there are. */
-const LIST_MS = 60_000
-
-/**
- * The newest dead letters of a Job: events whose verdict is dead right now. Throws NOT_FOUND when the Job has no streams,
- * and QUEUE_UNAVAILABLE.
- */
-export async function listDeadLetters(
-  connection: NatsConnection,
-  ref: JobRef,
-  { event = '*', limit }: DeadLetterQuery,
-): Promise<DeadLetters> {
-  const manager = await manage(connection)
-  const filter = eventSubjects({ ...ref, event }).deadBody('*')
-  const consumer = await bodiesOf(connection, ref, filter)
-  try {
-    const { num_pending: total } = await consumer.info(true)
-    const newest = await readNewest(consumer, total, limit)
-    const isDead = await Promise.all(newest.map((body) => hasDeadVerdict(manager, ref, body)))
-    const dead = newest.filter((_, at) => isDead[at])
-    const letters = dead.map(letterOf).filter((letter) => letter !== undefined)
-    return { letters: letters.reverse(), total: total - (newest.length - dead.length) }
-  } finally {
-    consumer.delete().catch(() => undefined)
-  }
+/** Whether a filter is for a letter. Pure. */
+export function isWanted(
+  { event, key, code, time }: DeadLetter,
+  { event: wanted = event, codes, since = -Infinity, before = Infinity, keys }: DeadLetterFilter,
+): boolean {
+  const made = Date.parse(time)
+  return (
+    event === wanted &&
+    (codes === undefined || codes.includes(code)) &&
+    (keys === undefined || keys.includes(key)) &&
+    made >= since &&
+    made < before
+  )
 }
 
-/** A reader of the bodies of dead letters, in the order in which they were stored, without their data. */
-async function bodiesOf(connection: NatsConnection, ref: JobRef, filter: string): Promise<Consumer> {
-  const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
-  const options = { filter_subjects: filter, headers_only: true }
-  const consumer = await answerIfThere(consumers.get(streamNames(ref).outcomes, options))
-  if (consumer === undefined) throw noQueue(ref)
-  return consumer
+/** What the stream holds of a dead letter: its body, or only the headers of that. */
+export interface BodyMessage {
+  readonly subject: string
+  readonly headers?: MsgHdrs | undefined
+  readonly data: Uint8Array
 }
 
-/** JetStream gives messages from the oldest on only, so all go by, and the last are kept. */
-async function readNewest(consumer: Consumer, total: number, limit: number): Promise<readonly JsMsg[]> {
-  if (total === 0) return []
-  const newest: JsMsg[] = []
-  const messages = await consumer.fetch({ max_messages: total, expires: LIST_MS })
-  const timer = setTimeout(() => messages.stop(), LIST_MS)
-  try {
-    for await (const message of messages) {
-      newest.push(message)
-      if (newest.length >= 2 * limit) newest.splice(0, newest.length - limit)
-      if (message.info.pending === 0) return newest.slice(-limit)
-    }
-  } finally {
-    clearTimeout(timer)
-  }
-  throw new JobicoError('QUEUE_UNAVAILABLE', 'NATS did not give all dead letters in time; try again')
+/** What a body says of itself; undefined for what no runner has written. Pure. */
+export function letterOf(body: BodyMessage): DeadLetter | undefined {
+  const read = readBody(body)
+  return read && toLetter(read)
 }
 
-/** A redrive leaves the body where it is, also when the event then ends as done. */
-async function hasDeadVerdict(manager: JetStreamManager, ref: JobRef, { subject }: JsMsg): Promise<boolean> {
-  const { event, key } = placeOf(subject)
-  const query = { last_by_subj: eventSubjects({ ...ref, event }).verdict(key) }
-  const verdict = await answerTo(manager.streams.getMessage(streamNames(ref).outcomes, query))
-  return verdict?.header.get(JOBICO_HEADERS.verdict) === 'dead'
-}
+type ReadBody = NonNullable<ReturnType<typeof readBody>>
 
-/** What a body says of itself; undefined for what no runner has written. */
-function letterOf({ subject, headers, data }: JsMsg): DeadLetter | undefined {
+function readBody({ subject, headers, data }: BodyMessage) {
   try {
     const verdict = verdictOfMessage({ headers, data })
-    const { id, source, type } = eventOfMessage(headers, data).attributes
     if (verdict.kind !== 'dead') return undefined
-    const { code, reason, attempts, time, module } = verdict
-    return { ...placeOf(subject), code, reason, attempts, time, module, id, source, type }
+    return { ...placeOf(subject), ...verdict, cloudEvent: eventOfMessage(headers, data) }
   } catch {
     return undefined
   }
+}
+
+function toLetter({ event, key, code, reason, attempts, time, module, cloudEvent }: ReadBody): DeadLetter {
+  const { id, source, type } = cloudEvent.attributes
+  return { event, key, code, reason, attempts, time, module, id, source, type }
+}
+
+/** Where an event stands of which the outcome stream holds a body. */
+export type Standing =
+  /** It is a dead letter; `verdict` is the sequence of its verdict. */
+  | { readonly kind: 'dead'; readonly verdict: number }
+  /** It was redriven, and has not ended yet. */
+  | { readonly kind: 'pending' }
+  /** It has ended anew meanwhile, or its verdict is gone: the body is left over. */
+  | { readonly kind: 'over' }
+
+/** Looks where the event of a body stands, at the leaders of the streams. Throws QUEUE_UNAVAILABLE. */
+export async function standingOf(
+  requests: Requests,
+  ref: EventRef,
+  { key, seq }: { readonly key: string; readonly seq: number },
+): Promise<Standing> {
+  const found = await readVerdict(requests, ref, key)
+  // A verdict is stored right before its body: a later one is that of another death.
+  if (found?.verdict.kind !== 'dead' || found.seq > seq) return { kind: 'over' }
+  const copy = await lastMessage(requests, streamNames(ref).retry, eventSubjects(ref).retry(key))
+  const isRedriven = copy?.headers?.get(JOBICO_HEADERS.redrive) === String(found.seq)
+  return isRedriven ? { kind: 'pending' } : { kind: 'dead', verdict: found.seq }
+}
+
+/** All about a dead letter. */
+export interface WholeLetter {
+  readonly letter: DeadLetter
+  /** The fault of each attempt, as far as they are kept. */
+  readonly errors: readonly AttemptError[]
+  readonly cloudEvent: CloudEvent
+  /** Whether it was redriven, and has not ended yet. */
+  readonly isPending: boolean
+}
+
+/**
+ * Reads the dead letters of a key, of which there is one at each event that the CloudEvent was sent to and died at. Throws
+ * NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE.
+ */
+export async function readDeadLetters(
+  requests: Requests,
+  ref: JobRef,
+  key: string,
+): Promise<readonly WholeLetter[]> {
+  const manager = await manage(requests.connection)
+  const { outcomes } = streamNames(ref)
+  const bodies = await subjectsIn(manager, outcomes, eventSubjects({ ...ref, event: '*' }).deadBody(key))
+  if (bodies === undefined) throw noQueue(ref)
+  const letters: WholeLetter[] = []
+  for (const subject of [...bodies.keys()].sort()) {
+    const body = await lastMessage(requests, outcomes, subject)
+    const read = body && readBody(body)
+    if (body === undefined || read === undefined) continue
+    const { seq } = body
+    const standing = await standingOf(requests, { ...ref, event: read.event }, { key, seq })
+    if (standing.kind === 'over') continue
+    const { errors, cloudEvent } = read
+    letters.push({ letter: toLetter(read), errors, cloudEvent, isPending: standing.kind === 'pending' })
+  }
+  return letters
 }

@@ -23,7 +23,7 @@ export interface Writer {
   /** Ends an event of the id as done, where `replaces` is the sequence of the verdict before. */
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
   /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
-  bury(ref: EventRef, id: string): Promise<number>
+  bury(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
 }
 
 /** A nats-server of a test's own. */
@@ -39,6 +39,8 @@ export interface NatsFixture extends Writer {
   /** How many messages each stream of a Job has. */
   messages(ref: EventRef): Promise<readonly number[]>
 }
+
+type DeadVerdict = Extract<Verdict, { kind: 'dead' }>
 
 const FACTS = { attempts: 2, module: 'sha256-0', time: '2026-01-01T00:00:00.000Z' }
 
@@ -107,14 +109,15 @@ export function writer(requests: Requests): Writer {
       const subject = eventSubjects(ref).verdict(keyOf(id))
       return stored(await publish(requests, { subject, headers: fields, payload: '{"n":1}' }))
     },
-    async bury(ref, id) {
-      const verdict: Verdict = { kind: 'dead', code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS }
+    async bury(ref, id, more = {}, payload = '{"big":"data"}') {
+      const facts = { code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS } as const
+      const verdict: Verdict = { kind: 'dead', ...facts, ...more }
       const subjects = eventSubjects(ref)
       const body = eventHeaders(eventOf(id))
       for (const [name, [value = '']] of verdictHeaders(verdict)) body.set(name, value)
       const ack = await publishBatch(requests, [
         { subject: subjects.verdict(keyOf(id)), headers: verdictHeaders(verdict) },
-        { subject: subjects.deadBody(keyOf(id)), headers: body, payload: '{"big":"data"}' },
+        { subject: subjects.deadBody(keyOf(id)), headers: body, payload },
       ])
       return stored(ack) - 1
     },
@@ -127,7 +130,8 @@ function stored(ack: PubAck): number {
 }
 
 function eventOf(id: string) {
-  return { attributes: { specversion: '1.0', id, source: '/test', type: 'test.made' }, trace: {} }
+  const attributes = { specversion: '1.0', id, source: '/test', type: 'test.made' }
+  return { attributes, trace: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } }
 }
 
 /** The key of the event of an id. */

@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
-import { listDeadLetters } from './dead-letters.ts'
+import { listDeadLetters } from './dead-walk.ts'
 import { connectNats } from './jetstream.ts'
 import { findEvents } from './lookup.ts'
 import { eventSubjects, streamNames, type EventRef, type JobRef } from './names.ts'

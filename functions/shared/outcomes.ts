@@ -66,7 +66,8 @@ export async function* followOutcomes(
   }
 }
 
-async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
+/** The last sequence of a Job's outcomes. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE. */
+export async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
   const manager = await manage(connection)
   const info = await answerIfThere(manager.streams.info(streamNames(ref).outcomes))
   if (info === undefined) throw noQueue(ref)

@@ -10,3 +10,18 @@ export function print(line: string): void {
 export function compactJson(text: string): string {
   return text.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }
+
+const INDENT = '  '
+
+/** JSON with a line for each member and element; every number keeps its digits. Pure. */
+export function prettyJson(text: string): string {
+  let indent = ''
+  return compactJson(text).replaceAll(/"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {
+    if (token === ':') return ': '
+    if (token === '{' || token === '[') indent += INDENT
+    else if (token === '}' || token === ']') indent = indent.slice(INDENT.length)
+    else if (token !== ',') return token
+    const line = `\n${indent}`
+    return token === '}' || token === ']' ? line + token : token + line
+  })
+}

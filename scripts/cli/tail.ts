@@ -8,6 +8,7 @@ import type { Outcome } from '../../functions/shared/outcomes.ts'
 import { checkEvent } from './names.ts'
 import { print, type Format } from './output.ts'
 import { jsonOutcome, textOutcome } from './outcome-view.ts'
+import { stopSignal } from './stop-signal.ts'
 import { queuesOf } from './target/queues.ts'
 import { atPlatform, type ClusterOptions, type Platform } from './target/target.ts'
 
@@ -29,16 +30,6 @@ export async function tail(event: string | undefined, { job, output, ...where }:
       print(output === 'json' ? jsonOutcome(ref, outcome) : textOutcome(outcome, pc))
     await followAll(platform, { job, event, show, signal: stopping })
   })
-}
-
-/** Aborts at the first signal; the second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'])
-    process.once(signal, () => {
-      stopping.abort()
-    })
-  return stopping.signal
 }
 
 interface Following {

@@ -1,20 +1,17 @@
 import type { Command } from 'commander'
 
-import type { DeadListOptions } from '../dead-list.ts'
 import type { GetOptions } from '../get.ts'
 import type { SendOptions } from '../send.ts'
 import type { TailOptions } from '../tail.ts'
 import { example, inCluster, targeted, WHERE, wholeNumber } from './options.ts'
 
 const MAX_WAIT_S = 60
-const MAX_LETTERS = 10_000
 
 /** The commands that send events and tell what became of them. */
 export function addEventCommands(program: Command): void {
   addSend(program)
   addGet(program)
   addTail(program)
-  addDead(program)
 }
 
 function addSend(program: Command): void {
@@ -69,26 +66,5 @@ function addTail(program: Command): void {
     .action(async (event: string | undefined, options: TailOptions) => {
       const { tail } = await import('../tail.ts')
       await tail(event, options)
-    })
-}
-
-function addDead(program: Command): void {
-  const dead = program
-    .command('dead')
-    .summary('dead letters: events that ended without success')
-    .description('Shows dead letters: events that ended without success, and are kept.')
-    .helpCommand(false)
-    .addHelpText('after', example('jobico dead list job-for-ev1'))
-
-  inCluster(dead.command('list'))
-    .summary('print the dead letters of a Job')
-    .description(`Prints the newest dead letters of a Job. ${WHERE}`)
-    .argument('<job>', 'the name of the Job')
-    .option('-e, --event <name>', 'those of this event only')
-    .option('-l, --limit <number>', 'how many at most', wholeNumber(1, MAX_LETTERS), 50)
-    .addHelpText('after', example('jobico dead list job-for-ev1 --event ev1'))
-    .action(async (job: string, options: DeadListOptions) => {
-      const { deadList } = await import('../dead-list.ts')
-      await deadList(job, options)
     })
 }

@@ -1,14 +1,14 @@
-import type { DeadLetter } from '../../functions/shared/dead-letters.ts'
-import { printable } from '../dev/words.ts'
-import { checkEvent } from './names.ts'
-import { print, type Format } from './output.ts'
-import { tableLines } from './table.ts'
-import { queuesOf } from './target/queues.ts'
-import { atPlatform, type ClusterOptions } from './target/target.ts'
+import type { DeadLetter, DeadLetterFilter } from '../../../functions/shared/dead-letters.ts'
+import { printable } from '../../dev/words.ts'
+import { checkEvent } from '../names.ts'
+import { print, type Format } from '../output.ts'
+import { tableLines } from '../table.ts'
+import { queuesOf } from '../target/queues.ts'
+import { atPlatform, type ClusterOptions } from '../target/target.ts'
+import { isForAll, letterFilter, type FilterOptions } from './filter.ts'
 
 /** The options of `jobico dead list`. */
-export interface DeadListOptions extends ClusterOptions {
-  readonly event?: string
+export interface DeadListOptions extends ClusterOptions, FilterOptions {
   readonly limit: number
   readonly output: Format
 }
@@ -16,19 +16,21 @@ export interface DeadListOptions extends ClusterOptions {
 /** Prints the newest dead letters of a Job, also of one that is deleted but left some. Throws an Error when there is no such Job. */
 export async function deadList(
   job: string,
-  { event, limit, output, ...where }: DeadListOptions,
+  keys: readonly string[],
+  { limit, output, ...options }: DeadListOptions,
 ): Promise<void> {
-  const { letters, total } = await atPlatform(where, async (platform) => {
-    const { listDeadLetters } = await import('../../functions/shared/dead-letters.ts')
+  const filter = letterFilter(options, keys, Date.now())
+  const { letters, total } = await atPlatform(options, async (platform) => {
+    const { listDeadLetters } = await import('../../../functions/shared/dead-walk.ts')
     const [ref] = await queuesOf(platform, job)
-    const query = { limit, ...(event === undefined ? {} : { event }) }
-    const found = await listDeadLetters(await platform.nats(), ref, query)
-    if (event !== undefined && found.total === 0) checkEvent(await platform.events(), event, platform.place)
+    const found = await listDeadLetters(await platform.nats(), ref, { limit, ...filter })
+    if (filter.event !== undefined && found.total === 0)
+      checkEvent(await platform.events(), filter.event, platform.place)
     return found
   })
   if (output === 'json') print(JSON.stringify(letters))
   else if (letters.length > 0) for (const line of tableLines([HEAD, ...letters.map(row)])) print(line)
-  if (total === 0) process.stderr.write('there are no dead letters\n')
+  if (total === 0) process.stderr.write(`${noneFound(filter)}\n`)
   if (total > letters.length)
     process.stderr.write(`these are the newest ${letters.length} of ${total}; --limit shows more\n`)
 }
@@ -37,4 +39,9 @@ const HEAD = ['KEY', 'EVENT', 'CODE', 'ATTEMPTS', 'TIME', 'REASON']
 
 function row({ key, event, code, attempts, time, reason }: DeadLetter): string[] {
   return [key, event, code, String(attempts), time, printable(reason)]
+}
+
+/** Says that no dead letter was found, by whether some were left out. Pure. */
+export function noneFound(filter: DeadLetterFilter): string {
+  return isForAll(filter) ? 'there are no dead letters' : 'there are no such dead letters'
 }

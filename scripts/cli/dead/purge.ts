@@ -1,0 +1,66 @@
+import type { Purged, PurgePlan } from '../../../functions/shared/purge.ts'
+import { confirmed } from '../confirm.ts'
+import { print, type Format } from '../output.ts'
+import { tableLines } from '../table.ts'
+import type { ClusterOptions } from '../target/target.ts'
+import { explicitFilter, type FilterOptions } from './filter.ts'
+import { noneFound } from './list.ts'
+import { atDeadLetters, checkMissing } from './work.ts'
+
+/** The options of `jobico dead purge`. */
+export interface DeadPurgeOptions extends ClusterOptions, FilterOptions {
+  readonly all?: boolean
+  /** Not to ask. */
+  readonly yes?: boolean
+  readonly output: Format
+}
+
+const NOTHING = 'nothing was deleted'
+
+/**
+ * Shows which dead letters it would delete, asks, deletes them for good, and prints how many. Throws an Error when there is no
+ * such Job, when nobody said yes, and when some were not deleted.
+ */
+export async function deadPurge(
+  job: string,
+  keys: readonly string[],
+  { yes = false, output, ...options }: DeadPurgeOptions,
+): Promise<void> {
+  const filter = explicitFilter(options, keys, Date.now())
+  const { plan, purged } = await atDeadLetters(job, filter, options, async (place) => {
+    const { planPurge, purgeDeadLetters } = await import('../../../functions/shared/purge.ts')
+    const { connection, ref, work, progress } = place
+    const plan = await planPurge(connection, ref, work).catch((fault: unknown) => {
+      throw work.signal.aborted ? new Error(NOTHING) : fault
+    })
+    progress.end()
+    if (plan.total + plan.pending === 0) await place.checkFilter()
+    if (plan.total === 0) process.stderr.write(`${noneFound(filter)}\n`)
+    else await askForLeave(plan, yes)
+    return { plan, purged: await purgeDeadLetters(connection, ref, { ...work, upTo: plan.upTo }) }
+  })
+  print(output === 'json' ? JSON.stringify({ ...purged, missing: plan.missing }) : summaryLine(purged))
+  if (purged.stopped !== undefined)
+    throw new Error(
+      `not all was deleted, since ${purged.stopped}; the same command again deletes what is left`,
+    )
+  checkMissing(job, plan.missing)
+}
+
+/** Shows the plan, and throws an Error unless that is what is wanted. */
+async function askForLeave({ counts, total, pending }: PurgePlan, yes: boolean): Promise<void> {
+  const rows = counts.map(({ event, code, letters }) => [event, code, String(letters)])
+  const lines = tableLines([['EVENT', 'CODE', 'LETTERS'], ...rows])
+  if (pending > 0) lines.push(`${pending} more are pending again, and stay`)
+  process.stderr.write(`${lines.join('\n')}\n`)
+  if (yes) return
+  const what = total === 1 ? 'this dead letter' : `these ${total} dead letters`
+  const answer = await confirmed(`Delete ${what} for good, with the data of the events?`)
+  if (answer === undefined)
+    throw new Error('nothing was deleted, since nobody can be asked here; add --yes to delete what is shown')
+  if (!answer) throw new Error(NOTHING)
+}
+
+function summaryLine({ deleted, pending }: Purged): string {
+  return `deleted ${deleted}${pending > 0 ? `, ${pending} are pending again` : ''}`
+}

@@ -1,0 +1,89 @@
+import type { DeadLetter } from '../../../functions/shared/dead-letters.ts'
+import type { Redriven, RedriveProgress } from '../../../functions/shared/redrive.ts'
+import { printable } from '../../dev/words.ts'
+import { print, type Format } from '../output.ts'
+import type { ClusterOptions } from '../target/target.ts'
+import { explicitFilter, type FilterOptions } from './filter.ts'
+import { noneFound } from './list.ts'
+import { atDeadLetters, checkMissing } from './work.ts'
+
+/** The options of `jobico dead redrive`. */
+export interface DeadRedriveOptions extends ClusterOptions, FilterOptions {
+  readonly all?: boolean
+  /** Letters a second. */
+  readonly rate: number
+  readonly dryRun?: boolean
+  readonly output: Format
+}
+
+/**
+ * Sends dead letters to their runners again and prints how many. Throws an Error when there is no such Job, and when some
+ * were not sent.
+ */
+export async function deadRedrive(
+  job: string,
+  keys: readonly string[],
+  { rate, dryRun = false, output, ...options }: DeadRedriveOptions,
+): Promise<void> {
+  const filter = explicitFilter(options, keys, Date.now())
+  const redriven = await atDeadLetters(job, filter, options, async (place) => {
+    const { redrive } = await import('../../../functions/shared/redrive.ts')
+    const { connection, ref, work, progress } = place
+    const found = await redrive(connection, ref, {
+      ...{ ...work, rate, dryRun },
+      onLetter: (letter) => {
+        if (dryRun) print(output === 'json' ? JSON.stringify(letter) : letterLine(letter))
+      },
+      onProgress: (so) => {
+        if (!dryRun) progress.show(progressLine(so))
+      },
+    })
+    if (isNothing(found)) await place.checkFilter()
+    return found
+  })
+  if (isNothing(redriven)) process.stderr.write(`${noneFound(filter)}\n`)
+  if (dryRun) process.stderr.write(`${summaryLine(redriven, 'would redrive')}\n`)
+  else print(output === 'json' ? JSON.stringify(toJson(redriven)) : summaryLine(redriven, 'redriven'))
+  checkAllSent(job, redriven)
+}
+
+function isNothing({ sent, pending, refused, stopped }: Redriven): boolean {
+  return sent + pending + refused === 0 && stopped === undefined
+}
+
+/** One letter that would be sent; of the same width as others, since there may be any number of them. */
+function letterLine({ key, event, code, time, reason }: DeadLetter): string {
+  return `${key}  ${event.padEnd(10)}  ${code.padEnd(16)}  ${time}  ${printable(reason)}`
+}
+
+/** How far a redrive is, in words. Pure. */
+export function progressLine({ sent, left, ...others }: RedriveProgress): string {
+  return `${summaryLine({ sent, ...others }, 'redriven')}; ${left} to look at`
+}
+
+/** How a redrive ended, in words. Pure. */
+export function summaryLine(
+  { sent, pending, refused }: Pick<Redriven, 'sent' | 'pending' | 'refused'>,
+  verb: string,
+): string {
+  const parts = [`${verb} ${sent}`]
+  if (pending > 0) parts.push(`${pending} pending already`)
+  if (refused > 0) parts.push(`${refused} can not be sent`)
+  return parts.join(', ')
+}
+
+function toJson({ reasons, ...counts }: Redriven): object {
+  return { ...counts, ...(reasons.size === 0 ? {} : { reasons: Object.fromEntries(reasons) }) }
+}
+
+function checkAllSent(job: string, { refused, reasons, missing, stopped }: Redriven): void {
+  if (stopped !== undefined)
+    throw new Error(
+      `not all was sent, since ${stopped}; the same command again sends what is left, and nothing twice`,
+    )
+  if (refused > 0) {
+    const named = [...reasons].map(([key, reason]) => `\n  ${key}: ${printable(reason)}`).join('')
+    throw new Error(`${refused} were not sent${reasons.size < refused ? ', such as' : ''}:${named}`)
+  }
+  checkMissing(job, missing)
+}

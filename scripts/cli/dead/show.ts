@@ -1,0 +1,53 @@
+import type { WholeLetter } from '../../../functions/shared/dead-letters.ts'
+import { print, type Format } from '../output.ts'
+import type { ClusterOptions } from '../target/target.ts'
+import { letterFilter } from './filter.ts'
+import { letterJson, letterLines } from './letter-view.ts'
+import { atDeadLetters, checkMissing, type Workplace } from './work.ts'
+
+/** The options of `jobico dead show`. */
+export interface DeadShowOptions extends ClusterOptions {
+  readonly event?: string
+  /** Writes the data only, as it is. */
+  readonly data?: boolean
+  readonly output: Format
+}
+
+/** Prints all about a dead letter. Throws an Error when there is none of the key. */
+export async function deadShow(
+  job: string,
+  key: string,
+  { event, data = false, output, ...where }: DeadShowOptions,
+): Promise<void> {
+  const filter = letterFilter({ event }, [key], Date.now())
+  const found = await atDeadLetters(job, filter, where, async (place) => {
+    const letters = await readLetters(place, key)
+    const wanted = letters.filter(({ letter }) => event === undefined || letter.event === event)
+    if (wanted.length === 0) await place.checkFilter()
+    return wanted
+  })
+  if (found.length === 0) checkMissing(job, [key])
+  if (data) writeData(found)
+  else if (output === 'json') for (const letter of found) print(letterJson(letter))
+  else print(found.map((letter) => letterLines(letter).join('\n')).join('\n\n'))
+}
+
+async function readLetters({ connection, ref }: Workplace, key: string): Promise<readonly WholeLetter[]> {
+  const { readDeadLetters } = await import('../../../functions/shared/dead-letters.ts')
+  const { createRequests } = await import('../../../functions/shared/requests.ts')
+  const requests = createRequests(connection)
+  try {
+    return await readDeadLetters(requests, ref, key)
+  } finally {
+    requests.close()
+  }
+}
+
+function writeData(letters: readonly WholeLetter[]): void {
+  const [first, ...others] = letters
+  if (others.length > 0) {
+    const events = letters.map(({ letter }) => letter.event).join(' and ')
+    throw new Error(`the key is of dead letters of ${events}; name one with --event`)
+  }
+  process.stdout.write(first?.cloudEvent.data ?? '')
+}
