@@ -6,6 +6,9 @@ export interface Fault {
   readonly detail: string
 }
 
+/** The most characters of a pointer; a longer one ends with an ellipsis. */
+const MOST_POINTER = 500
+
 /** What the validator reports of a rule that does not hold; the shape is ajv's. */
 export interface Violation {
   readonly keyword: string
@@ -25,8 +28,10 @@ export function faultOf(violation: Violation): Fault {
   const { instancePath, params, keyword, message, propertyName } = violation
   const named = propertyName ?? namedField(params)
   const detail = wordings[keyword]?.(violation) ?? message ?? `breaks the rule "${keyword}"`
+  const pointer = named === undefined ? instancePath : `${instancePath}/${pointerToken(named)}`
   return {
-    pointer: named === undefined ? instancePath : `${instancePath}/${pointerToken(named)}`,
+    // Names of fields are the sender's, and may be as long as the data.
+    pointer: shorten(pointer, MOST_POINTER),
     detail: shorten(propertyName === undefined ? detail : `the name of the field ${detail}`, 400),
   }
 }

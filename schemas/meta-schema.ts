@@ -26,6 +26,8 @@ export function compileMetaSchema(
 ): { readonly ajv: Ajv | Ajv2020; readonly validate: ValidateFunction } {
   const options = { strict: false, ownProperties: true, verbose: true, code: { source: keepSource } }
   const ajv = draft === 'draft-07' ? new Ajv(options) : new Ajv2020(options)
+  // It compares each with each, which takes seconds for a long enum; `senseFaults` looks for what is there twice.
+  ajv.removeKeyword('uniqueItems')
   const validate = ajv.getSchema(metaSchemas[draft])
   if (validate === undefined) throw new Error(`ajv does not know the schema of ${draft}`)
   return { ajv, validate }

@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js'
 import { editDistance } from './closest.ts'
+import { canonicalJson } from './equality.ts'
 import { pointerToken, type Fault } from './fault.ts'
 
 /** The drafts of JSON Schema that Jobico takes. */
@@ -7,6 +8,8 @@ export type Draft = 'draft-07' | '2020-12'
 
 interface Matcher {
   test(text: string): boolean
+  /** How large the program is that the expression became; what it takes at worst grows with it. */
+  programSize(): number
 }
 
 // Only keywords that refuse something: a mistake in a mere note does no harm.
@@ -45,6 +48,8 @@ const newerKeywords = [
   ],
   ...['unevaluatedProperties', '$dynamicRef'],
 ]
+/** The keywords of both drafts that say what data must be like. */
+export const validatingKeywords: readonly string[] = [...draft07Keywords, ...newerKeywords]
 const passive = [
   'title',
   'description',
@@ -67,7 +72,7 @@ const containers = [
   'contentSchema',
 ]
 const content = ['contentEncoding', 'contentMediaType']
-const known = new Set([...draft07Keywords, ...newerKeywords, ...passive, ...containers, ...content])
+const known = new Set([...validatingKeywords, ...passive, ...containers, ...content])
 
 const single = [
   'additionalItems',
@@ -90,6 +95,9 @@ const singleOrList = [
   'prefixItems',
 ]
 const mapped = ['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']
+
+/** Keywords whose lists have each entry once. */
+const DISTINCT = ['required', 'enum', 'type']
 
 /**
  * Compiles a regular expression of JSON Schema for an engine of linear time, so that no data can make it run for ever.
@@ -125,6 +133,7 @@ function keywordFaults(
       patternFaults(key, `${at}/${pointerToken(key)}`),
     )
   }
+  if (DISTINCT.includes(keyword)) return repeatFaults(schema[keyword], at)
   if (keyword === '$async')
     return [{ pointer: at, detail: '"$async" is no keyword of JSON Schema; take it out' }]
   if (draft === 'draft-07' && newerKeywords.includes(keyword)) {
@@ -138,11 +147,21 @@ function keywordFaults(
 }
 
 function misspelt(keyword: string): string | undefined {
-  return [...draft07Keywords, ...newerKeywords].find((candidate) => {
+  return validatingKeywords.find((candidate) => {
     if (candidate.toLowerCase() === keyword.toLowerCase()) return true
     const allowed = candidate.length < 6 ? 0 : candidate.length < 10 ? 1 : 2
     return editDistance(candidate, keyword) <= allowed
   })
+}
+
+function repeatFaults(values: unknown, pointer: string): Fault[] {
+  const seen = new Set<string>()
+  for (const value of Array.isArray(values) ? values : []) {
+    const text = canonicalJson(value)
+    if (seen.has(text)) return [{ pointer, detail: `lists ${text.slice(0, 100)} twice; take one out` }]
+    seen.add(text)
+  }
+  return []
 }
 
 function patternFaults(pattern: unknown, pointer: string): Fault[] {
@@ -157,7 +176,8 @@ function patternFaults(pattern: unknown, pointer: string): Fault[] {
   }
 }
 
-function subschemas(schema: Record<string, unknown>): [path: string, child: unknown][] {
+/** The schemas within a schema, each with where it stands in it, as a JSON Pointer. */
+export function subschemas(schema: Readonly<Record<string, unknown>>): [path: string, child: unknown][] {
   const children = singleOrList.flatMap((keyword): [string, unknown][] => {
     const value = schema[keyword]
     if (!Array.isArray(value)) return [[`/${keyword}`, value]]

@@ -2,19 +2,41 @@ import { Ajv, MissingRefError, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { JobicoError, messageOf } from '../functions/shared/errors.ts'
+import { useLinearEquality } from './equality.ts'
+import { expansionFaults } from './expansion.ts'
 import { faultOf, type Fault, type Violation } from './fault.ts'
 import { metaValidator } from './meta-schema.ts'
+import {
+  BudgetSpent,
+  createMeter,
+  MAX_STEPS,
+  meterSubschemas,
+  newBudget,
+  type Budget,
+  type Meter,
+} from './meter.ts'
 import { linearPattern, senseFaults, type Draft } from './sense.ts'
 
 export type { Fault } from './fault.ts'
+export { newBudget, type Budget } from './meter.ts'
 
-/** Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. */
-export type Validate = (data: unknown) => readonly Fault[]
+/**
+ * Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. What it
+ * takes is bounded by a budget, a new one by default; data that would take more is at fault for that.
+ */
+export type Validate = (data: unknown, budget?: Budget) => readonly Fault[]
 
 const mostFaults = 20
 const none: readonly Fault[] = Object.freeze([])
 const tooDeep: readonly Fault[] = Object.freeze([
   Object.freeze({ pointer: '', detail: 'is nested too deeply to be checked against the schema' }),
+])
+
+const tooCostly: readonly Fault[] = Object.freeze([
+  Object.freeze({
+    pointer: '',
+    detail: `takes more than ${MAX_STEPS} steps to be checked against the schema; send less at once, or make the schema simpler`,
+  }),
 ])
 
 const draftUris: Readonly<Record<string, Draft | undefined>> = {
@@ -30,7 +52,6 @@ const options: Options = {
   verbose: true,
   logger: false,
   validateSchema: false, // metaValidator does
-  code: { regExp: Object.assign((pattern: string) => linearPattern(pattern), { code: 'linearPattern' }) },
 }
 
 /**
@@ -40,7 +61,7 @@ const options: Options = {
  */
 export function compileSchema(schema: unknown): Validate {
   try {
-    return guarded(compileWith(options, schema), mostFaults)
+    return compileWith(options, schema, mostFaults)
   } catch (thrown) {
     throw invalidSchema(thrown)
   }
@@ -51,22 +72,55 @@ export function compileSchema(schema: unknown): Validate {
  * fault. For Job files and the like, never for the data of events.
  */
 export function compileWithDefaults(schema: object): Validate {
-  return guarded(compileWith({ ...options, allErrors: true, useDefaults: true }, schema), Infinity)
+  return compileWith({ ...options, allErrors: true, useDefaults: true }, schema, Infinity)
 }
 
-function compileWith(withOptions: Options, schema: unknown): ValidateFunction {
+function compileWith(withOptions: Options, schema: unknown, most: number): Validate {
   if (typeof schema !== 'boolean' && !isRecord(schema)) {
     throw new JobicoError('SCHEMA_INVALID', 'a JSON Schema must be an object, or true or false')
   }
   const draft = draftOf(schema)
-  const ajv = draft === 'draft-07' ? new Ajv(withOptions) : new Ajv2020(withOptions)
-  formats.default(ajv)
+  const meter = createMeter()
+  const ajv = createAjv(draft, withOptions, meter)
   const body = withoutDraft(schema)
   // Whether the schema is valid is asked first, so that `senseFaults` can rely on its shape.
   const isValid = metaValidator(draft)
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(senseFaults(body, draft).slice(0, 3))
-  return ajv.compile(body)
+  throwFaults(expansionFaults(body))
+  return guarded(ajv.compile(body), meter, most)
+}
+
+function createAjv(draft: Draft, withOptions: Options, meter: Meter): Ajv | Ajv2020 {
+  const regExp = Object.assign((pattern: string) => meteredPattern(pattern, meter), {
+    code: 'meteredPattern',
+  })
+  const all = { ...withOptions, code: { regExp } }
+  const ajv = draft === 'draft-07' ? new Ajv(all) : new Ajv2020(all)
+  formats.default(ajv)
+  // The expression of ajv-formats takes quadratic time.
+  ajv.addFormat('url', isUrl)
+  useLinearEquality(ajv, (characters) => meter.spend(characters / 4))
+  meterSubschemas(ajv, meter)
+  return ajv
+}
+
+function isUrl(text: string): boolean {
+  return /^(?:https?|ftp):\/\/[\x21-\x7e]+$/i.test(text) && URL.canParse(text)
+}
+
+/** At worst, each character takes as long as the program is. */
+function meteredPattern(pattern: string, meter: Meter) {
+  const matcher = linearPattern(pattern)
+  const perCharacter = matcher.programSize() / 32
+  return {
+    // ajv tells expressions apart by this.
+    toString: () => pattern,
+    test(text: string) {
+      meter.spend(text.length * perCharacter)
+      return matcher.test(text)
+    },
+  }
 }
 
 function draftOf(schema: boolean | Readonly<Record<string, unknown>>): Draft {
@@ -90,12 +144,14 @@ function withoutDraft(
   return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== '$schema'))
 }
 
-function guarded(check: ValidateFunction, most: number): Validate {
-  return (data) => {
+function guarded(check: ValidateFunction, meter: Meter, most: number): Validate {
+  return (data, budget = newBudget()) => {
+    meter.begin(budget)
     try {
       return check(data) ? none : violations(check, most).map(faultOf)
     } catch (thrown) {
       if (thrown instanceof RangeError) return tooDeep
+      if (thrown instanceof BudgetSpent) return tooCostly
       throw thrown
     }
   }
@@ -118,7 +174,11 @@ function throwFaults(faults: readonly Fault[]): void {
 function invalidSchema(cause: unknown): JobicoError {
   if (cause instanceof JobicoError) return cause
   if (cause instanceof RangeError) {
-    return new JobicoError('SCHEMA_INVALID', 'the JSON Schema is nested too deeply to be compiled', { cause })
+    return new JobicoError(
+      'SCHEMA_INVALID',
+      'the JSON Schema is nested too deeply, or has too many alternatives or properties in one place',
+      { cause },
+    )
   }
   if (cause instanceof MissingRefError) return missingReference(cause)
   return new JobicoError('SCHEMA_INVALID', `the JSON Schema is not valid: ${messageOf(cause)}`, { cause })

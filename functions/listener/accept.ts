@@ -1,6 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 
-import type { Validate } from '../../schemas/validator.ts'
+import { newBudget, type Validate } from '../../schemas/validator.ts'
 import { eventHeaders, headersSize } from '../shared/cloudevent-nats.ts'
 import type { CloudEvent } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
@@ -42,8 +42,10 @@ export function checkEvents(
 
 function dataFaults(decoded: readonly DecodedEvent[], validate: Validate): readonly DataFault[] {
   const faults: DataFault[] = []
+  // One for all, so that many events take no longer to check than one that is as large.
+  const budget = newBudget()
   for (const [index, { event, value }] of decoded.entries()) {
-    const found = event.data === undefined ? NO_DATA : validate(value)
+    const found = event.data === undefined ? NO_DATA : validate(value, budget)
     for (const { pointer, detail } of found) faults.push({ index, pointer, detail })
     if (faults.length >= MAX_FAULTS) break
   }

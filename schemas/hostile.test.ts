@@ -1,0 +1,240 @@
+import fc from 'fast-check'
+import t from 'tap'
+
+import { canonicalJson } from './equality.ts'
+import { MAX_EXPANSION } from './expansion.ts'
+import { MAX_STEPS } from './meter.ts'
+import { compileSchema, newBudget } from './validator.ts'
+
+const draft2020 = 'https://json-schema.org/draft/2020-12/schema'
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, i) => make(i))
+const deep = (levels: number, inner: unknown) =>
+  JSON.parse('['.repeat(levels) + JSON.stringify(inner) + ']'.repeat(levels)) as unknown
+const fields = (count: number) => Object.fromEntries(times(count, (index) => [`x${index}`, 1]))
+/** A schema that holds each value against 2 ** `levels` others. */
+const doubling = (levels: number, keyword: string) => ({
+  $ref: '#/definitions/d0',
+  definitions: Object.fromEntries([
+    ...times(levels, (level) => [
+      `d${level}`,
+      { [keyword]: times(2, () => ({ $ref: `#/definitions/d${level + 1}` })) },
+    ]),
+    [`d${levels}`, { type: 'string' }],
+  ]) as object,
+})
+/** A schema of nested arrays, each of which is held twice against the schema of what is within. */
+const twice = (keyword: string, alternative: object) => ({
+  $ref: '#/definitions/n',
+  definitions: { n: { [keyword]: times(2, () => ({ ...alternative, items: { $ref: '#/definitions/n' } })) } },
+})
+
+t.test('data that takes too long to check is at fault for it', (t) => {
+  const cases: readonly [name: string, schema: unknown, data: unknown][] = [
+    ['a tree that is gone through twice at each level', twice('allOf', {}), deep(128, 1)],
+    ['alternatives that fail at each level', twice('anyOf', { type: 'array', minItems: 1 }), deep(128, 1)],
+    [
+      'many alternatives',
+      { items: { anyOf: [...times(100, (index) => ({ const: index })), { type: 'string' }] } },
+      times(300_000, () => 'x'),
+    ],
+    ['a large pattern', { pattern: '[ab]*a[ab]{900}c' }, `c${'ab'.repeat(250_000)}`],
+    [
+      'a large pattern for many texts',
+      { items: { not: { pattern: '[ab]*a[ab]{900}c' } } },
+      times(1_000, () => `c${'ab'.repeat(250)}`),
+    ],
+    [
+      'many properties',
+      { items: { properties: Object.fromEntries(times(1_000, (i) => [`p${i}`, {}])) } },
+      times(100_000, () => ({})),
+    ],
+    [
+      'many patterns for many fields',
+      { patternProperties: Object.fromEntries(times(100, (i) => [`^y${i}.{1,30}$`, { type: 'integer' }])) },
+      Object.fromEntries(times(50_000, (i) => [`y${i}`, 1])),
+    ],
+    [
+      'fields that are gone through for each alternative',
+      {
+        $schema: draft2020,
+        anyOf: times(50, (i) => ({ patternProperties: { [`^x${i}`]: true } })),
+        unevaluatedProperties: false,
+      },
+      fields(90_000),
+    ],
+    [
+      'one and the same compared at each level',
+      {
+        $ref: '#/definitions/n',
+        definitions: { n: { not: { enum: [{ a: 1 }] }, items: { $ref: '#/definitions/n' } } },
+      },
+      deep(
+        127,
+        times(400_000, () => 1),
+      ),
+    ],
+  ]
+  for (const [name, schema, data] of cases) {
+    t.match(
+      compileSchema(schema)(data),
+      [{ pointer: '', detail: /takes more than 2000000 steps .*; send less/ }],
+      name,
+    )
+  }
+  t.end()
+})
+
+t.test('large data is checked as it is', (t) => {
+  const definitions = { count: { type: 'integer', minimum: 0 }, none: { type: 'null' } }
+  const anyCount = { oneOf: [{ $ref: '#/definitions/count' }, { $ref: '#/definitions/none' }] }
+  const uuid = '0f8fad5b-d9cb-469f-a165-70867728950e'
+  const uuidPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+  const cases: readonly [name: string, schema: unknown, data: unknown][] = [
+    ['numbers that are all different', { uniqueItems: true }, times(150_000, (index) => index)],
+    ['objects that are all different', { uniqueItems: true }, times(60_000, (a) => ({ a }))],
+    ['one of many words', { items: { enum: times(10_000, (i) => `k${i}`) } }, times(150_000, () => 'k9999')],
+    [
+      'one of many objects',
+      { items: { enum: times(2_000, (a) => ({ a })) } },
+      times(60_000, () => ({ a: 1_999 })),
+    ],
+    [
+      'half a million alternatives',
+      { items: { oneOf: [{ type: 'integer' }, { type: 'null' }] } },
+      times(520_000, () => 1),
+    ],
+    ['references', { items: anyCount, definitions }, times(200_000, () => 1)],
+    [
+      'a pattern for many texts',
+      { items: { type: 'string', pattern: uuidPattern } },
+      times(26_000, () => uuid),
+    ],
+    ['a pattern for a long text', { pattern: '^(?:[A-Za-z0-9+/]{4})*$' }, 'QUJD'.repeat(260_000)],
+    ['many fields', { additionalProperties: { type: 'integer' } }, fields(90_000)],
+  ]
+  for (const [name, schema, data] of cases) t.same(compileSchema(schema)(data), [], name)
+  t.end()
+})
+
+t.test('each pattern is one of its own', (t) => {
+  const validate = compileSchema({
+    allOf: [{ pattern: 'a' }, { pattern: 'b' }],
+    patternProperties: { '^c': false, '^d': true },
+  })
+  t.match(validate('ac'), [{ detail: /pattern b/ }])
+  t.match(validate({ d: 1, c: 1 }), [{ pointer: '/c' }])
+  t.end()
+})
+
+t.test('several values share a budget', (t) => {
+  const validate = compileSchema({ items: { minimum: 0 } })
+  const budget = newBudget()
+  const data = times(500_000, () => 1)
+  t.same(validate(data, budget), [])
+  t.ok(budget.steps < MAX_STEPS)
+  for (let more = 0; more < 4; more++) validate(data, budget)
+  t.match(validate(data, budget), [{ detail: /takes more than/ }])
+  t.same(validate(data), [], 'another one is not touched')
+  t.end()
+})
+
+t.test('schemas whose references multiply or never end are refused', (t) => {
+  const ownRef = { $ref: '#/definitions/a' }
+  const cases: readonly [name: string, schema: unknown, says: RegExp][] = [
+    [
+      '2 ** 18 alternatives',
+      doubling(18, 'anyOf'),
+      /not valid at .*: holds each value against \d+ schemas, more than 10000/,
+    ],
+    ['2 ** 200 of all', doubling(200, 'allOf'), /holds each value against .* merge alternatives/],
+    [
+      'itself',
+      { $ref: '#' },
+      /refers to itself for one and the same value, which never ends; refer to it from within/,
+    ],
+    [
+      'itself, by another',
+      { anyOf: [ownRef], definitions: { a: { not: { $ref: '#' } } } },
+      /refers to itself/,
+    ],
+    ['itself, at a definition', { definitions: { a: { if: ownRef } } }, /refers to itself/],
+    [
+      'by an escaped name',
+      { definitions: { 'a/b c': { allOf: [{ $ref: '#/definitions/a~1b%20c' }] } } },
+      /refers to itself/,
+    ],
+  ]
+  for (const [name, schema, says] of cases) {
+    t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID', message: says }, name)
+  }
+  t.ok(2 ** 11 < MAX_EXPANSION)
+  t.equal(compileSchema(doubling(11, 'anyOf'))(1).length, 20, 'as many as may be')
+  const tree = { properties: { left: { $ref: '#' }, right: { $ref: '#' } }, required: ['n'] }
+  t.match(compileSchema(tree)({ n: 1, left: { n: 2, right: {} } }), [{ pointer: '/left/right/n' }])
+  t.end()
+})
+
+t.test('what schemas may list once', (t) => {
+  for (const schema of [
+    { required: ['a', 'b', 'a'] },
+    {
+      enum: [
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ],
+    },
+    { type: ['null', 'null'] },
+  ]) {
+    t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID', message: / twice; take one out$/ })
+  }
+  t.end()
+})
+
+t.test('what the sender names stays short in faults', (t) => {
+  const long = 'k'.repeat(1_000_000)
+  const [fault] = compileSchema({ additionalProperties: false })({ [long]: 1 })
+  t.equal(fault?.pointer, `/${'k'.repeat(498)}…`)
+  t.ok(fault !== undefined && fault.detail.length <= 400)
+  const [inner] = compileSchema({ additionalProperties: { type: 'string' } })({ [long]: 1 })
+  t.equal(inner?.pointer.length, 500)
+  t.end()
+})
+
+t.test('names and values that trick comparisons', (t) => {
+  const unique = compileSchema({ items: { type: ['string', 'number', 'array'] }, uniqueItems: true })
+  t.match(unique(['__proto__', 'x', '__proto__']), [{ detail: /items 0 and 2 are alike/ }])
+  for (const data of [
+    ['1', 1],
+    ['[1]', [1]],
+    ['a', 'a_'],
+    ['length', 'constructor'],
+  ])
+    t.same(unique(data), [])
+  t.equal(unique([1.0, 1]).length, 1)
+  t.equal(unique([0, -0]).length, 1)
+  const choice = compileSchema({ enum: [[1], { a: null }] })
+  for (const data of ['[1]', '{"a":null}', [2], {}, null])
+    t.equal(choice(data).length, 1, JSON.stringify(data))
+  t.same(choice({ a: null }), [])
+  t.end()
+})
+
+t.test('a canonical text is the same exactly for values that are equal', (t) => {
+  const shuffled = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(shuffled)
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value)
+        .reverse()
+        .map(([name, member]) => [name, shuffled(member)]),
+    )
+  }
+  fc.assert(fc.property(fc.jsonValue(), (value) => canonicalJson(shuffled(value)) === canonicalJson(value)))
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      t.same(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)))
+    }),
+  )
+  t.end()
+})
