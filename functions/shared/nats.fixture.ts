@@ -8,7 +8,7 @@ import { connectNats } from './jetstream.ts'
 import { eventKey, eventSubjects, streamNames, type EventRef } from './names.ts'
 import { publish, publishBatch, type PubAck } from './publish.ts'
 import { ensureQueues } from './queues.ts'
-import { createRequests, type Requests } from './requests.ts'
+import { createRequests, type Outgoing, type Requests } from './requests.ts'
 import type { QueuePlan } from './streams.ts'
 import { verdictHeaders, type Verdict } from './verdict.ts'
 
@@ -24,6 +24,8 @@ export interface Writer {
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
   /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
   bury(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
+  /** Ends events as dead letters, in few batches, and gives their ids. */
+  buryMany(ref: EventRef, count: number): Promise<string[]>
 }
 
 /** A nats-server of a test's own. */
@@ -110,18 +112,37 @@ export function writer(requests: Requests): Writer {
       return stored(await publish(requests, { subject, headers: fields, payload: '{"n":1}' }))
     },
     async bury(ref, id, more = {}, payload = '{"big":"data"}') {
-      const facts = { code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS } as const
-      const verdict: Verdict = { kind: 'dead', ...facts, ...more }
-      const subjects = eventSubjects(ref)
-      const body = eventHeaders(eventOf(id))
-      for (const [name, [value = '']] of verdictHeaders(verdict)) body.set(name, value)
-      const ack = await publishBatch(requests, [
-        { subject: subjects.verdict(keyOf(id)), headers: verdictHeaders(verdict) },
-        { subject: subjects.deadBody(keyOf(id)), headers: body, payload },
-      ])
-      return stored(ack) - 1
+      return stored(await publishBatch(requests, deadLetter(ref, id, more, payload))) - 1
+    },
+    async buryMany(ref, count) {
+      const ids = Array.from({ length: count }, (_, n) => `${n}`)
+      for (let from = 0; from < count; from += LETTERS_A_BATCH) {
+        const some = ids.slice(from, from + LETTERS_A_BATCH)
+        stored(
+          await publishBatch(
+            requests,
+            some.flatMap((id) => deadLetter(ref, id, {}, '{"big":"data"}')),
+          ),
+        )
+      }
+      return ids
     },
   }
+}
+
+const LETTERS_A_BATCH = 100
+
+/** The verdict and the body of a dead letter. */
+function deadLetter(ref: EventRef, id: string, more: Partial<DeadVerdict>, payload: string): Outgoing[] {
+  const facts = { code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS } as const
+  const verdict: Verdict = { kind: 'dead', ...facts, ...more }
+  const subjects = eventSubjects(ref)
+  const body = eventHeaders(eventOf(id))
+  for (const [name, [value = '']] of verdictHeaders(verdict)) body.set(name, value)
+  return [
+    { subject: subjects.verdict(keyOf(id)), headers: verdictHeaders(verdict) },
+    { subject: subjects.deadBody(keyOf(id)), headers: body, payload },
+  ]
 }
 
 function stored(ack: PubAck): number {

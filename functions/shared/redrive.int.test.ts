@@ -6,11 +6,9 @@ import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { readBacklog } from './backlog.ts'
 import { readDeadLetters, type DeadLetterFilter } from './dead-letters.ts'
 import { listDeadLetters, walkDeadLetters } from './dead-walk.ts'
-import { inLanes } from './lanes.ts'
 import { eventSubjects, streamNames, type EventRef, type JobRef } from './names.ts'
 import { keyOf, startNatsFixture, writer, type NatsFixture } from './nats.fixture.ts'
 import { connectNats } from './jetstream.ts'
-import { createPersist } from './patience.ts'
 import { publish } from './publish.ts'
 import { planPurge, purgeDeadLetters } from './purge.ts'
 import { closeQueue, ensureQueues, removeConsumers } from './queues.ts'
@@ -40,19 +38,6 @@ function work(more: Partial<RedriveOptions> = {}): RedriveOptions {
 async function newJob(events?: readonly string[]): Promise<EventRef> {
   const { ref } = await nats.newJob(events)
   return { ...ref, event: 'ev1' }
-}
-
-async function buryMany(ref: EventRef, count: number): Promise<string[]> {
-  return await buryWith(nats.bury, ref, count)
-}
-
-async function buryWith(bury: NatsFixture['bury'], ref: EventRef, count: number): Promise<string[]> {
-  const persist = createPersist(work())
-  const ids = Array.from({ length: count }, (_, n) => `${n}`)
-  await inLanes(ids, 16, async (id) => {
-    await persist(() => bury(ref, id))
-  })
-  return ids
 }
 
 async function idsOf(ref: JobRef, filter: DeadLetterFilter, upTo?: number): Promise<string[]> {
@@ -125,7 +110,7 @@ t.test('a redrive sends all that is dead, once, over several pages, and deletes 
   const { connection } = nats
   const ref = await newJob()
   const count = 1_100
-  const ids = await buryMany(ref, count)
+  const ids = await nats.buryMany(ref, count)
   const verdict = await readVerdict(nats.requests, ref, keyOf('7'))
   const wouldSend: string[] = []
   const dry = work({ dryRun: true, onLetter: ({ id }) => void wouldSend.push(id) })
@@ -161,7 +146,7 @@ t.test('a redrive sends all that is dead, once, over several pages, and deletes 
 
 t.test('what dies while a redrive goes on is not sent again by it', async (t) => {
   const ref = await newJob()
-  await buryMany(ref, 100)
+  await nats.buryMany(ref, 100)
   const dying: Promise<void>[] = []
   const onLetter = ({ id }: { id: string }) => void dying.push(runRedriven(ref, id, 'bury'))
   t.same(await redrive(nats.connection, ref, work({ rate: 500, onLetter })), { ...NOTHING, sent: 100 })
@@ -179,7 +164,7 @@ t.test('another copy among the retries does not keep a letter from being sent', 
 t.test('a redrive that is interrupted says so, and the next one sends what is left', async (t) => {
   const { connection } = nats
   const ref = await newJob()
-  await buryMany(ref, 200)
+  await nats.buryMany(ref, 200)
   const stop = new AbortController()
   const onProgress = ({ sent }: { sent: number }) => {
     if (sent === 50) stop.abort()
@@ -200,7 +185,7 @@ t.test('a redrive outlives NATS, and sends nothing twice', async (t) => {
   const requests = createRequests(connection)
   const ref = { namespace: 'shared', job: 'away', event: 'ev1' }
   await ensureQueues(connection, { ...nats.newPlan(), ref })
-  await buryWith(writer(requests).bury, ref, 300)
+  await writer(requests).buryMany(ref, 300)
   const waits = new Set<string>()
   let restarted: Promise<{ stop(): Promise<void> }> | undefined
   const restart = async () => {
@@ -233,7 +218,7 @@ t.test('a NATS that stays away ends a redrive with what was sent', async (t) => 
   const ref = { namespace: 'shared', job: 'gone', event: 'ev1' }
   await ensureQueues(connection, { ...nats.newPlan(), ref })
   const requests = createRequests(connection)
-  await buryWith(writer(requests).bury, ref, 20)
+  await writer(requests).buryMany(ref, 20)
   requests.close()
   let stopping: Promise<void> | undefined
   const onProgress = () => {
@@ -331,7 +316,7 @@ t.test('a purge that is broken off leaves whole letters, or bodies that are none
   const { connection, requests } = nats
   const ref = await newJob()
   const verdict = await nats.bury(ref, 'half')
-  await buryMany(ref, 100)
+  await nats.buryMany(ref, 100)
   await deleteMessage(requests, streamNames(ref).outcomes, verdict)
   t.equal((await eventState(requests, ref, keyOf('half'))).state, 'unknown')
   t.match(await listDeadLetters(connection, ref, { limit: 1 }), { total: 101, letters: [{}] })
