@@ -40,6 +40,8 @@ export async function debianFile(folder: string, { packages, name }: DebianFile)
 
 async function pathIn(folder: string, name: string): Promise<string | undefined> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const found = entries.find((entry) => entry.name === name && !entry.isDirectory())
+  const found = entries.find(
+    (entry) => entry.name === name && !entry.isDirectory() && !entry.parentPath.includes('/share/'),
+  )
   return found && join(found.parentPath, name)
 }

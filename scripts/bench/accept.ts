@@ -15,6 +15,8 @@ const SCHEMA = {
   required: ['firstName', 'lastName'],
 }
 const CONNECTIONS = 32
+/** Of a listener, before it is measured. */
+export const WARM_UP_S = 2
 
 /** Requests answered per second. */
 export interface AcceptRates {
@@ -24,30 +26,45 @@ export interface AcceptRates {
 
 /** Measures a bare node:http server and the listener, in turn, with the same requests from wrk. */
 export async function measureAccept(place: Place, seconds: number, rounds: number): Promise<AcceptRates> {
-  const script = join(place.folder, 'post.lua')
-  await writeFile(script, wrkScript())
-  const ref = await place.newJob()
-  const schema = join(place.folder, 'schema.json')
-  await writeFile(schema, JSON.stringify(SCHEMA))
-  const listener = startSubject('listener', place, ref, {
-    JOBICO_SCHEMA: schema,
-    PORT: '0',
-    HOST: '127.0.0.1',
-  })
-  const { port } = await listener.said('Listening')
+  const listener = await startListener(place)
   const bare = await startBareServer()
   const rates: { bare: number[]; listener: number[] } = { bare: [], listener: [] }
   try {
-    await wrk(script, `http://127.0.0.1:${String(port)}/listener/ev1`, 2)
+    await listener.rate(WARM_UP_S)
     for (let round = 0; round < rounds; round++) {
-      rates.bare.push(await wrk(script, `http://127.0.0.1:${bare.port}/`, seconds))
-      rates.listener.push(await wrk(script, `http://127.0.0.1:${String(port)}/listener/ev1`, seconds))
+      rates.bare.push(await wrk(listener.script, `http://127.0.0.1:${bare.port}/`, seconds))
+      rates.listener.push(await listener.rate(seconds))
     }
   } finally {
     bare.close()
     await listener.stop()
   }
   return { bare: median(rates.bare), listener: median(rates.listener) }
+}
+
+/** A listener of a Job of its own, and how to measure it. */
+export interface MeasuredListener {
+  /** What wrk sends. */
+  readonly script: string
+  /** Requests answered per second, over so many seconds. */
+  rate(seconds: number): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Starts a listener in a place; its owner stops it. */
+export async function startListener(place: Place): Promise<MeasuredListener> {
+  const script = join(place.folder, 'post.lua')
+  await writeFile(script, wrkScript())
+  const schema = join(place.folder, 'schema.json')
+  await writeFile(schema, JSON.stringify(SCHEMA))
+  const listener = startSubject('listener', place, await place.newJob(), {
+    JOBICO_SCHEMA: schema,
+    PORT: '0',
+    HOST: '127.0.0.1',
+  })
+  const { port } = await listener.said('Listening')
+  const url = `http://127.0.0.1:${String(port)}/listener/ev1`
+  return { script, rate: (seconds) => wrk(script, url, seconds), stop: listener.stop }
 }
 
 /** Reads the body and answers 202 with nothing, in a process of its own as the listener is. */

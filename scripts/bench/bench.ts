@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 
 import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
+import { measureDurability, SYNC_INTERVALS } from './durability.ts'
 import { openPlace } from './place.ts'
 import { measureRun } from './run.ts'
 
@@ -59,9 +60,24 @@ async function main(): Promise<void> {
     const accept = await measureAccept(place, Number(values.seconds), Number(values.rounds))
     tell(`runner: a backlog of ${values.backlog} events, twice`)
     const run = await measureRun(place, Number(values.backlog))
+    tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
+    const durable = await measureDurability(
+      processEnvironment(),
+      Number(values.seconds),
+      Number(values.rounds),
+    )
+    const relaxed = durable.get('2m') ?? NaN
     report(values.json, [
       figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
       figure('runner runs echo / bare consume and ack', 'events/s', run.runner, run.bare),
+      ...SYNC_INTERVALS.slice(1).map((interval) =>
+        figure(
+          `listener with sync_interval ${interval} / with 2m`,
+          'requests/s',
+          durable.get(interval) ?? NaN,
+          relaxed,
+        ),
+      ),
     ])
   } finally {
     await place.close()

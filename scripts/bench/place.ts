@@ -12,7 +12,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { connectNats } from '../../functions/shared/jetstream.ts'
 import type { EventRef } from '../../functions/shared/names.ts'
 import { ensureQueues } from '../../functions/shared/queues.ts'
-import { startNatsServer } from '../nats-server/start.ts'
+import { startNatsServer, type StartOptions } from '../nats-server/start.ts'
 
 /** A nats-server in a folder of its own, for the time of a measurement. */
 export interface Place {
@@ -29,9 +29,12 @@ const ROOM_BYTES = 2 ** 30
 const CONCURRENCY = 4
 
 /** Makes the place; `environment` tells where nats-server is. */
-export async function openPlace(environment: Readonly<Record<string, string | undefined>>): Promise<Place> {
+export async function openPlace(
+  environment: Readonly<Record<string, string | undefined>>,
+  options: Pick<StartOptions, 'syncInterval'> = {},
+): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'jobico-bench-'))
-  const server = await startNatsServer({ storeDir: join(folder, 'nats'), environment })
+  const server = await startNatsServer({ storeDir: join(folder, 'nats'), environment, ...options })
   const connection = await connectNats({ url: server.url, name: 'bench' })
   const manager = await jetstreamManager(connection)
   let jobs = 0

@@ -27,14 +27,14 @@ export async function makeQueues(
 /** Looks every ten seconds whether the queues of the plans are as they should be, and mends them; the answer ends that. */
 export function keepQueues(url: string, plans: () => readonly QueuePlan[]): () => Promise<void> {
   const ending = new AbortController()
+  const { signal } = ending
   const keep = async () => {
-    while (!ending.signal.aborted) {
-      await delay(EVERY_MS, undefined, { signal: ending.signal, ref: false }).catch(() => undefined)
-      if (!ending.signal.aborted)
-        await makeQueues(url, plans(), { firstWithinMs: CONNECT_MS }).catch(() => undefined) // the next look is as good
+    for (;;) {
+      await delay(EVERY_MS, undefined, { signal, ref: false })
+      await makeQueues(url, plans(), { firstWithinMs: CONNECT_MS }).catch(() => undefined) // the next look is as good
     }
   }
-  const kept = keep()
+  const kept = keep().catch(() => undefined)
   return async () => {
     ending.abort()
     await kept

@@ -11,12 +11,12 @@ import { closeBooks, randomOf } from './books.fixture.ts'
 
 const SMALL = { maxBytes: 300 * 1024 }
 /** Few of these fill a small queue. */
-const BULKY = { bulk: 'x'.repeat(4_000) }
+const BULKY = { bulk: 'x'.repeat(16_000) }
 const CHAIN = [{ name: 'a', output: 'b' }, { name: 'b' }]
 
 const isFull = (system: System) => async () => {
   const { config, state } = await system.store.manager.streams.info(streamNames(system.ref()).queue)
-  return state.bytes > config.max_bytes - 8 * 1024
+  return state.bytes > config.max_bytes - 32 * 1024
 }
 
 t.test('the queue is full', async (t) => {

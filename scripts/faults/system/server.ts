@@ -30,7 +30,9 @@ export async function openServer(storeDir: string, how: ServerOptions): Promise<
       running = await startNatsServer({ ...options, port })
     },
     async stop() {
-      await running?.stop()
+      // The server itself, since whatever wraps it need not heed the signal.
+      if (running !== undefined) process.kill(running.pid, 'SIGTERM')
+      await running?.ended
     },
   }
 }

@@ -1,0 +1,34 @@
+import { median, startListener, WARM_UP_S } from './accept.ts'
+import { openPlace } from './place.ts'
+
+/** How long NATS may leave what it has acknowledged to the system's memory: its default, as installed, and not at all. */
+export const SYNC_INTERVALS = ['2m', '10s', '1s', 'always'] as const
+export type SyncInterval = (typeof SYNC_INTERVALS)[number]
+
+/** Measures how many requests a listener answers in a second, with each interval, in turn, each on a server of its own. */
+export async function measureDurability(
+  environment: Readonly<Record<string, string | undefined>>,
+  seconds: number,
+  rounds: number,
+): Promise<ReadonlyMap<SyncInterval, number>> {
+  const rates = new Map<SyncInterval, number[]>(SYNC_INTERVALS.map((interval) => [interval, []]))
+  for (let round = 0; round < rounds; round++)
+    for (const [interval, measured] of rates) measured.push(await rateWith(interval, environment, seconds))
+  return new Map([...rates].map(([interval, measured]) => [interval, median(measured)]))
+}
+
+async function rateWith(
+  syncInterval: SyncInterval,
+  environment: Readonly<Record<string, string | undefined>>,
+  seconds: number,
+): Promise<number> {
+  const place = await openPlace(environment, { syncInterval })
+  const listener = await startListener(place)
+  try {
+    await listener.rate(WARM_UP_S)
+    return await listener.rate(seconds)
+  } finally {
+    await listener.stop()
+    await place.close()
+  }
+}
