@@ -1,13 +1,9 @@
 import type { Fault } from './fault.ts'
+import { inPlaceSchemas, isSchema, type Schema } from './references.ts'
 import { subschemas } from './sense.ts'
-
-type Schema = Readonly<Record<string, unknown>>
 
 /** The most schemas that one value may have to be held against, references followed. */
 export const MAX_EXPANSION = 10_000
-
-/** Keywords whose schemas apply to the very value that the schema they stand in applies to. */
-const IN_PLACE = /^\/(?:allOf|anyOf|oneOf|not|if|then|else|dependentSchemas|dependencies)(?:\/|$)/
 
 /**
  * References within the document that multiply, so that one value would be checked tens of thousands of times, and those
@@ -17,13 +13,12 @@ export function expansionFaults(root: unknown): Fault[] {
   const known = new Map<Schema, number>()
   const open = new Set<Schema>()
 
-  const sizeOf = (schema: unknown): number => {
-    if (!isSchema(schema)) return 0
+  const sizeOf = (schema: Schema): number => {
     if (open.has(schema)) return Infinity
     const size = known.get(schema)
     if (size !== undefined) return size
     open.add(schema)
-    const sum = inPlace(schema, root).reduce((total: number, child) => total + sizeOf(child), 1)
+    const sum = inPlaceSchemas(schema, root).reduce((total, child) => total + sizeOf(child), 1)
     open.delete(schema)
     known.set(schema, sum)
     return sum
@@ -48,38 +43,4 @@ function detailOf(size: number): string {
     `holds each value against ${size} schemas, more than ${MAX_EXPANSION}, since references multiply; ` +
     'refer to a definition once, and merge alternatives'
   )
-}
-
-function inPlace(schema: Schema, root: unknown): unknown[] {
-  const children = subschemas(schema)
-    .filter(([path]) => IN_PLACE.test(path))
-    .map(([, child]) => child)
-  const reference = schema['$ref']
-  return typeof reference === 'string' && reference.startsWith('#')
-    ? [...children, at(root, reference)]
-    : children
-}
-
-/** What a reference such as `#/definitions/a` points at; undefined where it is an anchor or leads nowhere, which ajv finds out. */
-function at(root: unknown, reference: string): unknown {
-  const steps = reference.split('/').slice(1)
-  if (reference !== '#' && steps.length === 0) return undefined
-  return steps.reduce((value: unknown, step) => {
-    const name = decodeStep(step)
-    return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-      ? (value as Schema)[name]
-      : undefined
-  }, root)
-}
-
-function decodeStep(step: string): string {
-  try {
-    return decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-  } catch {
-    return step
-  }
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,8 @@ import { pointerToken, type Fault } from './fault.ts'
 /** The drafts of JSON Schema that Jobico takes. */
 export type Draft = 'draft-07' | '2020-12'
 
+type Schema = Readonly<Record<string, unknown>>
+
 interface Matcher {
   test(text: string): boolean
   /** How large the program is that the expression became; what it takes at worst grows with it. */
@@ -96,9 +98,6 @@ const singleOrList = [
 ]
 const mapped = ['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']
 
-/** Keywords whose lists have each entry once. */
-const DISTINCT = ['required', 'enum', 'type']
-
 /**
  * Compiles a regular expression of JSON Schema for an engine of linear time, so that no data can make it run for ever.
  * Throws on look-around and back-references, which that engine does not have.
@@ -120,22 +119,10 @@ export function senseFaults(schema: unknown, draft: Draft, pointer = ''): Fault[
   ]
 }
 
-function keywordFaults(
-  schema: Record<string, unknown>,
-  keyword: string,
-  draft: Draft,
-  pointer: string,
-): Fault[] {
+function keywordFaults(schema: Schema, keyword: string, draft: Draft, pointer: string): Fault[] {
   const at = `${pointer}/${pointerToken(keyword)}`
-  if (keyword === 'pattern') return patternFaults(schema[keyword], at)
-  if (keyword === 'patternProperties') {
-    return Object.keys(record(schema[keyword])).flatMap((key) =>
-      patternFaults(key, `${at}/${pointerToken(key)}`),
-    )
-  }
-  if (DISTINCT.includes(keyword)) return repeatFaults(schema[keyword], at)
-  if (keyword === '$async')
-    return [{ pointer: at, detail: '"$async" is no keyword of JSON Schema; take it out' }]
+  const rule = Object.hasOwn(rules, keyword) ? rules[keyword] : undefined
+  if (rule !== undefined) return rule({ schema, value: schema[keyword], draft, at, isTop: pointer === '' })
   if (draft === 'draft-07' && newerKeywords.includes(keyword)) {
     const fix = 'add "$schema": "https://json-schema.org/draft/2020-12/schema" at the top'
     return [{ pointer: at, detail: `"${keyword}" is a keyword of 2020-12, and this is draft-07; ${fix}` }]
@@ -146,22 +133,66 @@ function keywordFaults(
     : [{ pointer: at, detail: `"${keyword}" is no keyword; did you mean "${meant}"?` }]
 }
 
+interface Place {
+  readonly schema: Schema
+  readonly value: unknown
+  readonly draft: Draft
+  readonly at: string
+  readonly isTop: boolean
+}
+
+const rules: Readonly<Record<string, (place: Place) => Fault[]>> = {
+  pattern: ({ value, at }) => patternFaults(value, at),
+  patternProperties: ({ value, at }) =>
+    Object.keys(record(value)).flatMap((key) => patternFaults(key, `${at}/${pointerToken(key)}`)),
+  $async: ({ at }) => [{ pointer: at, detail: '"$async" is no keyword of JSON Schema; take it out' }],
+  $dynamicRef: ({ at }) => [
+    {
+      pointer: at,
+      detail:
+        '"$dynamicRef" is of no use within one document; write "$ref" to an "$anchor" or to "#/$defs/…"',
+    },
+  ],
+  $ref: referenceFaults,
+  properties: protoFaults,
+  dependencies: protoFaults,
+  required: repeatFaults,
+  enum: repeatFaults,
+  type: repeatFaults,
+}
+
+/** Beside an `$id`, ajv takes a reference for another one than the drafts do. */
+function referenceFaults({ schema, value, draft, at, isTop }: Place): Fault[] {
+  const isMistaken = typeof value === 'string' && (draft === 'draft-07' || value.startsWith('#'))
+  if (isTop || schema['$id'] === undefined || !isMistaken) return []
+  return [
+    { pointer: at, detail: 'stands beside an "$id", which changes what it refers to; take the "$id" out' },
+  ]
+}
+
+/** ajv passes over a field of this name. */
+function protoFaults({ value, at }: Place): Fault[] {
+  if (!Object.hasOwn(record(value), '__proto__')) return []
+  const fix = 'write it as the pattern "^__proto__$" in "patternProperties"'
+  return [{ pointer: `${at}/__proto__`, detail: `the field "__proto__" would not be checked; ${fix}` }]
+}
+
+function repeatFaults({ value, at }: Place): Fault[] {
+  const seen = new Set<string>()
+  for (const entry of Array.isArray(value) ? value : []) {
+    const text = canonicalJson(entry)
+    if (seen.has(text)) return [{ pointer: at, detail: `lists ${text.slice(0, 100)} twice; take one out` }]
+    seen.add(text)
+  }
+  return []
+}
+
 function misspelt(keyword: string): string | undefined {
   return validatingKeywords.find((candidate) => {
     if (candidate.toLowerCase() === keyword.toLowerCase()) return true
     const allowed = candidate.length < 6 ? 0 : candidate.length < 10 ? 1 : 2
     return editDistance(candidate, keyword) <= allowed
   })
-}
-
-function repeatFaults(values: unknown, pointer: string): Fault[] {
-  const seen = new Set<string>()
-  for (const value of Array.isArray(values) ? values : []) {
-    const text = canonicalJson(value)
-    if (seen.has(text)) return [{ pointer, detail: `lists ${text.slice(0, 100)} twice; take one out` }]
-    seen.add(text)
-  }
-  return []
 }
 
 function patternFaults(pattern: unknown, pointer: string): Fault[] {
@@ -177,7 +208,7 @@ function patternFaults(pattern: unknown, pointer: string): Fault[] {
 }
 
 /** The schemas within a schema, each with where it stands in it, as a JSON Pointer. */
-export function subschemas(schema: Readonly<Record<string, unknown>>): [path: string, child: unknown][] {
+export function subschemas(schema: Schema): [path: string, child: unknown][] {
   const children = singleOrList.flatMap((keyword): [string, unknown][] => {
     const value = schema[keyword]
     if (!Array.isArray(value)) return [[`/${keyword}`, value]]

@@ -16,6 +16,7 @@ import {
   type Meter,
 } from './meter.ts'
 import { linearPattern, senseFaults, type Draft } from './sense.ts'
+import { unevaluatedFaults } from './unevaluated.ts'
 
 export type { Fault } from './fault.ts'
 export { newBudget, type Budget } from './meter.ts'
@@ -88,6 +89,7 @@ function compileWith(withOptions: Options, schema: unknown, most: number): Valid
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(senseFaults(body, draft).slice(0, 3))
   throwFaults(expansionFaults(body))
+  if (draft === '2020-12') throwFaults(unevaluatedFaults(body).slice(0, 3))
   return guarded(ajv.compile(body), meter, most)
 }
 

