@@ -296,6 +296,21 @@ t.test(
   },
 )
 
+t.test('a Job whose outcomes are full says so, until there is room again', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  await readyJob(namespace, 'shop', ['a'])
+  const { outcomes } = streamNames({ namespace, job: 'shop' })
+  operator.nats.publish(`jobico-outcome.${namespace}.shop.a.${'a'.repeat(26)}`, 'x'.repeat(1_000_000))
+  const full = { type: 'QueueReady', status: 'False', reason: 'OutcomesFull' } as const
+  const { status } = await operator.condition(namespace, 'shop', full)
+  t.match(
+    status?.conditions?.find(({ type }) => type === 'Ready')?.message,
+    /976\.\dKi of 1Mi.*`spec\.queue\.maxBytes`/,
+  )
+  await manager.streams.purge(outcomes)
+  t.ok(await operator.condition(namespace, 'shop', { type: 'Ready', status: 'True' }))
+})
+
 const deletions = [
   { name: 'an empty queue goes with its Job', message: undefined, keeps: false },
   { name: 'a queue with a backlog stays, and a new Job of that name takes it up', message: 'x', keeps: true },

@@ -3,6 +3,7 @@ import { parseQuantity } from '../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../functions/shared/backlog.ts'
 import type { Log } from '../functions/shared/log.ts'
 import { deleteQueues, ensureQueues } from '../functions/shared/queues.ts'
+import { fullWords, isFull } from '../functions/shared/room.ts'
 import { STREAM_METADATA, type QueuePlan } from '../functions/shared/streams.ts'
 import { KubeError } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
@@ -13,7 +14,7 @@ import { isChildOf } from './children.ts'
 import { takenEvents, type Holder } from './claims.ts'
 import { fateInWords, FINALIZER, stepDeletion } from './deletion.ts'
 import type { RecordEvent } from './events.ts'
-import type { Fault } from './fault.ts'
+import { wrong, type Fault } from './fault.ts'
 import { removeLeaving } from './leaving.ts'
 import { refOf, type RemovalDeps } from './removal.ts'
 import type { Modules } from './modules.ts'
@@ -91,7 +92,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, memory: Memory): Prom
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue: 'fault' in queue ? queue.fault : undefined,
+      queue: 'fault' in queue ? queue.fault : roomFault(backlog),
       leaving: 'answer' in leaving ? leaving.answer : [],
       backlog: isDue ? backlog : undefined,
     },
@@ -103,6 +104,13 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, memory: Memory): Prom
     ...(isDue ? { countedAt: performance.now() } : keptTime(memory)),
     status,
   }
+}
+
+/** The fault of a Job whose outcomes have no room. What it takes in waits in the queue meanwhile. */
+function roomFault(backlog: Backlog | undefined): Fault | undefined {
+  return backlog !== undefined && isFull(backlog.room)
+    ? wrong('OutcomesFull', fullWords(backlog.room))
+    : undefined
 }
 
 function keptTime({ countedAt }: Memory): Memory {

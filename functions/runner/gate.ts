@@ -1,5 +1,6 @@
 import { streamNames, type EventRef } from '../shared/names.ts'
 import type { Requests } from '../shared/requests.ts'
+import { isFull, type Room } from '../shared/room.ts'
 
 /** From where events may be pulled now. */
 export type Opening = 'all' | 'retries' | 'nothing'
@@ -8,11 +9,9 @@ export type Opening = 'all' | 'retries' | 'nothing'
 export interface StreamSizes {
   readonly queueMaxBytes: number | undefined
   readonly retryBytes: number | undefined
-  readonly outcomes: { readonly bytes: number; readonly maxBytes: number } | undefined
+  readonly outcomes: Room | undefined
 }
 
-/** So close to its limit the outcome stream counts as full. */
-const OUTCOMES_MARGIN_BYTES = 64 * 1024
 const CHECK_MS = 5_000
 
 /**
@@ -20,9 +19,7 @@ const CHECK_MS = 5_000
  * nothing; only retries while those take more room than the queue is allowed, since executions may add to them.
  */
 export function opening({ queueMaxBytes, retryBytes, outcomes }: StreamSizes): Opening {
-  if (outcomes === undefined || retryBytes === undefined) return 'nothing'
-  const margin = Math.min(OUTCOMES_MARGIN_BYTES, outcomes.maxBytes / 10)
-  if (outcomes.maxBytes > 0 && outcomes.bytes > outcomes.maxBytes - margin) return 'nothing'
+  if (outcomes === undefined || retryBytes === undefined || isFull(outcomes)) return 'nothing'
   if (queueMaxBytes !== undefined && queueMaxBytes > 0 && retryBytes > queueMaxBytes) return 'retries'
   return 'all'
 }

@@ -28,6 +28,14 @@ export interface Runner {
   stop(): Promise<void>
 }
 
+/** What a change of what may be pulled means. */
+const PULLS: Readonly<Record<Opening, string>> = {
+  all: 'Events are pulled again',
+  retries: 'Only retries are pulled, since they take more room than the queue may',
+  nothing:
+    'Nothing is pulled, since no outcome can be stored: either NATS does not answer, or the outcomes are full, for which ' +
+    'raise queue.maxBytes, shorten doneRetentionSeconds, or purge dead letters',
+}
 const RETRY_MS = 500
 const POLL_MS = 20
 /** How long a stop waits for what follows from the last executions to be stored. */
@@ -51,7 +59,7 @@ export async function startRunner(
   const output = config.output && (await openOutput(ref, config.output))
   const requests = createRequests(connection)
   const onOpening = (from: Opening) => {
-    log.warn({ from }, 'What may be pulled has changed')
+    log[from === 'all' ? 'info' : 'warn']({ from }, PULLS[from])
     desk.gateChanged()
   }
   const [clock, gate, pool] = await Promise.all([

@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 
 import { allOf, answerIfThere, manage, subjectsIn } from './manager.ts'
 import { eventSubjects, placeOf, streamNames, type JobRef } from './names.ts'
+import type { Room } from './room.ts'
 
 /** How much waits, in messages. */
 export interface EventBacklog {
@@ -17,6 +18,8 @@ export interface Backlog extends EventBacklog {
   readonly events: ReadonlyMap<string, EventBacklog>
   /** The state of the outcome stream that the dead letters were counted in. */
   readonly outcomes: string
+  /** How much of their room the outcomes take. */
+  readonly room: Room
 }
 
 /** Numbers of messages by event. */
@@ -60,6 +63,7 @@ export async function readBacklog(
       ]),
     ),
     outcomes: mark,
+    room: { bytes: outcomes.state.bytes, maxBytes: outcomes.config.max_bytes },
   }
 }
 

@@ -1,0 +1,23 @@
+import { inBytes } from './refusal.ts'
+
+/** How much a stream holds, and how much it may; a limit of -1 is none. */
+export interface Room {
+  readonly bytes: number
+  readonly maxBytes: number
+}
+
+/** So close to its limit a stream of outcomes counts as full: whatever is being executed still needs room. */
+const MARGIN_BYTES = 64 * 1024
+
+/** Whether a stream of outcomes has no room for more. Pure. */
+export function isFull({ bytes, maxBytes }: Room): boolean {
+  return maxBytes > 0 && bytes > maxBytes - Math.min(MARGIN_BYTES, maxBytes / 10)
+}
+
+/** What it means that the outcomes are full, and how to mend it. Pure. */
+export function fullWords({ bytes, maxBytes }: Room): string {
+  return (
+    `the outcomes take ${inBytes(bytes)} of ${inBytes(maxBytes)}, and nothing is run until some are gone; raise ` +
+    '`spec.queue.maxBytes`, shorten `doneRetentionSeconds`, or purge dead letters'
+  )
+}
