@@ -12,7 +12,8 @@ import { closeBooks, randomOf } from './books.fixture.ts'
 const SMALL = { maxBytes: 300 * 1024 }
 /** Few of these fill a small queue. */
 const BULKY = { bulk: 'x'.repeat(16_000) }
-const CHAIN = [{ name: 'a', output: 'b' }, { name: 'b' }]
+/** Slow at its start, so that the queue fills before the outcomes do. */
+const CHAIN = [{ name: 'a', output: 'b', runner: { JOBICO_CONCURRENCY: '1' } }, { name: 'b' }]
 
 const isFull = (system: System) => async () => {
   const { config, state } = await system.store.manager.streams.info(streamNames(system.ref()).queue)
