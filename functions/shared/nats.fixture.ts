@@ -1,3 +1,5 @@
+import { createHash, randomUUID } from 'node:crypto'
+
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import { headers, type NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
@@ -24,8 +26,8 @@ export interface Writer {
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
   /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
   bury(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
-  /** Ends events as dead letters, in few batches, and gives their ids. */
-  buryMany(ref: EventRef, count: number): Promise<string[]>
+  /** Ends events of the ids as dead letters, many in a batch. */
+  buryMany(ref: EventRef, ids: readonly string[]): Promise<void>
 }
 
 /** A nats-server of a test's own. */
@@ -114,9 +116,8 @@ export function writer(requests: Requests): Writer {
     async bury(ref, id, more = {}, payload = '{"big":"data"}') {
       return stored(await publishBatch(requests, deadLetter(ref, id, more, payload))) - 1
     },
-    async buryMany(ref, count) {
-      const ids = Array.from({ length: count }, (_, n) => `${n}`)
-      for (let from = 0; from < count; from += LETTERS_A_BATCH) {
+    async buryMany(ref, ids) {
+      for (let from = 0; from < ids.length; from += LETTERS_A_BATCH) {
         const some = ids.slice(from, from + LETTERS_A_BATCH)
         stored(
           await publishBatch(
@@ -125,7 +126,6 @@ export function writer(requests: Requests): Writer {
           ),
         )
       }
-      return ids
     },
   }
 }
@@ -152,7 +152,17 @@ function stored(ack: PubAck): number {
 
 function eventOf(id: string) {
   const attributes = { specversion: '1.0', id, source: '/test', type: 'test.made' }
-  return { attributes, trace: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } }
+  return { attributes, trace: { traceparent: traceOf(id) } }
+}
+
+/** So many ids, each of them new. */
+export function newIds(count: number): string[] {
+  return Array.from({ length: count }, () => randomUUID())
+}
+
+/** The trace context of the event of an id. */
+export function traceOf(id: string): string {
+  return `00-${createHash('md5').update(id).digest('hex')}-${'b'.repeat(16)}-01`
 }
 
 /** The key of the event of an id. */

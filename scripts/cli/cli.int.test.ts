@@ -196,6 +196,13 @@ const mistakes: readonly {
   { args: ['tail'], stderr: /^error: no jobico dev runs in this folder or above it; start one/ },
   { args: ['dead', 'list', 'a', '--limit', '0'], stderr: /^error: .*whole number from 1 to 10000/ },
   { args: ['dead'], stderr: /^Usage: jobico dead/ },
+  { args: ['dead', 'list', 'a', '--code', 'REJECT'], stderr: /^error: no event dies with .*mean REJECTED\?/ },
+  { args: ['dead', 'list', 'a', '--since', '1'], stderr: /^error: --since 1 is no time: .* such as 30m/ },
+  { args: ['dead', 'show', 'a', 'b'], stderr: /^error: b is no key/ },
+  { args: ['dead', 'redrive', 'a'], stderr: /^error: say which dead letters: .* or with --all/ },
+  { args: ['dead', 'redrive', 'a', '--all', '-e', 'b'], stderr: /^error: --all means every dead letter/ },
+  { args: ['dead', 'redrive', 'a', '--rate', '0'], stderr: /^error: .*whole number from 1 to 10000/ },
+  { args: ['dead', 'purge', 'a'], stderr: /^error: say which dead letters: .* or with --all/ },
   { args: ['push'], stderr: /^error: missing required argument 'file'/ },
   { args: ['deploy', 'none.yaml', '--timeout', '0'], stderr: /^error: .*whole number from 1 to 3600/ },
   { args: ['deploy'], stderr: /^error: there is no job\.yaml in this folder; .*jobico deploy path/ },
@@ -217,7 +224,7 @@ t.test('mistakes on the command line', { jobs: 2 }, (t) => {
 t.test('every command has help with an example', { jobs: 2 }, (t) => {
   for (const command of [
     ...[[], ['dev'], ['send'], ['get'], ['init'], ['tail'], ['push'], ['deploy'], ['status']],
-    ...[['dead'], ['dead', 'list']],
+    ...[['dead'], ['dead', 'list'], ['dead', 'show'], ['dead', 'redrive'], ['dead', 'purge']],
   ]) {
     t.test(command.join(' ') || 'jobico', async (t) => {
       const { code, stdout } = await runCli([...command, '--help'], t.testdirName.replace(/[^/]*$/, ''))
