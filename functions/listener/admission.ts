@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 
 import { JobicoError } from '../shared/errors.ts'
@@ -18,9 +20,8 @@ export function admission({ maxInFlight, authorize, metrics }: Admission): onReq
   let inFlight = 0
 
   const refusal = (request: FastifyRequest): JobicoError | undefined => {
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      return new JobicoError('REQUEST_INVALID', 'the request has no Host header')
-    }
+    const fault = framingFault(request.raw)
+    if (fault !== undefined) return new JobicoError('REQUEST_INVALID', fault)
     if (isOpen(request)) return undefined
     if (authorize?.(request.headers.authorization) === false) {
       return new JobicoError('UNAUTHORIZED', 'send a valid token as "Authorization: Bearer <token>"')
@@ -41,6 +42,17 @@ export function admission({ maxInFlight, authorize, metrics }: Admission): onReq
     })
     done(refused)
   }
+}
+
+/** What is wrong with how a request is framed, which Node's parser lets pass. */
+function framingFault({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
+  if (headers.host === undefined && httpVersion === '1.1') return 'the request has no Host header'
+  const coding = headers['transfer-encoding'] ?? 'chunked'
+  if (coding.toLowerCase() !== 'chunked') return 'the only Transfer-Encoding that is taken is chunked'
+  let hosts = 0
+  // Node keeps the first of several, and a proxy before us may have looked at another.
+  for (let at = 0; at < rawHeaders.length; at += 2) if (/^host$/i.test(rawHeaders[at] ?? '')) hosts++
+  return hosts > 1 ? 'the request has more than one Host header' : undefined
 }
 
 function isOpen(request: FastifyRequest): boolean {

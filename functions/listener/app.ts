@@ -66,6 +66,9 @@ export function createApp(options: AppOptions): FastifyInstance {
   })
   // Node would drop headers beyond 2,000 without a word.
   app.server.maxHeadersCount = 0
+  app.server.on('connect', clientErrors.refuseTunnel)
+  // Node would answer with 417, which no client waits for; what is not known may be passed over (RFC 9110, section 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   // The handlers read the bodies themselves: how long one may be is known only when NATS is.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))

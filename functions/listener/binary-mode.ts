@@ -25,7 +25,8 @@ export function decodeBinary(headers: RequestHeaders, body: Uint8Array): Decoded
   if (contentType !== undefined && !isJsonMediaType(contentType)) {
     throw new JobicoError('MEDIA_TYPE_UNSUPPORTED', `the data must be JSON, not ${contentType.slice(0, 100)}`)
   }
-  if (contentType !== undefined) attributes.push(['datacontenttype', contentType])
+  // HTTP takes a tab for a blank, and CloudEvents take none.
+  if (contentType !== undefined) attributes.push(['datacontenttype', contentType.replaceAll('\t', ' ')])
   const hasData = body.length > 0
   const event = { attributes: checkAttributes(attributes), data: hasData ? body : undefined, trace: {} }
   return { event, value: hasData ? parseJson(decodeUtf8(body)) : undefined }

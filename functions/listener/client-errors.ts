@@ -1,5 +1,7 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import { JobicoError } from '../shared/errors.ts'
 import { problemAnswer } from './answer.ts'
@@ -10,6 +12,8 @@ export interface ClientErrors {
   track(response: ServerResponse): void
   /** To be the server's `clientError` handler. */
   handle(fault: Error & { code?: string }, socket: Socket): void
+  /** To be the server's 'connect' handler: a listener is no proxy. */
+  refuseTunnel(request: IncomingMessage, socket: Duplex): void
 }
 
 /** How long a connection is read on after its last answer, so that the client gets to see that. */
@@ -32,19 +36,40 @@ export function createClientErrors(refused: (error: JobicoError) => void): Clien
       if (ended.has(socket)) return
       ended.add(socket)
       const pending = [...(open.get(socket) ?? [])]
-      // An earlier request that still waits for its answer would take this one for its own.
-      if (!socket.writable || fault.code === 'ECONNRESET' || !pending.every(isArriving)) {
+      const arriving = pending.filter(isArriving)
+      const earlier = pending.filter((response) => !isArriving(response))
+      if (!socket.writable || fault.code === 'ECONNRESET' || earlier.some(isAnswered)) {
         socket.destroy()
         return
       }
       const error = errorOf(fault)
       refused(error)
-      socket.end(rawAnswer(error), () => {
-        if (pending.length > 0) socket.destroy()
-      })
-      setTimeout(() => socket.destroy(), LINGER_MS).unref()
+      // An earlier request that still waits for its answer would take this one for its own.
+      void Promise.all(earlier.map((response) => once(response, 'close'))).then(() =>
+        endWith(error, socket, arriving.length > 0),
+      )
+    },
+    refuseTunnel(_request, socket) {
+      const error = new JobicoError('METHOD_NOT_ALLOWED', 'CONNECT is not allowed here; allowed is POST')
+      socket.on('error', () => undefined)
+      refused(error)
+      endWith(error, socket, false)
     },
   }
+}
+
+/** Writes the last answer of a connection. Where a request is still arriving, nothing more of it is read. */
+function endWith(error: JobicoError, socket: Duplex, isArriving: boolean): void {
+  if (!socket.writable) return
+  socket.end(rawAnswer(error), () => {
+    if (isArriving) socket.destroy()
+  })
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
+}
+
+/** Tells whether a request is answered already, though it has not come to its end: no other answer can follow. */
+function isAnswered({ req, headersSent }: ServerResponse): boolean {
+  return !req.complete && headersSent
 }
 
 function isArriving({ req, headersSent }: ServerResponse): boolean {
@@ -58,6 +83,8 @@ function errorOf(fault: Error & { code?: string }): JobicoError {
       return new JobicoError('TOO_LARGE', 'the headers are larger than 64 KiB', { cause: fault })
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new JobicoError('REQUEST_TIMEOUT', 'the request did not arrive in time', { cause: fault })
+    case 'HPE_INVALID_EOF_STATE':
+      return new JobicoError('REQUEST_INVALID', 'the request ended before it was complete', { cause: fault })
     default:
       return new JobicoError('REQUEST_INVALID', fault.message, { cause: fault })
   }

@@ -36,12 +36,12 @@ function decodeBody(
   if (essence === STRUCTURED) return [decodeStructured(body)]
   if (essence === BATCH) return decodeBatch(body)
   if (CLOUDEVENTS.test(essence)) {
-    throw unsupported(`${essence} is not taken; of CloudEvents, send ${STRUCTURED} or ${BATCH}`)
+    throw unsupported(`${essence.slice(0, 100)} is not taken; of CloudEvents, send ${STRUCTURED} or ${BATCH}`)
   }
   if (hasAttributes(headers)) return [decodeBinary(headers, body)]
   if (essence === 'application/json') return decodeBareData(headers, body, defaults)
   throw unsupported(
-    `without ce- headers the Content-Type must be ${STRUCTURED}, ${BATCH} or application/json, not ${essence || 'missing'}`,
+    `without ce- headers the Content-Type must be ${STRUCTURED}, ${BATCH} or application/json, not ${essence.slice(0, 100) || 'missing'}`,
   )
 }
 
@@ -49,7 +49,9 @@ function decodeBody(
 function requestMediaType({ headers, body }: EventRequest): MediaType | undefined {
   const encoding = headers.get('content-encoding')?.join(',') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {
-    throw unsupported(`bodies with Content-Encoding are not taken; send the body as it is, not ${encoding}`)
+    throw unsupported(
+      `bodies with Content-Encoding are not taken; send the body as it is, not ${encoding.slice(0, 100)}`,
+    )
   }
   const values = headers.get('content-type') ?? []
   const [value] = values

@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { createFixture, freshId, JSON_TYPE, PERSON, SCHEMA } from './fixture.ts'
+import { startListener, type ListenerProcess, type Scope } from './process.fixture.ts'
 
 const folder = t.testdir({
   'schema.json': JSON.stringify(SCHEMA),
@@ -20,62 +19,14 @@ const server = await startNatsServer({ storeDir })
 const fixture = await createFixture(t, server.url)
 t.teardown(() => server.stop())
 
-const ENTRY = join(import.meta.dirname, 'main.ts')
-const environment = {
-  PATH: process.env['PATH'],
-  NATS_URL: server.url,
-  JOBICO_NAMESPACE: 'shop',
-  JOBICO_JOB: 'orders',
-  JOBICO_EVENT: 'ev1',
-  JOBICO_SCHEMA: join(folder, 'schema.json'),
-  HOST: '127.0.0.1',
-  PORT: '0',
-  METRICS_PORT: '0',
+const environment = { NATS_URL: server.url, JOBICO_SCHEMA: join(folder, 'schema.json') }
+
+function start(test: Scope, over: Record<string, string> = {}): ListenerProcess {
+  return startListener(test, { ...environment, ...over })
 }
 
-interface Line {
-  readonly msg: string
-  readonly level: string
-  readonly port?: number
-  readonly key?: string
-  readonly code?: string
-  readonly err?: { message: string }
-}
-
-interface Started {
-  readonly child: ChildProcess
-  readonly lines: readonly Line[]
-  /** The first log line with a message; waits for it. */
-  line(message: string): Promise<Line>
-}
-
-function start(test: { teardown: (end: () => void) => unknown }, over: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, [ENTRY], {
-    env: { ...environment, ...over },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  test.teardown(() => child.kill('SIGKILL'))
-  const lines: Line[] = []
-  const reader = createInterface({ input: child.stdout }).on('line', (text) =>
-    lines.push(JSON.parse(text) as Line),
-  )
-  return {
-    child,
-    lines,
-    async line(message) {
-      for (;;) {
-        const found = lines.find(({ msg }) => msg === message)
-        if (found !== undefined) return found
-        await once(reader, 'line', { signal: AbortSignal.timeout(10_000) })
-      }
-    },
-  }
-}
-
-async function ready(started: Started): Promise<string> {
-  const { port } = await started.line('Listening')
-  await started.line('Connected to NATS')
-  return `http://127.0.0.1:${port ?? 0}`
+async function ready(started: ListenerProcess): Promise<string> {
+  return `http://127.0.0.1:${await started.ready()}`
 }
 
 const sendBody = JSON.stringify({ data: [PERSON] })

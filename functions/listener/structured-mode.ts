@@ -99,7 +99,7 @@ function dataOf(
     throw new JobicoError('EVENT_INVALID', 'an event has either data or data_base64, not both')
   }
   if (mediaType !== undefined && !isJsonMediaType(mediaType)) {
-    throw new JobicoError('MEDIA_TYPE_UNSUPPORTED', `the data must be JSON, not ${mediaType}`)
+    throw new JobicoError('MEDIA_TYPE_UNSUPPORTED', `the data must be JSON, not ${mediaType.slice(0, 100)}`)
   }
   return hasJson ? { data: Buffer.from(texts.get('data') ?? ''), value: json } : dataOfBase64(base64)
 }

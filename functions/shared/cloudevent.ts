@@ -43,11 +43,13 @@ const VALUE_RULES: Readonly<Record<string, (value: string) => string | undefined
     isTimestamp(value) ? undefined : 'must be an RFC 3339 timestamp, such as 2026-01-31T12:00:00Z',
   datacontenttype: (value) => (MEDIA_TYPE.test(value) ? undefined : 'must be a media type (RFC 2046)'),
 }
+/** The most faults that one error names. */
+const MAX_FAULTS = 20
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const
 
 /**
  * Checks attributes by the CloudEvents 1.0 specification and gives them as Attributes. Throws EVENT_INVALID that names
- * every attribute that is wrong. A name that comes twice in `entries` is refused.
+ * the attributes that are wrong, up to MAX_FAULTS. A name that comes twice in `entries` is refused.
  */
 export function checkAttributes(entries: Iterable<readonly [name: string, value: string]>): Attributes {
   const attributes = Object.create(null) as Record<string, string>
@@ -58,9 +60,14 @@ export function checkAttributes(entries: Iterable<readonly [name: string, value:
     attributes[name] = value
   }
   for (const name of REQUIRED) if (!(name in attributes)) faults.push(`${name} is missing`)
-  if (faults.length > 0)
-    throw new JobicoError('EVENT_INVALID', `these attributes are not right: ${faults.join('; ')}`)
+  if (faults.length > 0) throw invalidAttributes(faults)
   return attributes as Attributes
+}
+
+function invalidAttributes(faults: readonly string[]): JobicoError {
+  const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : ''
+  const told = faults.slice(0, MAX_FAULTS).join('; ')
+  return new JobicoError('EVENT_INVALID', `these attributes are not right: ${told}${more}`)
 }
 
 function attributeFault(name: string, value: string): string | undefined {
