@@ -35,7 +35,7 @@ export interface RedriveProgress {
   readonly pending: number
   /** Not to be sent, whatever is done: too large for NATS, or of an event that no runner takes. */
   readonly refused: number
-  /** How many are to be looked at yet, at most. */
+  /** How many are not through yet, at most. */
   readonly left: number
 }
 
@@ -68,7 +68,7 @@ export async function redrive(
   const requests = createRequests(connection)
   const persist = createPersist(options)
   const tally: Tally = {
-    ...{ sent: 0, pending: 0, refused: 0, left: 0 },
+    ...{ sent: 0, pending: 0, refused: 0, ahead: 0, inHand: 0 },
     reasons: new Map(),
     missing: new Set(filter.keys),
   }
@@ -95,7 +95,9 @@ interface Tally {
   sent: number
   pending: number
   refused: number
-  left: number
+  /** Not looked at yet. */
+  ahead: number
+  inHand: number
   readonly reasons: Map<string, string>
   readonly missing: Set<string>
 }
@@ -131,14 +133,17 @@ async function receiversOf(connection: NatsConnection, ref: JobRef): Promise<Rea
 async function handle(scene: Scene, found: FoundLetter): Promise<void> {
   const { options, tally } = scene
   const { letter, left } = found
-  tally.left = left
+  tally.ahead = left
+  tally.inHand++
   const outcome = await redriveOne(scene, found)
+  tally.inHand--
   if (outcome !== 'over') {
     tally[outcome]++
     tally.missing.delete(letter.key)
   }
   if (outcome === 'sent') options.onLetter?.(letter)
-  options.onProgress?.(tally)
+  const { sent, pending, refused, ahead, inHand } = tally
+  options.onProgress?.({ sent, pending, refused, left: ahead + inHand })
 }
 
 type Handled = 'sent' | 'pending' | 'refused' | 'over'

@@ -15,10 +15,15 @@ export async function confirmed(
   if (!input.isTTY || !output.isTTY) return undefined
   const terminal = createInterface({ input, output })
   const answer = await new Promise<string>((resolve) => {
-    const no = () => {
-      resolve('')
+    const settle = (line: string) => {
+      terminal.off('SIGINT', no).off('close', no)
+      resolve(line)
     }
-    terminal.once('SIGINT', no).once('close', no).question(`${question} [y/N] `, resolve)
+    const no = () => {
+      output.write('\n')
+      settle('')
+    }
+    terminal.once('SIGINT', no).once('close', no).question(`${question} [y/N] `, settle)
   })
   terminal.close()
   return /^y(es)?$/i.test(answer.trim())

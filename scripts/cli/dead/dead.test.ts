@@ -186,7 +186,7 @@ t.test('how a redrive goes, in words', (t) => {
   t.equal(summaryLine({ sent: 3, pending: 0, refused: 0 }, 'redriven'), 'redriven 3')
   t.equal(
     progressLine({ sent: 3, pending: 2, refused: 1, left: 40 }),
-    'redriven 3, 2 pending already, 1 can not be sent; 40 to look at',
+    'redriven 3, 2 pending already, 1 can not be sent; 40 to go',
   )
   t.end()
 })

@@ -58,7 +58,7 @@ function letterLine({ key, event, code, time, reason }: DeadLetter): string {
 
 /** How far a redrive is, in words. Pure. */
 export function progressLine({ sent, left, ...others }: RedriveProgress): string {
-  return `${summaryLine({ sent, ...others }, 'redriven')}; ${left} to look at`
+  return `${summaryLine({ sent, ...others }, 'redriven')}; ${left} to go`
 }
 
 /** How a redrive ended, in words. Pure. */
