@@ -4,11 +4,12 @@ import { eventHeaders } from '../shared/cloudevent-nats.ts'
 import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
 import { eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
-import { publish, publishBatch, type PubAck } from '../shared/publish.ts'
+import { publish, type PubAck } from '../shared/publish.ts'
 import type { Outgoing, Requests } from '../shared/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
 import { deleteMessage, lastMessage } from '../shared/stored.ts'
 import { verdictHeaders, type Verdict } from '../shared/verdict.ts'
+import { createBatcher, type Batcher } from './batcher.ts'
 import { ACK, type Delivery } from './delivery.ts'
 import type { Gate } from './gate.ts'
 import { handOver } from './output.ts'
@@ -64,6 +65,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const streams = streamNames(ref)
   const subjects = eventSubjects(ref)
 
+  const batcher = createBatcher(requests)
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
   const store = (message: () => Outgoing) =>
     persist(async () => {
@@ -81,7 +83,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       let release: (() => void) | undefined
       try {
         return await persist(async () => {
-          const ack = await attempt(() => writeVerdict(options, event, verdict, expected))
+          const ack = await attempt(() => writeVerdict({ ...options, batcher }, event, verdict, expected))
           if (ack.stored) return verdict
           if (ack.refusal !== 'wrong-sequence') {
             release ??= gate.holdBack()
@@ -167,12 +169,12 @@ async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSig
 
 /** A done verdict is one message; a dead one goes with the event as it was, both or none. */
 function writeVerdict(
-  options: LedgerOptions,
+  options: LedgerOptions & { readonly batcher: Batcher },
   event: KeyedEvent,
   verdict: Verdict,
   expected: number,
 ): Promise<PubAck> {
-  const { requests, ref, doneRetentionSeconds, deadRetentionSeconds } = options
+  const { requests, batcher, ref, doneRetentionSeconds, deadRetentionSeconds } = options
   const subjects = eventSubjects(ref)
   const ttl = `${verdict.kind === 'done' ? doneRetentionSeconds : deadRetentionSeconds}s`
   const headers = verdictHeaders(verdict)
@@ -190,5 +192,5 @@ function writeVerdict(
     headers: bodyHeaders,
     payload: event.data ?? new Uint8Array(),
   }
-  return publishBatch(requests, [{ subject, headers }, body])
+  return batcher([{ subject, headers }, body])
 }

@@ -1,0 +1,77 @@
+import { headersSize } from '../shared/cloudevent-nats.ts'
+import { MAX_BATCH, publishBatch, type PubAck } from '../shared/publish.ts'
+import type { Outgoing, Requests } from '../shared/requests.ts'
+
+/**
+ * Publishes messages that belong together, all or none, in one atomic batch with whatever others wait by then. A refusal is
+ * of the whole batch: each of them then has to look for itself whether it was the reason. Throws as publishBatch does.
+ */
+export type Batcher = (messages: readonly Outgoing[]) => Promise<PubAck>
+
+/** Of a batch, beyond the first set of messages. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+interface Member {
+  readonly messages: readonly Outgoing[]
+  readonly bytes: number
+  readonly resolve: (ack: PubAck) => void
+  readonly reject: (fault: unknown) => void
+}
+
+/**
+ * Makes a batcher with one batch under way at a time. A server takes some hundred batches a second, whatever is in them,
+ * and answers none in time when more are sent to it at once.
+ */
+export function createBatcher(requests: Requests): Batcher {
+  let waiting: Member[] = []
+  let isRunning = false
+
+  const run = async () => {
+    isRunning = true
+    while (waiting.length > 0) {
+      const count = countOfNext(waiting)
+      const members = waiting.slice(0, count)
+      waiting = waiting.slice(count)
+      try {
+        const ack = await publishBatch(
+          requests,
+          members.flatMap(({ messages }) => messages),
+        )
+        for (const { resolve } of members) resolve(ack)
+      } catch (fault) {
+        for (const { reject } of members) reject(fault)
+      }
+    }
+    isRunning = false
+  }
+  return (messages) => {
+    const sizes = messages.map(sizeOf)
+    // What NATS does not take would take the others of its batch down with it.
+    if (Math.max(...sizes) > requests.maxPayload()) return publishBatch(requests, messages)
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    return new Promise((resolve, reject) => {
+      waiting.push({ messages, bytes, resolve, reject })
+      if (!isRunning) void run()
+    })
+  }
+}
+
+/** How many of those that wait go into the next batch: at least one, and no two with the same subject. */
+function countOfNext(waiting: readonly Member[]): number {
+  const subjects = new Set<string>()
+  let [count, total, bytes] = [0, 0, 0]
+  for (const member of waiting) {
+    total += member.messages.length
+    bytes += member.bytes
+    const isFull = total > MAX_BATCH || bytes > MAX_BYTES
+    if (count > 0 && (isFull || member.messages.some(({ subject }) => subjects.has(subject)))) break
+    for (const { subject } of member.messages) subjects.add(subject)
+    count++
+  }
+  return count
+}
+
+function sizeOf({ headers, payload = '' }: Outgoing): number {
+  const framing = 150 // of the batch's own headers, at most
+  return (headers === undefined ? 0 : headersSize(headers)) + Buffer.byteLength(payload) + framing
+}
