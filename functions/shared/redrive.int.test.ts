@@ -4,10 +4,11 @@ import t from 'tap'
 
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { readBacklog } from './backlog.ts'
+import { sizeLimit } from './cloudevent-nats.ts'
 import { readDeadLetters, type DeadLetterFilter } from './dead-letters.ts'
 import { listDeadLetters, walkDeadLetters } from './dead-walk.ts'
 import { eventSubjects, streamNames, type EventRef, type JobRef } from './names.ts'
-import { keyOf, newIds, startNatsFixture, traceOf, writer, type NatsFixture } from './nats.fixture.ts'
+import { keyOf, MiB, newIds, startNatsFixture, traceOf, writer, type NatsFixture } from './nats.fixture.ts'
 import { connectNats } from './jetstream.ts'
 import { publish } from './publish.ts'
 import { planPurge, purgeDeadLetters } from './purge.ts'
@@ -237,7 +238,7 @@ t.test('a NATS that stays away ends a redrive with what was sent', async (t) => 
 
 t.test('a redrive leaves room among the retries for the runners', async (t) => {
   const ref = await newJob()
-  const big = 'x'.repeat(700_000)
+  const big = 'x'.repeat(sizeLimit(MiB))
   for (const id of ['a', 'b', 'c', 'd', 'e']) await nats.bury(ref, id, {}, big)
   for (const id of ['f', 'g', 'h', 'i', 'j', 'k', 'l'])
     await publish(nats.requests, { subject: eventSubjects(ref).due(id), payload: big })

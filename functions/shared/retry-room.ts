@@ -27,6 +27,9 @@ export function createBrake(connection: NatsConnection, ref: JobRef): () => Prom
       isFull = look()
     }
     if (await isFull)
-      throw new JobicoError('QUEUE_FULL', `runners have not yet taken what was sent to ${ref.job} so far`)
+      throw new JobicoError(
+        'QUEUE_FULL',
+        `runners have not yet taken what was sent to ${ref.job} so far, see: jobico status ${ref.job}`,
+      )
   }
 }
