@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly progress?: (line: string) => void
   /** A command that starts the program, such as one that slows its disk down. */
   readonly wrapper?: readonly string[]
+  /** How long what is acknowledged may wait until it is forced to disk, such as `10s`; `always` for not at all. */
+  readonly syncInterval?: string
 }
 
 /** A server that runs. */
@@ -50,12 +52,12 @@ export interface NatsServer {
  * words when it does not come up.
  */
 export async function startNatsServer(options: StartOptions): Promise<NatsServer> {
-  const { storeDir, port = -1, environment = {}, progress = () => undefined, wrapper = [] } = options
+  const { storeDir, environment = {}, progress = () => undefined, wrapper = [] } = options
   const program = await findNatsServer({ environment, progress })
   await mkdir(storeDir, { recursive: true })
   await forgetPorts(storeDir)
   const configFile = join(storeDir, 'nats.conf')
-  await writeFile(configFile, configuration(storeDir, port))
+  await writeFile(configFile, configuration(options))
   const command = [...wrapper, program, '-c', configFile]
   const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', ...command], {
     detached: true,
@@ -72,7 +74,9 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   }
   if (started === undefined) {
     await stop()
-    throw new Error(`nats-server did not start on port ${port}: ${lastWords() || 'it said nothing'}`)
+    throw new Error(
+      `nats-server did not start on ${options.port === undefined ? 'a free port' : `port ${options.port}`}: ${lastWords() || 'it said nothing'}`,
+    )
   }
   return {
     ...started,
@@ -81,13 +85,14 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   }
 }
 
-function configuration(storeDir: string, port: number): string {
+function configuration({ storeDir, port = -1, syncInterval }: StartOptions): string {
   const text = (value: string) => JSON.stringify(value)
+  const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
   return [
     'host: "127.0.0.1"',
     `port: ${port}`,
     `ports_file_dir: ${text(storeDir)}`,
-    `jetstream { store_dir: ${text(storeDir)} }`,
+    `jetstream { store_dir: ${text(storeDir)}${sync} }`,
     '',
   ].join('\n')
 }
