@@ -1,11 +1,16 @@
-import { runCli, type Finished } from '../cli/cli.fixture.ts'
+import { startCli, type Finished, type RunningCli } from '../cli/cli.fixture.ts'
 
-/** Runs the CLI to its end as a user of the test cluster does, from a folder in which no `jobico dev` runs. */
+/** Starts the CLI as a user of the test cluster does, from a folder in which no `jobico dev` runs. */
+export function startJobico(namespace: string, folder: string, ...args: readonly string[]): RunningCli {
+  const environment = { KUBECONFIG: process.env['KUBECONFIG'] ?? '' }
+  return startCli([...args, '-n', namespace], folder, { environment })
+}
+
+/** The same, to its end. */
 export async function jobico(
   namespace: string,
   folder: string,
   ...args: readonly string[]
 ): Promise<Finished> {
-  const environment = { KUBECONFIG: process.env['KUBECONFIG'] ?? '' }
-  return await runCli([...args, '-n', namespace], folder, { environment })
+  return await startJobico(namespace, folder, ...args).finished
 }

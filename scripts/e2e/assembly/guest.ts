@@ -7,6 +7,7 @@ export function run(version: string, text: string): string | null {
   log.info(`Running ${event.id} as ${version}`)
   if (data.has('spinMs')) spin(data.integer('spinMs'))
   if (data.has('reject')) return reject(data.string('reject'))
+  if (data.has('rejectIn') && data.string('rejectIn') == version) return reject('not by ' + version)
   if (data.has('retry')) return retry(data.string('retry'), 0.1)
   const result = Json.object().set('version', version)
   if (data.has('n')) result.set('n', data.integer('n'))
