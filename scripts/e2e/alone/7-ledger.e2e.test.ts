@@ -64,11 +64,12 @@ t.test('pods are killed at random times, and the books balance', async (t) => {
   const target = () => ({ ...INGRESS, path: '/', virtualHost: host })
   const sender = startSender({ target, perSecond: 15, random })
   const began = performance.now()
+  const until = (ms: number) => delay(Math.max(0, ms - (performance.now() - began)))
   for (const { atMs, kind } of schedule) {
-    await delay(Math.max(0, atMs - (performance.now() - began)))
+    await until(atMs)
     await FAULTS[kind]?.(c)
   }
-  await delay(Math.max(0, lengthMs - (performance.now() - began)))
+  await until(lengthMs)
   const sent = await sender.stop(DRAIN_LIMIT_MS)
 
   const ref = { namespace: c.namespace, job: 'ledger', event: EVENT }

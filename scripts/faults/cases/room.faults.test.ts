@@ -51,10 +51,10 @@ t.test('a chain of events does not stand still when the queue is full', async (t
   const target = () => system.target('a')
   const sender = startSender({
     target,
-    perSecond: 150,
+    perSecond: 40,
     random,
     wishes: ['spin'],
-    data: { ...BULKY, spinMs: 20 },
+    data: { ...BULKY, spinMs: 80 },
   })
   await eventually('the queue is full', isFull(system))
   await delay(1_000)
