@@ -19,6 +19,16 @@ export function createLog(level: string, fields: Readonly<Record<string, string>
   )
 }
 
+/** How long the end of a process waits for its last lines. */
+const LAST_LINES_MS = 500
+
+/** Ends this process when the log is written; soon all the same where nobody reads it any more, as a pipe's flush then never ends. */
+export function exitAfter(log: Log, code: number): void {
+  const exit = () => process.exit(code)
+  log.flush(exit)
+  setTimeout(exit, LAST_LINES_MS)
+}
+
 function logDestination() {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 4096 })
   setInterval(() => destination.flush(), 100).unref()

@@ -1,4 +1,4 @@
-import { createLog, type Log } from './log.ts'
+import { createLog, exitAfter, type Log } from './log.ts'
 import type { EventRef } from './names.ts'
 
 /** What every process is told. */
@@ -20,7 +20,7 @@ export function runProcess<Config extends ProcessConfig>(
   let log = createLog('info', { component })
   const die = (err: unknown) => {
     log.fatal({ err }, 'Could not go on')
-    log.flush(() => process.exit(1))
+    exitAfter(log, 1)
   }
   try {
     const config = readConfig()

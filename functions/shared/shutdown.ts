@@ -1,4 +1,4 @@
-import type { Log } from './log.ts'
+import { exitAfter, type Log } from './log.ts'
 
 /**
  * Runs `stop` once, at SIGTERM or SIGINT, or when the parent that holds this process's IPC channel is gone, and then
@@ -25,5 +25,5 @@ export function onShutdown(log: Log, graceMs: number, stop: () => Promise<void>)
 
 function end(log: Log, code: number, message: string): void {
   log.info(message)
-  log.flush(() => process.exit(code))
+  exitAfter(log, code)
 }

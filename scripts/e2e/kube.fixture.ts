@@ -1,5 +1,5 @@
 import { connectKube } from '../../knative/kube/connect.ts'
-import { mustRun, runProgram, type Ended } from './program.ts'
+import { mustRun, runProgram, type Ended } from '../testing/program.ts'
 
 /** The namespace of the installation. */
 export const SYSTEM = 'jobico-system'

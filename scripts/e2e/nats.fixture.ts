@@ -14,7 +14,7 @@ import { eventState, readVerdict } from '../../functions/shared/state.ts'
 import type { Verdict } from '../../functions/shared/verdict.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
-import { eventually, type Patience } from './eventually.fixture.ts'
+import { eventually, type Patience } from '../testing/eventually.fixture.ts'
 import { kube, SYSTEM } from './kube.fixture.ts'
 
 /** NATS as it is right now; a pod that replaces it has another address. */

@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import type { PodObject } from './case.fixture.ts'
-import { eventually } from './eventually.fixture.ts'
+import { eventually } from '../testing/eventually.fixture.ts'
 import { kube, mustKubectl, SYSTEM } from './kube.fixture.ts'
 
 /** The Deployment of the operator, and its Lease. */

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path'
 import { JobicoError } from '../../functions/shared/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { sampleModules } from '../build-examples.ts'
-import { debianFile } from '../debian.ts'
-import { mustRun, runProgram } from './program.ts'
+import { debianFile } from '../testing/debian.ts'
+import { mustRun, runProgram } from '../testing/program.ts'
 
 /** The folder of this file, and of what is made beside it. */
 const HERE = import.meta.dirname

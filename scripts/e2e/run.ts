@@ -15,7 +15,7 @@ import {
   removeCluster,
   RUN,
 } from './prepare.ts'
-import { runProgram } from './program.ts'
+import { runProgram } from '../testing/program.ts'
 import { readTimes, timesTable } from './times.ts'
 
 /**

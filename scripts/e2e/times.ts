@@ -1,5 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 
+import { aligned } from '../testing/table.ts'
+
 /** How long something took once, in milliseconds. */
 export interface Measurement {
   readonly what: string
@@ -35,12 +37,4 @@ function byFirst([a = '']: readonly string[], [b = '']: readonly string[]): numb
 
 function seconds(ms = NaN): string {
   return `${(ms / 1_000).toFixed(2)} s`
-}
-
-/** Rows as lines, the first column to the left and the others to the right. Pure. */
-export function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const cell = (text: string, column: number) =>
-    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)
-  return rows.map((row) => row.map(cell).join('  ')).join('\n')
 }

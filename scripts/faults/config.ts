@@ -52,3 +52,11 @@ export function faultsEnvironment(config: FaultsConfig, environment = process.en
   ])
   return { ...environment, ...(Object.fromEntries(told) as Record<string, string>) }
 }
+
+/** The environment of the case on the test cluster, which is told less. */
+export function clusterEnvironment(
+  { seed, minutes }: Pick<FaultsConfig, 'seed' | 'minutes'>,
+  environment = process.env,
+): NodeJS.ProcessEnv {
+  return { ...environment, [VARIABLES.seed]: String(seed), [VARIABLES.minutes]: String(minutes) }
+}

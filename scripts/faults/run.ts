@@ -5,9 +5,9 @@ import { parseArgs } from 'node:util'
 
 import { messageOf } from '../../functions/shared/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
-import { debianFile } from '../debian.ts'
-import { runProgram } from '../e2e/program.ts'
-import { faultsEnvironment, type FaultsConfig } from './config.ts'
+import { debianFile } from '../testing/debian.ts'
+import { runProgram } from '../testing/program.ts'
+import { clusterEnvironment, faultsEnvironment, type FaultsConfig } from './config.ts'
 import { booksTable, type Row } from './ledger/table.ts'
 
 /**
@@ -78,8 +78,8 @@ async function readRows(file: string): Promise<Row[]> {
   return lines.map((line) => JSON.parse(line) as Row)
 }
 
-async function runOnCluster({ seed, minutes }: Pick<FaultsConfig, 'seed' | 'minutes'>): Promise<boolean> {
-  const environment = { ...process.env, FAULTS_SEED: String(seed), FAULTS_MINUTES: String(minutes) }
+async function runOnCluster(chosen: Pick<FaultsConfig, 'seed' | 'minutes'>): Promise<boolean> {
+  const environment = clusterEnvironment(chosen)
   const { code } = await runProgram('npm', ['run', '-s', 'test:e2e', '--', 'ledger'], {
     environment,
     show: true,

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { startCase, timed } from '../case.fixture.ts'
 import { childNames, childrenFor } from '../children.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startFlow } from '../flow.fixture.ts'
 import { accepted } from '../http.fixture.ts'
 import { openNats, resultOf } from '../nats.fixture.ts'

@@ -8,7 +8,7 @@ import { startLasting } from '../lasting.fixture.ts'
 import { openNats, resultOf } from '../nats.fixture.ts'
 import { event, job, modules, MODULE } from '../objects.fixture.ts'
 import { operatorRolledOut } from '../operator.fixture.ts'
-import { mustRun } from '../program.ts'
+import { mustRun } from '../../testing/program.ts'
 
 const RESTART = fileURLToPath(new URL('../../cluster/restart', import.meta.url))
 

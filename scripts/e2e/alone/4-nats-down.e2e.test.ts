@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { timed } from '../case.fixture.ts'
 import { childNames } from '../children.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted, binaryEvent, jsonOf, send } from '../http.fixture.ts'
 import { kubectl, mustKubectl, SYSTEM } from '../kube.fixture.ts'
 import { startLasting } from '../lasting.fixture.ts'

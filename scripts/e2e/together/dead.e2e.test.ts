@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 
 import { inLanes } from '../../../functions/shared/lanes.ts'
 import { startCase, type Case } from '../case.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { binaryEvent, send } from '../http.fixture.ts'
 import { jobico, startJobico } from '../jobico.fixture.ts'
 import { openNats, outcomesOf, resultOf, type Nats } from '../nats.fixture.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { startCase, type Case, type PodObject } from '../case.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted } from '../http.fixture.ts'
 import { kubectl } from '../kube.fixture.ts'
 import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { startCase, timed } from '../case.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { binaryEvent, send, structuredEvent } from '../http.fixture.ts'
 import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'

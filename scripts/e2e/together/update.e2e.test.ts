@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 
 import { startCase, timed, type Case } from '../case.fixture.ts'
 import { jobico } from '../jobico.fixture.ts'
-import { eventually } from '../eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startFlow, type Flow } from '../flow.fixture.ts'
 import { accepted, binaryEvent, send } from '../http.fixture.ts'
 import { openNats, resultOf, type Nats } from '../nats.fixture.ts'

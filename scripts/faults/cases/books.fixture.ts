@@ -3,14 +3,14 @@ import { appendFileSync } from 'node:fs'
 
 import type { Test } from 'tap'
 
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { faultsConfig } from '../config.ts'
 import { balance, type Balance, type Entry, type Holding } from '../ledger/books.ts'
 import { countPending, readHolding } from '../ledger/holding.ts'
 import { createRandom, type Random } from '../ledger/random.ts'
 import type { Sent } from '../ledger/sender.ts'
 import type { Row } from '../ledger/table.ts'
-import type { System } from '../system/system.ts'
+import type { System } from '../system/system.fixture.ts'
 
 /** Twice the ack wait, after which what a killed process held comes again, and more for what runs alone then. */
 const DRAIN_LIMIT_MS = 180_000

@@ -6,7 +6,7 @@ import t from 'tap'
 
 import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem } from '../system/system.ts'
+import { startSystem } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 const WRITES = 'pwrite64,fsync,fdatasync'

@@ -2,9 +2,9 @@ import t from 'tap'
 
 import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
 import { startSender, type Sent } from '../ledger/sender.ts'
-import type { Child } from '../system/child.ts'
-import type { Passing, Proxy } from '../system/proxy.ts'
-import { startSystem, type System } from '../system/system.ts'
+import type { Child } from '../system/child.fixture.ts'
+import type { Passing, Proxy } from '../system/proxy.fixture.ts'
+import { startSystem, type System } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 /** Between which messages of a process it is to die. */

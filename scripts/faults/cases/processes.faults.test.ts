@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem } from '../system/system.ts'
+import { startSystem } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 t.test('runners are killed at random moments', async (t) => {

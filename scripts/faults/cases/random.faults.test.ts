@@ -5,7 +5,7 @@ import t from 'tap'
 import { faultsConfig } from '../config.ts'
 import { scheduleFaults, scheduleWords } from '../ledger/schedule.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem, type System } from '../system/system.ts'
+import { startSystem, type System } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 const FAULTS = {

@@ -4,9 +4,9 @@ import t from 'tap'
 
 import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
 import { eventState } from '../../../functions/shared/state.ts'
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem, type System } from '../system/system.ts'
+import { startSystem, type System } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 const SMALL = { maxBytes: 300 * 1024 }

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
 import { streamNames } from '../../../functions/shared/names.ts'
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem } from '../system/system.ts'
+import { startSystem } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 t.test('nats-server is killed under load and started again', async (t) => {

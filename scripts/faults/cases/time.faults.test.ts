@@ -4,10 +4,10 @@ import t from 'tap'
 
 import { ACK_WAIT_MS } from '../../../functions/shared/streams.ts'
 import { streamNames } from '../../../functions/shared/names.ts'
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'
-import { startSystem } from '../system/system.ts'
+import { startSystem } from '../system/system.fixture.ts'
 import { closeBooks, randomOf } from './books.fixture.ts'
 
 t.test('an execution takes three times as long as the ack wait', async (t) => {

@@ -1,4 +1,4 @@
-import { aligned } from '../../e2e/times.ts'
+import { aligned } from '../../testing/table.ts'
 import type { Balance } from './books.ts'
 
 /** One case's books, as the table shows them. */

@@ -14,9 +14,9 @@ import type { ChildLine } from '../../dev/report.ts'
 import type { Store } from '../ledger/holding.ts'
 import type { Target } from '../ledger/sender.ts'
 import { faultsConfig } from '../config.ts'
-import { openChild, type Child, type Hear } from './child.ts'
-import { startProxy, type Proxy } from './proxy.ts'
-import { openServer, type Server, type ServerOptions } from './server.ts'
+import { openChild, type Child, type Hear } from './child.fixture.ts'
+import { startProxy, type Proxy } from './proxy.fixture.ts'
+import { openServer, type Server, type ServerOptions } from './server.fixture.ts'
 
 type Environment = Readonly<Record<string, string>>
 

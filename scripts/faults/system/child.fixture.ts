@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-import { eventually } from '../../e2e/eventually.fixture.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import type { ChildSpec } from '../../dev/desired.ts'
 import { entryUrl } from '../../dev/entries.ts'
 import type { ChildLine, Report } from '../../dev/report.ts'

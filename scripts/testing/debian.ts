@@ -1,8 +1,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { JobicoError } from '../functions/shared/errors.ts'
-import { mustRun, runProgram } from './e2e/program.ts'
+import { JobicoError } from '../../functions/shared/errors.ts'
+import { mustRun, runProgram } from './program.ts'
 
 /** A file of Debian's, and the packages that hold it and what it needs. */
 export interface DebianFile {
