@@ -11,6 +11,7 @@ import { createRandom, type Random } from '../ledger/random.ts'
 import type { Sent } from '../ledger/sender.ts'
 import type { Row } from '../ledger/table.ts'
 import type { System } from '../system/system.fixture.ts'
+import { sendAndWait, wrongAnswers } from './answers.fixture.ts'
 
 /** Twice the ack wait, after which what a killed process held comes again, and more for what runs alone then. */
 const DRAIN_LIMIT_MS = 180_000
@@ -48,13 +49,22 @@ export async function closeBooks(
     },
     { withinMs: DRAIN_LIMIT_MS },
   )
-  const holding = merged(
-    await Promise.all(events.map((event) => readHolding(system.store, system.ref(event)))),
+  const holdings = await Promise.all(
+    events.map(async (event) => [event, await readHolding(system.store, system.ref(event))] as const),
   )
+  const holding = merged(holdings.map(([, ofEvent]) => ofEvent))
   const written = books.countsWrites === false ? undefined : holding.written
   const closed = balance(entriesOf(books), { ...holding, written })
   writeRow({ fault, ...closed, lost: closed.lost.length })
   checkBooks(t, closed)
+  for (const [event, { endings }] of holdings) {
+    t.same(await wrongAnswers(system, event, endings), [], `listeners of ${event} say what the books say`)
+    t.equal(
+      await sendAndWait(system, event),
+      200,
+      `what is sent to ${event} now has its result in the answer`,
+    )
+  }
   return { closed, holding }
 }
 

@@ -1,0 +1,62 @@
+import { eventKey } from '../../../functions/shared/names.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
+import type { Ending } from '../ledger/books.ts'
+import type { System } from '../system/system.fixture.ts'
+
+/** Enough to see that all are answered alike. */
+const SAMPLE = 20
+const WAIT_S = 30
+
+/** What listeners say about events, as far as it is not what the books say. */
+export async function wrongAnswers(
+  system: System,
+  event: string,
+  endings: ReadonlyMap<string, Ending>,
+): Promise<readonly string[]> {
+  const known = [...endings].slice(-SAMPLE)
+  const said = await Promise.all(
+    known.map(async ([key, { kind }]) => {
+      const { status, body } = await get(system, event, key)
+      return status === 200 && body.state === kind
+        ? []
+        : [`${key} is ${kind}, but said to be ${body.state ?? status}`]
+    }),
+  )
+  const unknown = await get(system, event, eventKey('/faults', 'never sent'))
+  return [...said.flat(), ...(unknown.status === 404 ? [] : [`an unknown key is answered ${unknown.status}`])]
+}
+
+interface State {
+  readonly state?: string
+}
+
+async function get(system: System, event: string, key: string) {
+  const response = await fetch(`${await urlOf(system, event)}/events/${key}`)
+  return { status: response.status, body: (await response.json()) as State }
+}
+
+/** Sends an event and waits for its result in the same request; gives the status. */
+export async function sendAndWait(system: System, event: string): Promise<number> {
+  const response = await fetch(await urlOf(system, event), {
+    method: 'POST',
+    headers: {
+      ...{ 'content-type': 'application/json', prefer: `wait=${WAIT_S}` },
+      ...{
+        'ce-specversion': '1.0',
+        'ce-id': 'at the end',
+        'ce-source': '/faults/end',
+        'ce-type': 'faults.made',
+      },
+    },
+    body: JSON.stringify({ do: 'ok' }),
+  })
+  await response.text()
+  return response.status
+}
+
+async function urlOf(system: System, event: string): Promise<string> {
+  const { host, port, path } = await eventually('a listener serves', () =>
+    Promise.resolve(system.target(event)),
+  )
+  return `http://${host}:${port}${path}`
+}
