@@ -1,4 +1,5 @@
 import { readEnv } from '../../functions/shared/env.ts'
+import { withTold } from '../testing/told.ts'
 
 /** What run.ts tells the cases. */
 export interface CaseConfig {
@@ -32,9 +33,5 @@ export function caseConfig(environment = process.env): CaseConfig {
 
 /** The environment of cases: that of this process, and what they are told. */
 export function caseEnvironment(config: CaseConfig, environment = process.env): NodeJS.ProcessEnv {
-  const told = Object.entries(CASE_VARIABLES).map(([field, variable]) => [
-    variable,
-    config[field as keyof CaseConfig],
-  ])
-  return { ...environment, ...(Object.fromEntries(told) as Record<string, string>) }
+  return withTold(environment, config, CASE_VARIABLES)
 }

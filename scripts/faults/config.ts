@@ -1,4 +1,5 @@
 import { readEnv } from '../../functions/shared/env.ts'
+import { withTold } from '../testing/told.ts'
 
 /** What run.ts tells the cases. */
 export interface FaultsConfig {
@@ -46,11 +47,7 @@ export function faultsConfig(environment = process.env): FaultsConfig {
 
 /** The environment of cases: that of this process, and what they are told. */
 export function faultsEnvironment(config: FaultsConfig, environment = process.env): NodeJS.ProcessEnv {
-  const told = Object.entries(VARIABLES).map(([field, variable]) => [
-    variable,
-    String(config[field as keyof FaultsConfig]),
-  ])
-  return { ...environment, ...(Object.fromEntries(told) as Record<string, string>) }
+  return withTold(environment, config, VARIABLES)
 }
 
 /** The environment of the case on the test cluster, which is told less. */
