@@ -33,7 +33,7 @@ const AUTH_FOLDER = '/etc/jobico/auth'
 /** Each may hold a body of a MiB and what was parsed of it: 100 of them fit into MEMORY_LIMIT. */
 const MAX_IN_FLIGHT = 100
 const MEMORY_LIMIT = '512Mi'
-/** A request may take 30 s to arrive and then wait 60 s for its outcome. It also is the grace period of the pod. */
+/** A request may take 20 s to arrive and then wait 60 s for its outcome. It also is the grace period of the pod. */
 const TIMEOUT_SECONDS = 100
 
 /**

@@ -4,10 +4,12 @@ import { JobicoError } from '../shared/errors.ts'
 import { HEALTH } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { admission } from './admission.ts'
-import { problemAnswer, type Answer } from './answer.ts'
+import { problemAnswer } from './answer.ts'
 import type { Authorize } from './auth.ts'
 import { createClientErrors } from './client-errors.ts'
+import { deliver } from './deliver.ts'
 import { getState } from './get-state.ts'
+import { createLoad } from './load.ts'
 import type { ListenerMetrics } from './metrics.ts'
 import { ALLOW, pathKind, prefixesOf } from './paths.ts'
 import { postEvents, type PostEventsOptions } from './post-events.ts'
@@ -15,7 +17,7 @@ import { asJobicoError } from './problem.ts'
 import { reachable } from './reach.ts'
 
 /** What a listener works with. */
-export interface AppOptions extends PostEventsOptions {
+export interface AppOptions extends Omit<PostEventsOptions, 'load'> {
   readonly maxInFlight: number
   /** Undefined lets everybody in. */
   readonly authorize: Authorize | undefined
@@ -25,7 +27,7 @@ export interface AppOptions extends PostEventsOptions {
   readonly requestTimeoutMs?: number
 }
 
-const REQUEST_TIMEOUT_MS = 30_000
+const REQUEST_TIMEOUT_MS = 20_000
 /** Longer than Go's HTTP client, which is also in Knative's queue-proxy, keeps an idle connection: 90 s. */
 const KEEP_ALIVE_TIMEOUT_MS = 100_000
 const MAX_HEADER_SIZE = 64 * 1024
@@ -38,12 +40,13 @@ const noSchemas = (): never => {
 /** Builds the HTTP side of a listener; it listens when told to, and closes nothing that it was given. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { log, ref } = options
+  const load = createLoad(options.maxInFlight)
   const refused = (error: JobicoError) => logRefusal(log, error)
   const clientErrors = createClientErrors(refused)
   const answerFault = (thrown: unknown, reply: FastifyReply) => {
     const error = asJobicoError(thrown)
     refused(error)
-    void send(reply, problemAnswer(error))
+    void deliver(reply, problemAnswer(error), load)
   }
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
   const app = fastify({
@@ -79,11 +82,12 @@ export function createApp(options: AppOptions): FastifyInstance {
     done()
   })
   app.addHook('onRequest', admission(options))
-  addRoutes(app, options)
+  addRoutes(app, { ...options, load })
   return app
 }
 
-function addRoutes(app: FastifyInstance, options: AppOptions): void {
+function addRoutes(app: FastifyInstance, options: AppOptions & PostEventsOptions): void {
+  const { load } = options
   const post = postEvents(options)
   for (const prefix of prefixesOf(options.ref.event)) {
     const path = prefix || '/'
@@ -91,11 +95,11 @@ function addRoutes(app: FastifyInstance, options: AppOptions): void {
       const answer = await post({ request: raw, response: reply.raw, prefix })
       // A client that is told so sends nothing more on a connection that is about to be closed.
       if (options.stopping.aborted) reply.header('connection', 'close')
-      return send(reply, answer)
+      return deliver(reply, answer, load)
     })
     app.options(path, handshake)
     app.get<{ Params: { key: string } }>(`${prefix}/events/:key`, async ({ params }, reply) =>
-      send(reply, await getState(options, params.key)),
+      deliver(reply, await load.handle(() => getState(options, params.key)), load),
     )
   }
   app.get(HEALTH.live, (_request, reply) => reply.send({ status: 'live' }))
@@ -134,10 +138,6 @@ function notFound(path: string, event: string): JobicoError {
     'NOT_FOUND',
     `there is nothing at ${path.slice(0, 100)}; this listener serves the event ${event}: POST to /listener/${event}`,
   )
-}
-
-function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
-  return reply.code(status).headers(headers).send(body)
 }
 
 function logRefusal(log: Log, error: JobicoError): void {

@@ -21,6 +21,8 @@ import { createMetrics } from './metrics.ts'
 /** Less than the 30 s that Knative and Kubernetes leave a pod. */
 const GRACE_MS = 25_000
 
+/** As many connections as may wait to be taken; the kernel has a limit of its own, by default the same. */
+const BACKLOG = 4_096
 const IDLE_SWEEP_MS = 20
 const LISTEN_FIX = 'is the port taken? Set PORT and METRICS_PORT to free ones'
 
@@ -70,7 +72,7 @@ async function loadSchema(path: string): Promise<Validate> {
 
 async function listen(app: FastifyInstance, config: ListenerConfig, registry: Registry) {
   try {
-    await app.listen({ host: config.host, port: config.port })
+    await app.listen({ host: config.host, port: config.port, backlog: BACKLOG })
     return config.metricsPort === 0 ? undefined : await serveMetrics(registry, config.metricsPort)
   } catch (cause) {
     throw new JobicoError('CONFIG_INVALID', `${messageOf(cause)}; ${LISTEN_FIX}`, { cause })

@@ -12,6 +12,7 @@ import { bareDataDefaults } from './bare-data.ts'
 import { readBody } from './body.ts'
 import { decodeRequest } from './decode.ts'
 import type { StateOptions } from './get-state.ts'
+import type { Load } from './load.ts'
 import type { ListenerMetrics } from './metrics.ts'
 import { waitSeconds } from './prefer.ts'
 import { reachable } from './reach.ts'
@@ -24,6 +25,7 @@ export interface PostEventsOptions extends StateOptions {
   readonly validate: Validate
   /** Says that the process is stopping: nobody is made to wait for results any longer. */
   readonly stopping: AbortSignal
+  readonly load: Load
   readonly metrics: ListenerMetrics
   readonly log: Log
 }
@@ -46,10 +48,15 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
   const store = createStore(ref)
 
   return async (exchange) => {
+    const limit = sizeLimit(reachable(options.requests).maxPayload())
+    const take = (bytes: number) => options.load.bodies.take(bytes, exchange.response)
+    const body = await readBody(exchange.request, limit, take)
+    return await options.load.handle(() => answerTo(exchange, body, limit))
+  }
+
+  async function answerTo(exchange: Exchange, body: Uint8Array, limit: number): Promise<Answer> {
     const { rawHeaders } = exchange.request
     const requests = reachable(options.requests)
-    const limit = sizeLimit(requests.maxPayload())
-    const body = await readBody(exchange.request, limit)
     const headers = collectHeaders(rawHeaders)
     const events = checkEvents(decodeRequest({ headers, body }, defaults), validate, limit)
     const storeAll = async () => {

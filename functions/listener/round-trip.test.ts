@@ -5,10 +5,11 @@ import t from 'tap'
 
 import { checkAttributes, toStructuredJson, type CloudEvent } from '../shared/cloudevent.ts'
 import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
+import { JobicoError } from '../shared/errors.ts'
 import { percentEncode } from '../shared/percent.ts'
 import { bareDataDefaults } from './bare-data.ts'
 import { decodeRequest } from './decode.ts'
-import { REF, STRUCTURED } from './fixture.ts'
+import { BATCH, JSON_TYPE, REF, STRUCTURED } from './fixture.ts'
 import { collectHeaders } from './request-headers.ts'
 
 const defaults = bareDataDefaults(REF)
@@ -110,23 +111,92 @@ t.test('the size of headers is what goes over the wire', (t) => {
   t.end()
 })
 
-t.test('no body makes the decoder fail in another way than by a JobicoError', (t) => {
-  const contentType = fc.constantFrom(STRUCTURED, 'application/cloudevents-batch+json', 'application/json')
+/** What a request does to the decoder: how many events it gives, or the status of its refusal. */
+function decodeAny(fields: readonly string[], body: Uint8Array): string {
+  try {
+    return `${decodeRequest({ headers: collectHeaders(fields), body }, defaults).length} events`
+  } catch (thrown) {
+    return thrown instanceof JobicoError ? String(thrown.status) : `not foreseen: ${String(thrown)}`
+  }
+}
+
+t.test('no request makes the decoder fail in another way than by a refusal', (t) => {
+  const contentType = fc.oneof(
+    fc.constantFrom(STRUCTURED, BATCH, JSON_TYPE, 'text/plain', 'APPLICATION/JSON ; charset="utf-8"'),
+    fc.string({ unit: 'binary' }),
+  )
+  const header = fc.tuple(
+    fc.oneof(
+      fc.constantFrom(
+        'ce-id',
+        'CE-Source',
+        'ce-type',
+        'ce-specversion',
+        'ce-time',
+        'ce-__proto__',
+        'content-encoding',
+      ),
+      fc.constantFrom('idempotency-key', 'traceparent', 'tracestate', 'nats-msg-id', 'content-type'),
+      fc.string(),
+    ),
+    fc.oneof(fc.constantFrom('1.0', '/s', '%zz', '%E2%82', '"', ''), fc.string({ unit: 'binary' })),
+  )
+  const members = fc.dictionary(
+    fc.oneof(fc.constantFrom(...CORE, 'data_base64', '__proto__', 'constructor'), fc.string()),
+    fc.jsonValue(),
+  )
   const body = fc.oneof(
-    fc.json(),
-    fc.string(),
-    json.map((data) => `{"data":[${data}]}`),
+    fc.uint8Array({ maxLength: 200 }),
+    fc
+      .oneof(
+        fc.json(),
+        fc.string(),
+        json.map((data) => `{"data":[${data}]}`),
+        members.map((event) =>
+          JSON.stringify({ specversion: '1.0', id: '1', source: '/s', type: 'a', ...event }),
+        ),
+        fc.array(members).map((events) => JSON.stringify(events)),
+      )
+      .map((text) => Buffer.from(text)),
+  )
+  const isAnswer = /^(?:[1-9]\d* events|4\d\d)$/
+  fc.assert(
+    fc.property(contentType, fc.array(header), body, (value, headers, sent) => {
+      const ce = headers.some(([name]) => name === 'ce-id')
+        ? ['ce-specversion', '1.0', 'ce-source', '/s', 'ce-type', 'a']
+        : []
+      t.match(decodeAny(['content-type', value, ...ce, ...headers.flat()], sent), isAnswer)
+    }),
+    { numRuns: 3_000 },
+  )
+  t.end()
+})
+
+t.test('data of any bytes, or none, comes out of a message as it went in', (t) => {
+  const bytes = fc.option(fc.uint8Array({ minLength: 1 }), { nil: undefined })
+  fc.assert(
+    fc.property(anyEvent, bytes, (event, data) => {
+      const wire = encoded(eventHeaders(event))
+      const back = eventOfMessage(MsgHdrsImpl.decode(wire), data ?? new Uint8Array())
+      t.same({ ...back.attributes }, { ...event.attributes })
+      t.equal(back.data, data)
+    }),
+  )
+  t.end()
+})
+
+t.test('a lone surrogate never gets into an attribute', (t) => {
+  const broken = fc.tuple(
+    text,
+    fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff'),
+    fc.constantFrom('', ' x'),
   )
   fc.assert(
-    fc.property(contentType, body, (value, sent) => {
-      try {
-        decodeRequest({ headers: collectHeaders(['content-type', value]), body: Buffer.from(sent) }, defaults)
-        return true
-      } catch (thrown) {
-        return thrown instanceof Error && thrown.name === 'JobicoError'
-      }
+    fc.property(broken, ([before, surrogate, after]) => {
+      const subject = before + surrogate + after
+      const event = { specversion: '1.0', id: '1', source: '/s', type: 'a', subject, data: 1 }
+      t.equal(decodeAny(['content-type', STRUCTURED], Buffer.from(JSON.stringify(event))), '400')
     }),
-    { numRuns: 1_000 },
   )
   t.end()
 })
