@@ -63,7 +63,7 @@ t.test('the largest event fits into a message with all that a runner adds to it'
   headers.set('Jobico-Errors', 'x'.repeat(4 * 1024))
   headers.set('Jobico-Reserve', 'x'.repeat(3 * 1024))
   headers.set('Nats-Msg-Id', 'x'.repeat(64))
-  t.same(await publish(fixture.requests, message), { stored: true, duplicate: false }, 'NATS takes it')
+  t.match(await publish(fixture.requests, message), { stored: true, duplicate: false }, 'NATS takes it')
   headers.set('Jobico-Reserve', 'x'.repeat(5 * 1024))
   await t.rejects(publish(fixture.requests, message), { code: 'TOO_LARGE' }, 'and nothing much larger')
 })
