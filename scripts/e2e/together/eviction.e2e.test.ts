@@ -57,7 +57,7 @@ for (const { name, slug, end } of ways) {
       'every event was done',
     )
     t.same(await outcomesOf(nats, ref), { written: EVENTS, messages: EVENTS }, 'with one verdict each')
-    const [now] = await c.pods('runner', 'ev1')
-    t.not(now?.metadata.uid, running.metadata.uid, 'by another runner in the end')
+    const others = (await c.pods('runner', 'ev1')).filter(({ metadata }) => metadata.uid !== running.metadata.uid)
+    t.not(others.length, 0, 'by another runner in the end')
   })
 }
