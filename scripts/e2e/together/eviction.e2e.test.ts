@@ -57,7 +57,9 @@ for (const { name, slug, end } of ways) {
       'every event was done',
     )
     t.same(await outcomesOf(nats, ref), { written: EVENTS, messages: EVENTS }, 'with one verdict each')
-    const others = (await c.pods('runner', 'ev1')).filter(({ metadata }) => metadata.uid !== running.metadata.uid)
+    const others = (await c.pods('runner', 'ev1')).filter(
+      ({ metadata }) => metadata.uid !== running.metadata.uid,
+    )
     t.not(others.length, 0, 'by another runner in the end')
   })
 }
