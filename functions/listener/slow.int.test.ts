@@ -21,10 +21,6 @@ const NEEDED_FILES = 3 * ATTACKERS + STALLED + 500
 
 const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
 const files = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0)
-const skip =
-  files < NEEDED_FILES &&
-  `needs Linux and ${NEEDED_FILES} open files for a process, and there are ${files}: raise "ulimit -n"`
-
 /** Makes the fault of one name some 350 characters long. */
 const SCHEMA = { type: 'object', properties: { firstName: { pattern: `^${'very '.repeat(50)}long$` } } }
 const folder = t.testdir({ 'schema.json': JSON.stringify(SCHEMA), store: {} })
@@ -73,7 +69,8 @@ async function openFiles(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length
 }
 
-t.test('slow clients, 1,000 of each kind at once', { skip, timeout: 110_000 }, async (t) => {
+t.test('slow clients, 1,000 of each kind at once', { timeout: 110_000 }, async (t) => {
+  t.ok(files >= NEEDED_FILES, `${NEEDED_FILES} open files are allowed for a process; else raise "ulimit -n"`)
   const server = await startNatsServer({ storeDir: join(folder, 'store') })
   t.teardown(() => server.stop())
   await createFixture(t, server.url)
