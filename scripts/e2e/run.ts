@@ -30,7 +30,7 @@ Runs the end-to-end tests on the test cluster, which is made if it is not up, an
   --keep  leaves the cluster up
 `
 /** Cases mostly wait; more of them at a time would be slowed down by each other on two cores. */
-const AT_ONCE = 2
+const AT_ONCE = 3
 const CASE_LIMIT_S = 1_500
 
 const say = (line: string) =>
