@@ -74,3 +74,12 @@ t.test('many large ones are spread over batches', async (t) => {
   const acks = await Promise.all(Array.from({ length: 7 }, (_, n) => batcher(pair(ref, `k${n}`, 900_000))))
   t.ok(acks.every(({ stored }) => stored))
 })
+
+t.test('where there is no room for all, there is for some', async (t) => {
+  const { ref, batcher } = await start()
+  const { outcomes } = streamNames(ref)
+  const { config } = await nats.manager.streams.info(outcomes)
+  await nats.manager.streams.update(outcomes, { ...config, max_bytes: 2_000_000 })
+  const acks = await Promise.all(Array.from({ length: 4 }, (_, n) => batcher(pair(ref, `k${n}`, 600_000))))
+  t.same(summary(acks), ['full', 'stored', 'stored', 'stored'])
+})

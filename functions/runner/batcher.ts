@@ -32,15 +32,9 @@ export function createBatcher(requests: Requests): Batcher {
       const count = countOfNext(waiting)
       const members = waiting.slice(0, count)
       waiting = waiting.slice(count)
-      try {
-        const ack = await publishBatch(
-          requests,
-          members.flatMap(({ messages }) => messages),
-        )
-        for (const { resolve } of members) resolve(ack)
-      } catch (fault) {
-        for (const { reject } of members) reject(fault)
-      }
+      const isFull = await publishGroup(requests, members)
+      // Where there is no room for all, there may be for some.
+      if (isFull) for (const member of members) await publishGroup(requests, [member], true)
     }
     isRunning = false
   }
@@ -54,6 +48,25 @@ export function createBatcher(requests: Requests): Batcher {
       if (!isRunning) void run()
     })
   }
+}
+
+/** Publishes a batch and tells its members what came of it; those of a large one that finds no room are told nothing yet: true. */
+async function publishGroup(
+  requests: Requests,
+  members: readonly Member[],
+  isLast = members.length === 1,
+): Promise<boolean> {
+  try {
+    const ack = await publishBatch(
+      requests,
+      members.flatMap(({ messages }) => messages),
+    )
+    if (!isLast && !ack.stored && ack.refusal === 'full') return true
+    for (const { resolve } of members) resolve(ack)
+  } catch (fault) {
+    for (const { reject } of members) reject(fault)
+  }
+  return false
 }
 
 /** How many of those that wait go into the next batch: at least one, and no two with the same subject. */

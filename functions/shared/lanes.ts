@@ -12,8 +12,8 @@ export async function inLanes<T>(
   const lane = async () => {
     try {
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-        await task(next.value)
         if (faults.length > 0) return
+        await task(next.value)
       }
     } catch (fault) {
       faults.push(fault)

@@ -99,7 +99,10 @@ export async function purgeDeadLetters(
     }
     // The verdict first: a body that is left without one is no dead letter, and is found again.
     if (standing.kind === 'dead') {
-      const isOurs = await persist(() => deleteMessage(requests, outcomes, standing.verdict))
+      // A try that got no answer may have deleted it.
+      const isOurs = await persist(
+        async (tries) => (await deleteMessage(requests, outcomes, standing.verdict)) || tries > 1,
+      )
       if (isOurs) tally.deleted++
     }
     await persist(() => deleteMessage(requests, outcomes, seq))

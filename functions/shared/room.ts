@@ -6,8 +6,8 @@ export interface Room {
   readonly maxBytes: number
 }
 
-/** So close to its limit a stream of outcomes counts as full: whatever is being executed still needs room. */
-const MARGIN_BYTES = 64 * 1024
+/** So close to its limit a stream of outcomes counts as full: the largest dead letter still needs as much. */
+const MARGIN_BYTES = 1024 * 1024
 
 /** Whether a stream of outcomes has no room for more. Pure. */
 export function isFull({ bytes, maxBytes }: Room): boolean {

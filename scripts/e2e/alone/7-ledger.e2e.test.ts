@@ -82,6 +82,7 @@ t.test('pods are killed at random times, and the books balance', async (t) => {
   const closed = balance(entries, await readHolding(nats, ref))
   t.comment(`\n${booksTable([{ fault: 'pods killed', ...closed, lost: closed.lost.length }])}`)
   t.ok(sent.length > 0 && sent.every(({ accepted }) => accepted), 'every event was accepted in the end')
+  t.ok(executions.size > sent.length / 2, `most executions were seen, of ${executions.size} events`)
   t.same(closed.lost, [], 'every event that was accepted is pending, done or dead')
   t.same(closed.wrong, [], 'every event has one verdict, and the right one')
 })
