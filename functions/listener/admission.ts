@@ -45,8 +45,12 @@ function framingFault({ headers, httpVersion, rawHeaders }: IncomingMessage): st
   if (coding.toLowerCase() !== 'chunked') return 'the only Transfer-Encoding that is taken is chunked'
   let hosts = 0
   // Node keeps the first of several, and a proxy before us may have looked at another.
-  for (let at = 0; at < rawHeaders.length; at += 2) if (/^host$/i.test(rawHeaders[at] ?? '')) hosts++
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at] ?? '')) hosts++
   return hosts > 1 ? 'the request has more than one Host header' : undefined
+}
+
+function isHost(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host'
 }
 
 function isOpen(request: FastifyRequest): boolean {

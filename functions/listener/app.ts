@@ -7,7 +7,7 @@ import { admission } from './admission.ts'
 import { problemAnswer } from './answer.ts'
 import type { Authorize } from './auth.ts'
 import { createClientErrors } from './client-errors.ts'
-import { deliver } from './deliver.ts'
+import { createDelivery, type Delivery } from './deliver.ts'
 import { getState } from './get-state.ts'
 import { createLoad } from './load.ts'
 import type { ListenerMetrics } from './metrics.ts'
@@ -41,12 +41,13 @@ const noSchemas = (): never => {
 export function createApp(options: AppOptions): FastifyInstance {
   const { log, ref } = options
   const load = createLoad(options.maxInFlight)
+  const delivery = createDelivery(load)
   const refused = (error: JobicoError) => logRefusal(log, error)
   const clientErrors = createClientErrors(refused)
   const answerFault = (thrown: unknown, reply: FastifyReply) => {
     const error = asJobicoError(thrown)
     refused(error)
-    void deliver(reply, problemAnswer(error), load)
+    void delivery.send(reply, problemAnswer(error))
   }
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
   const app = fastify({
@@ -82,12 +83,20 @@ export function createApp(options: AppOptions): FastifyInstance {
     done()
   })
   app.addHook('onRequest', admission(options))
-  addRoutes(app, { ...options, load })
+  app.addHook('onClose', (_app, done) => {
+    delivery.close()
+    done()
+  })
+  addRoutes(app, { ...options, load, delivery })
   return app
 }
 
-function addRoutes(app: FastifyInstance, options: AppOptions & PostEventsOptions): void {
-  const { load } = options
+interface RouteOptions extends AppOptions, PostEventsOptions {
+  readonly delivery: Delivery
+}
+
+function addRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const { load, delivery } = options
   const post = postEvents(options)
   for (const prefix of prefixesOf(options.ref.event)) {
     const path = prefix || '/'
@@ -95,11 +104,11 @@ function addRoutes(app: FastifyInstance, options: AppOptions & PostEventsOptions
       const answer = await post({ request: raw, response: reply.raw, prefix })
       // A client that is told so sends nothing more on a connection that is about to be closed.
       if (options.stopping.aborted) reply.header('connection', 'close')
-      return deliver(reply, answer, load)
+      return delivery.send(reply, answer)
     })
     app.options(path, handshake)
     app.get<{ Params: { key: string } }>(`${prefix}/events/:key`, async ({ params }, reply) =>
-      deliver(reply, await load.handle(() => getState(options, params.key)), load),
+      delivery.send(reply, await load.handle(() => getState(options, params.key))),
     )
   }
   app.get(HEALTH.live, (_request, reply) => reply.send({ status: 'live' }))

@@ -44,18 +44,20 @@ export function createClientErrors(refused: (error: JobicoError) => void): Clien
       }
       const error = errorOf(fault)
       refused(error)
-      // An earlier request that still waits for its answer would take this one for its own.
-      void Promise.all(earlier.map((response) => once(response, 'close'))).then(() =>
-        endWith(error, socket, arriving.length > 0),
-      )
+      void allClosed(earlier).then(() => endWith(error, socket, arriving.length > 0))
     },
-    refuseTunnel(_request, socket) {
+    refuseTunnel({ socket: connection }, socket) {
       const error = new JobicoError('METHOD_NOT_ALLOWED', 'CONNECT is not allowed here; allowed is POST')
       socket.on('error', () => undefined)
       refused(error)
-      endWith(error, socket, false)
+      void allClosed([...(open.get(connection) ?? [])]).then(() => endWith(error, socket, false))
     },
   }
+}
+
+/** Waits for the answers of earlier requests: one of those would take a later answer for its own. */
+async function allClosed(earlier: readonly ServerResponse[]): Promise<void> {
+  await Promise.all(earlier.map((response) => once(response, 'close')))
 }
 
 /** Writes the last answer of a connection. Where a request is still arriving, nothing more of it is read. */

@@ -339,6 +339,11 @@ t.test('several answers on one connection', async (t) => {
       open(bytesOf(freshId(), { body: '{}' })) + good().toString('latin1'),
       [422, 202],
     ],
+    [
+      'a second that asks for a tunnel',
+      `${open(good())}CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n`,
+      [202, 405],
+    ],
     ['many', open(good()) + open(good()) + good().toString('latin1'), [202, 202, 202]],
   ]
   for (const [name, bytes, want] of cases) {
