@@ -4,7 +4,10 @@ import t from 'tap'
 import { canonicalJson } from './equality.ts'
 import { MAX_EXPANSION } from './expansion.ts'
 import { MAX_STEPS } from './meter.ts'
-import { compileSchema, newBudget } from './validator.ts'
+import { linearPattern } from './pattern.ts'
+import { compileSchema, isSpent, newBudget } from './validator.ts'
+
+type Case = readonly [name: string, schema: unknown, data: unknown]
 
 const draft2020 = 'https://json-schema.org/draft/2020-12/schema'
 const times = <T>(count: number, make: (index: number) => T) =>
@@ -30,7 +33,7 @@ const twice = (keyword: string, alternative: object) => ({
 })
 
 t.test('data that takes too long to check is at fault for it', (t) => {
-  const cases: readonly [name: string, schema: unknown, data: unknown][] = [
+  const cases: readonly Case[] = [
     ['a tree that is gone through twice at each level', twice('allOf', {}), deep(128, 1)],
     ['alternatives that fail at each level', twice('anyOf', { type: 'array', minItems: 1 }), deep(128, 1)],
     [
@@ -43,6 +46,16 @@ t.test('data that takes too long to check is at fault for it', (t) => {
       'a large pattern for many texts',
       { items: { not: { pattern: '[ab]*a[ab]{900}c' } } },
       times(1_000, () => `c${'ab'.repeat(250)}`),
+    ],
+    [
+      'a pattern whose states are many at once',
+      { pattern: '^((a?){1,30}){1,30}$' },
+      `${'a'.repeat(100_000)}b`,
+    ],
+    [
+      'a literal that nearly matches',
+      { pattern: `${'a'.repeat(5_000)}b${'a'.repeat(5_000)}` },
+      'a'.repeat(1_000_000),
     ],
     [
       'many properties',
@@ -76,11 +89,19 @@ t.test('data that takes too long to check is at fault for it', (t) => {
     ],
   ]
   for (const [name, schema, data] of cases) {
+    const budget = newBudget()
     t.match(
-      compileSchema(schema)(data),
-      [{ pointer: '', detail: /takes more than 2000000 steps .*; send less/ }],
+      compileSchema(schema)(data, budget),
+      [
+        {
+          pointer: '',
+          detail:
+            /takes more than 2000000 steps .*; send fewer events at once or less data, or make the schema simpler/,
+        },
+      ],
       name,
     )
+    t.ok(isSpent(budget), name)
   }
   t.end()
 })
@@ -90,7 +111,7 @@ t.test('large data is checked as it is', (t) => {
   const anyCount = { oneOf: [{ $ref: '#/definitions/count' }, { $ref: '#/definitions/none' }] }
   const uuid = '0f8fad5b-d9cb-469f-a165-70867728950e'
   const uuidPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-  const cases: readonly [name: string, schema: unknown, data: unknown][] = [
+  const cases: readonly Case[] = [
     ['numbers that are all different', { uniqueItems: true }, times(150_000, (index) => index)],
     ['objects that are all different', { uniqueItems: true }, times(60_000, (a) => ({ a }))],
     ['one of many words', { items: { enum: times(10_000, (i) => `k${i}`) } }, times(150_000, () => 'k9999')],
@@ -110,6 +131,31 @@ t.test('large data is checked as it is', (t) => {
       { items: { type: 'string', pattern: uuidPattern } },
       times(26_000, () => uuid),
     ],
+    [
+      '1,000 events with six fields ^.{1,255}$',
+      { items: { additionalProperties: { pattern: '^.{1,255}$' } } },
+      times(1_000, () => Object.fromEntries(times(6, (i) => [`x${i}`, 'abcdefghij klmnopqrst 1234']))),
+    ],
+    ...[
+      '^[^@]{1,64}@[^@]{1,255}$',
+      String.raw`^[\w.%+-]{1,64}@[\w.-]{1,255}$`,
+      String.raw`^[\w.%+-]{1,64}@[\w.-]{1,255}\.[A-Za-z]{2,63}$`,
+    ].map((pattern): Case => [
+      `5,000 e-mail addresses, ${pattern}`,
+      { items: { pattern } },
+      times(5_000, (i) => `first.last${i}@mail.example.com`),
+    ]),
+    ['texts of 1,000', { items: { pattern: '^.{1,1000}$' } }, times(1_000, () => 'x'.repeat(1_000))],
+    [
+      'texts of 1,000 letters of all kinds',
+      { items: { pattern: String.raw`^[\p{L}\p{N} .,-]{1,1000}$` } },
+      times(1_000, () => 'naïve 漢字'.repeat(100)),
+    ],
+    [
+      'a counted search',
+      { items: { pattern: '[0-9]{16}' } },
+      times(1_000, () => `${'123 '.repeat(240)}1234567890123456`),
+    ],
     ['a pattern for a long text', { pattern: '^(?:[A-Za-z0-9+/]{4})*$' }, 'QUJD'.repeat(260_000)],
     ['many fields', { additionalProperties: { type: 'integer' } }, fields(90_000)],
   ]
@@ -124,6 +170,30 @@ t.test('each pattern is one of its own', (t) => {
   })
   t.match(validate('ac'), [{ detail: /pattern b/ }])
   t.match(validate({ d: 1, c: 1 }), [{ pointer: '/c' }])
+  t.end()
+})
+
+t.test('what a pattern costs is the same each time, and its matches are those of the engine', (t) => {
+  const cases: readonly [pattern: string, text: string, isMatch: boolean][] = [
+    ['^.{1,255}$', 'x'.repeat(255), true],
+    ['^.{1,1000}$', 'x'.repeat(1_001), false],
+    ['[ab]*a[ab]{900}c', `${'ba'.repeat(500)}c`, true],
+    ['[ab]*a[ab]{900}c', `${'ab'.repeat(500)}c`, false],
+    ['^((a?){1,30}){1,30}$', 'a'.repeat(900), true],
+    ['^((a?){1,30}){1,30}$', 'a'.repeat(901), false],
+    [String.raw`\bfoo\b`, 'a foo', true],
+    [String.raw`\bfoo\b`, 'afoo', false],
+    [String.raw`(\p{L}?\b){500}z$`, 'é z', true],
+    ['^(a|b|ab)*$', 'abba', true],
+    ['', '', true],
+  ]
+  for (const [pattern, text, isMatch] of cases) {
+    const tested = linearPattern(pattern)
+    const before = tested.cost(text.length)
+    t.equal(tested.test(text), isMatch, `${pattern} for ${text.length} characters`)
+    t.equal(tested.cost(text.length), before, pattern)
+    t.ok(tested.cost(text.length + 1) > before, 'more for more')
+  }
   t.end()
 })
 

@@ -3,7 +3,7 @@ import type AjvCore from 'ajv/dist/core.js'
 
 import { validatingKeywords } from './sense.ts'
 
-/** What may still be spent on checking data; a step is some 0.3 µs at worst. */
+/** What may still be spent on checking data, less than nothing where it was too little; a step is some 0.4 µs at worst. */
 export interface Budget {
   steps: number
 }
@@ -18,6 +18,15 @@ export const MAX_STEPS = 2_000_000
 export function newBudget(): Budget {
   return { steps: MAX_STEPS }
 }
+
+/** Whether something was not checked to its end, as the budget was too small for it. */
+export function isSpent(budget: Budget): boolean {
+  return budget.steps < 0
+}
+
+/** What helps where a budget was too small. */
+export const BUDGET_FIX =
+  'send fewer events at once or less data, or make the schema simpler: maxLength instead of large patterns, fewer alternatives'
 
 /** Thrown from within a check whose budget is spent. */
 export class BudgetSpent extends Error {}

@@ -1,18 +1,12 @@
-import { RE2JS } from 're2js'
 import { editDistance } from './closest.ts'
 import { canonicalJson } from './equality.ts'
 import { pointerToken, type Fault } from './fault.ts'
+import { linearPattern } from './pattern.ts'
 
 /** The drafts of JSON Schema that Jobico takes. */
 export type Draft = 'draft-07' | '2020-12'
 
 type Schema = Readonly<Record<string, unknown>>
-
-interface Matcher {
-  test(text: string): boolean
-  /** How large the program is that the expression became; what it takes at worst grows with it. */
-  programSize(): number
-}
 
 // Only keywords that refuse something: a mistake in a mere note does no harm.
 const draft07Keywords = [
@@ -97,14 +91,6 @@ const singleOrList = [
   'prefixItems',
 ]
 const mapped = ['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']
-
-/**
- * Compiles a regular expression of JSON Schema for an engine of linear time, so that no data can make it run for ever.
- * Throws on look-around and back-references, which that engine does not have.
- */
-export function linearPattern(pattern: string): Matcher {
-  return RE2JS.compile(RE2JS.translateRegExp(pattern))
-}
 
 /**
  * What the specification lets pass but nobody can mean: a keyword that is misspelt, a keyword of another draft, which would be

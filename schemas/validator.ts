@@ -7,6 +7,7 @@ import { expansionFaults } from './expansion.ts'
 import { faultOf, type Fault, type Violation } from './fault.ts'
 import { metaValidator } from './meta-schema.ts'
 import {
+  BUDGET_FIX,
   BudgetSpent,
   createMeter,
   MAX_STEPS,
@@ -15,15 +16,17 @@ import {
   type Budget,
   type Meter,
 } from './meter.ts'
-import { linearPattern, senseFaults, type Draft } from './sense.ts'
+import { linearPattern } from './pattern.ts'
+import { senseFaults, type Draft } from './sense.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
 
 export type { Fault } from './fault.ts'
-export { newBudget, type Budget } from './meter.ts'
+export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './meter.ts'
 
 /**
  * Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. What it
- * takes is bounded by a budget, a new one by default; data that would take more is at fault for that.
+ * takes is bounded by a budget, a new one by default; data that would take more is at fault for that, and says nothing of
+ * whether it matches: `isSpent` tells.
  */
 export type Validate = (data: unknown, budget?: Budget) => readonly Fault[]
 
@@ -36,7 +39,7 @@ const tooDeep: readonly Fault[] = Object.freeze([
 const tooCostly: readonly Fault[] = Object.freeze([
   Object.freeze({
     pointer: '',
-    detail: `takes more than ${MAX_STEPS} steps to be checked against the schema; send less at once, or make the schema simpler`,
+    detail: `takes more than ${MAX_STEPS} steps to be checked against the schema; ${BUDGET_FIX}`,
   }),
 ])
 
@@ -111,16 +114,14 @@ function isUrl(text: string): boolean {
   return /^(?:https?|ftp):\/\/[\x21-\x7e]+$/i.test(text) && URL.canParse(text)
 }
 
-/** At worst, each character takes as long as the program is. */
-function meteredPattern(pattern: string, meter: Meter) {
-  const matcher = linearPattern(pattern)
-  const perCharacter = matcher.programSize() / 32
+function meteredPattern(text: string, meter: Meter) {
+  const pattern = linearPattern(text)
   return {
     // ajv tells expressions apart by this.
-    toString: () => pattern,
-    test(text: string) {
-      meter.spend(text.length * perCharacter)
-      return matcher.test(text)
+    toString: () => text,
+    test(value: string) {
+      meter.spend(pattern.cost(value.length))
+      return pattern.test(value)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 
-import { newBudget, type Validate } from '../../schemas/validator.ts'
+import { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Validate } from '../../schemas/validator.ts'
 import { eventHeaders, headersSize } from '../shared/cloudevent-nats.ts'
 import type { CloudEvent } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
@@ -28,7 +28,7 @@ export interface CheckedEvent {
 
 /**
  * Checks every event of a request before any is stored. Throws DATA_INVALID with the member `errors`, or TOO_LARGE when
- * an event with its headers has more than `limit` bytes.
+ * an event with its headers has more than `limit` bytes, or when checking the data takes too long.
  */
 export function checkEvents(
   decoded: readonly DecodedEvent[],
@@ -46,10 +46,17 @@ function dataFaults(decoded: readonly DecodedEvent[], validate: Validate): reado
   const budget = newBudget()
   for (const [index, { event, value }] of decoded.entries()) {
     const found = event.data === undefined ? NO_DATA : validate(value, budget)
+    // Says nothing of whether the data matches, so that senders must not take it for data that never will.
+    if (isSpent(budget)) throw tooCostly()
     for (const { pointer, detail } of found) faults.push({ index, pointer, detail })
     if (faults.length >= MAX_FAULTS) break
   }
   return faults.slice(0, MAX_FAULTS)
+}
+
+function tooCostly(): JobicoError {
+  const why = `checking the data against the schema takes more than ${MAX_STEPS} steps`
+  return new JobicoError('TOO_LARGE', `${why}; ${BUDGET_FIX}`)
 }
 
 function boundedHeaders(event: CloudEvent, limit: number): MsgHdrs {
