@@ -63,7 +63,7 @@ t.test('a listener is told to stop under load', async (t) => {
     [],
     'no connection is reset on a request that was stored',
   )
-  t.ok(sent.filter(({ accepted }) => accepted).length > sent.length / 2)
+  t.ok(sent.filter(({ accepted }) => accepted).length > 100, 'most of the time there is one to send to')
   for (const note of system.notes) t.match(note, /^the listener of ev1 ended \(exit code 0\)/)
 })
 

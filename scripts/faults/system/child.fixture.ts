@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { eventually } from '../../testing/eventually.fixture.ts'
@@ -52,7 +53,8 @@ export function openChild(
     signal(name) {
       isServing = false
       const pid = kept.pid()
-      if (pid !== undefined) process.kill(pid, name)
+      // One that has ended already is as good.
+      if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(pid, name)
     },
     stop: () => kept.stop(STOP_LIMIT_MS),
   }
