@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { eventually } from '../../testing/eventually.fixture.ts'
 import type { ChildSpec } from '../../dev/desired.ts'
-import { entryUrl } from '../../dev/entries.ts'
+import { packageFile } from '../../dev/entries.ts'
 import type { ChildLine, Report } from '../../dev/report.ts'
 import { supervise } from '../../dev/supervisor.ts'
 
@@ -25,6 +26,7 @@ export interface Child {
 
 const READY: readonly string[] = ['Connected to NATS', 'Ready']
 const STOP_LIMIT_MS = 20_000
+const CACHE = join(import.meta.dirname, '..', 'build', 'cache')
 
 /** Starts a child; its lines go to `hear`, and words about its ends to `notes`. */
 export function openChild(
@@ -41,8 +43,10 @@ export function openChild(
     if (READY.includes(report.line.msg)) isServing = true
     hear(report.line, spec.event)
   }
-  const entryOf = () => fileURLToPath(entryUrl(spec.component))
-  const kept = supervise(spec, { entryOf, environment: process.env, show }, () => undefined)
+  // What is shipped, since it starts in less than half the time.
+  const entryOf = () => fileURLToPath(packageFile(`dist/${spec.component}.js`))
+  const environment = { ...process.env, NODE_COMPILE_CACHE: CACHE }
+  const kept = supervise(spec, { entryOf, environment, show }, () => undefined)
   return {
     spec,
     port: kept.port,
