@@ -49,8 +49,10 @@ export async function closeBooks(
     },
     { withinMs: DRAIN_LIMIT_MS },
   )
-  const holdings = await Promise.all(
-    events.map(async (event) => [event, await readHolding(system.store, system.ref(event))] as const),
+  const holdings = await eventually('NATS shows its books', () =>
+    Promise.all(
+      events.map(async (event) => [event, await readHolding(system.store, system.ref(event))] as const),
+    ),
   )
   const holding = merged(holdings.map(([, ofEvent]) => ofEvent))
   const written = books.countsWrites === false ? undefined : holding.written

@@ -11,7 +11,7 @@ t.test('runners are killed at random moments', async (t) => {
   const fault = 'runner SIGKILL'
   const random = randomOf(fault)
   const system = await startSystem(t, { events: [{ name: 'ev1', runners: 2 }] })
-  const sender = startSender({ target: system.target, perSecond: 60, random })
+  const sender = startSender({ target: system.target, perSecond: 30, random })
   for (let kills = 0; kills < 8; kills++) {
     await delay(random.between(200, 1_500))
     const child = random.pick(system.children('runner'))
@@ -48,7 +48,7 @@ t.test('a listener is told to stop under load', async (t) => {
   const fault = 'listener SIGTERM'
   const random = randomOf(fault)
   const system = await startSystem(t, { events: [{ name: 'ev1', listeners: 2 }] })
-  const sender = startSender({ target: system.target, perSecond: 150, random, wishes: ['ok'], again: false })
+  const sender = startSender({ target: system.target, perSecond: 60, random, wishes: ['ok'], again: false })
   for (let stops = 0; stops < 6; stops++) {
     await delay(random.between(300, 1_200))
     const child = random.pick(system.children('listener'))

@@ -29,7 +29,7 @@ t.test('everything dies at random times', async (t) => {
   const schedule = scheduleFaults(random, KINDS, { lengthMs, everyMs: 3_000 })
   t.comment(`seed ${seed}: ${scheduleWords(schedule)}`)
   const system = await startSystem(t, { events: [{ name: 'ev1', listeners: 2, runners: 2 }] })
-  const sender = startSender({ target: () => system.target(), perSecond: 40, random })
+  const sender = startSender({ target: () => system.target(), perSecond: 20, random })
   const began = performance.now()
   const until = (ms: number) => delay(Math.max(0, ms - (performance.now() - began)))
   for (const { atMs, kind } of schedule) {

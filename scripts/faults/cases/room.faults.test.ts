@@ -35,8 +35,10 @@ t.test('the queue is full', async (t) => {
   await eventually('the listener says so', () =>
     Promise.resolve(sender.sent.some(({ answers }) => answers.some(({ said }) => said === 503))),
   )
-  const state = await eventState(system.store.requests, system.ref(), oldest?.key ?? '')
-  t.match(state.state, /pending|done/, 'the oldest event is still there')
+  const { state } = await eventually('NATS says what became of the oldest event', () =>
+    eventState(system.store.requests, system.ref(), oldest?.key ?? ''),
+  )
+  t.match(state, /pending|done/, 'the oldest event is still there')
   const sent = await sender.stop()
   const refusals = sent.flatMap(({ answers }) => answers).filter(({ said }) => said !== 202)
   t.same(new Set(refusals.map(({ said }) => said)), new Set([503]))

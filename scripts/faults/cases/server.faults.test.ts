@@ -12,7 +12,7 @@ t.test('nats-server is killed under load and started again', async (t) => {
   const fault = 'nats-server SIGKILL'
   const random = randomOf(fault)
   const system = await startSystem(t, { events: [{ name: 'ev1', listeners: 2, runners: 2 }] })
-  const sender = startSender({ target: () => system.target(), perSecond: 60, random })
+  const sender = startSender({ target: () => system.target(), perSecond: 30, random })
   for (let kills = 0; kills < 4; kills++) {
     await delay(random.between(1_000, 3_000))
     await system.server.kill()
@@ -27,7 +27,7 @@ t.test('the durable consumers are deleted under a running system', async (t) => 
   const random = randomOf(fault)
   const system = await startSystem(t)
   const { queue, retry } = streamNames(system.ref())
-  const sender = startSender({ target: () => system.target(), perSecond: 40, random })
+  const sender = startSender({ target: () => system.target(), perSecond: 20, random })
   for (const stream of [queue, retry]) {
     await delay(random.between(500, 2_000))
     await system.store.manager.consumers.delete(stream, 'ev1')
@@ -47,7 +47,7 @@ for (const which of ['queue', 'retry', 'outcomes'] as const) {
     const system = await startSystem(t)
     const { streams } = system.store.manager
     const stream = streamNames(system.ref())[which]
-    const flow = { target: () => system.target(), perSecond: 40, random }
+    const flow = { target: () => system.target(), perSecond: 20, random }
     const before = startSender({ ...flow, prefix: 'before' })
     await delay(random.between(500, 2_000))
     await streams.delete(stream)

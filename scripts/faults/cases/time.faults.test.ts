@@ -32,7 +32,7 @@ for (const [words, offset] of [
     const random = randomOf(fault)
     const clock = { LD_PRELOAD: faultsConfig().faketime, FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' }
     const system = await startSystem(t, { events: [{ name: 'ev1', listener: clock, runner: clock }] })
-    const sender = startSender({ target: () => system.target(), perSecond: 40, random })
+    const sender = startSender({ target: () => system.target(), perSecond: 20, random })
     await delay(5_000)
     const sent = await sender.stop()
     const began = performance.now()
@@ -57,7 +57,7 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
     async () => (await manager.streams.info(retry)).state.messages >= 2_000,
   )
   const waiting = await parked.stop()
-  const others = startSender({ target: () => system.target(), perSecond: 100, random, wishes: ['ok'] })
+  const others = startSender({ target: () => system.target(), perSecond: 50, random, wishes: ['ok'] })
   await delay(3_000)
   const sent = await others.stop()
   await eventually(
