@@ -1,6 +1,6 @@
 import t from 'tap'
 import { closest } from './closest.ts'
-import { compileSchema, compileWithDefaults } from './validator.ts'
+import { compileSchema, compileSchemaInUse, compileWithDefaults } from './validator.ts'
 
 const draft2020 = 'https://json-schema.org/draft/2020-12/schema'
 const draft07 = 'http://json-schema.org/draft-07/schema#'
@@ -244,6 +244,63 @@ t.test('schemas that can not be used are refused with where and what', (t) => {
   ]
   for (const { name, schema, says } of cases) {
     t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID', message: says }, name)
+  }
+  t.end()
+})
+
+t.test('a schema in use serves on where a newer version would refuse it', (t) => {
+  const string = { type: 'string' }
+  const cases: { name: string; schema: object; good: unknown; bad: unknown }[] = [
+    { name: 'misspelt', schema: { ...string, requierd: [] }, good: 'a', bad: 1 },
+    { name: 'of another draft', schema: { ...string, prefixItems: [] }, good: 'a', bad: 1 },
+    { name: 'listed twice', schema: { type: ['null', 'null'] }, good: null, bad: 1 },
+    {
+      name: '$dynamicRef',
+      schema: {
+        $schema: draft2020,
+        $dynamicAnchor: 'node',
+        type: 'object',
+        properties: { next: { $dynamicRef: '#node' } },
+      },
+      good: { next: {} },
+      bad: { next: 1 },
+    },
+    {
+      name: '$ref beside $id',
+      schema: {
+        items: { $id: 'http://a.example/b', $ref: 'c' },
+        definitions: { c: { $id: 'http://a.example/c', ...string } },
+      },
+      good: ['a'],
+      bad: [1],
+    },
+    {
+      name: '__proto__',
+      schema: { ...string, properties: JSON.parse('{"__proto__":{"type":"string"}}') as object },
+      good: 'a',
+      bad: 1,
+    },
+    {
+      name: 'unevaluated',
+      schema: { $schema: draft2020, unevaluatedItems: false, contains: string },
+      good: ['a'],
+      bad: [1],
+    },
+  ]
+  for (const { name, schema, good, bad } of cases) {
+    t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID' }, `${name}, refused anew`)
+    const validate = compileSchemaInUse(schema)
+    t.same(validate(good), [], name)
+    t.ok(validate(bad).length > 0, `${name}, still checked`)
+  }
+  const harmful: { name: string; schema: unknown; says: RegExp }[] = [
+    { name: 'no schema', schema: { type: 5 }, says: /at \/type/ },
+    { name: 'look-ahead', schema: { pattern: '^(?=a)' }, says: /\(\?=/ },
+    { name: 'never ends', schema: { $ref: '#' }, says: /never ends/ },
+    { name: 'remote', schema: { $ref: 'https://a.example/b' }, says: /another document/ },
+  ]
+  for (const { name, schema, says } of harmful) {
+    t.throws(() => compileSchemaInUse(schema), { code: 'SCHEMA_INVALID', message: says }, name)
   }
   t.end()
 })

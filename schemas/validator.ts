@@ -59,16 +59,38 @@ const options: Options = {
 }
 
 /**
- * Compiles a JSON Schema, draft-07 or 2020-12 as its `$schema` says, draft-07 when it says nothing. Throws SCHEMA_INVALID,
- * naming where and what, for a schema that is not valid, refers to another document or has a pattern of more than linear time.
- * Data is never changed. Formats that the drafts do not know, or that ajv-formats lacks, are not checked.
+ * Compiles a JSON Schema that is to come into use, draft-07 or 2020-12 as its `$schema` says, draft-07 when it says nothing.
+ * Throws SCHEMA_INVALID, naming where and what, for a schema that is not valid, refers to another document, has a pattern of
+ * more than linear time, or that would judge data in another way than it says. Data is never changed. Formats that the drafts
+ * do not know, or that ajv-formats lacks, are not checked.
  */
 export function compileSchema(schema: unknown): Validate {
+  return compileOrTell(schema, judgementFaults)
+}
+
+/**
+ * Compiles a schema that is in use, as `compileSchema` does but for whether it says what it means: that was judged when it
+ * came into use, maybe by an earlier version, and to judge it anew would end what it serves. Throws SCHEMA_INVALID for what a
+ * process can not run, or not within its bounds.
+ */
+export function compileSchemaInUse(schema: unknown): Validate {
+  return compileOrTell(schema, () => [])
+}
+
+function compileOrTell(schema: unknown, judge: Judge): Validate {
   try {
-    return compileWith(options, schema, mostFaults)
+    return compileWith(options, schema, mostFaults, judge)
   } catch (thrown) {
     throw invalidSchema(thrown)
   }
+}
+
+/** Where a schema would judge data in another way than it says. */
+type Judge = (schema: unknown, draft: Draft) => readonly Fault[]
+
+function judgementFaults(schema: unknown, draft: Draft): readonly Fault[] {
+  const faults = senseFaults(schema, draft)
+  return faults.length > 0 || draft === 'draft-07' ? faults : unevaluatedFaults(schema)
 }
 
 /**
@@ -76,10 +98,10 @@ export function compileSchema(schema: unknown): Validate {
  * fault. For Job files and the like, never for the data of events.
  */
 export function compileWithDefaults(schema: object): Validate {
-  return compileWith({ ...options, allErrors: true, useDefaults: true }, schema, Infinity)
+  return compileWith({ ...options, allErrors: true, useDefaults: true }, schema, Infinity, judgementFaults)
 }
 
-function compileWith(withOptions: Options, schema: unknown, most: number): Validate {
+function compileWith(withOptions: Options, schema: unknown, most: number, judge: Judge): Validate {
   if (typeof schema !== 'boolean' && !isRecord(schema)) {
     throw new JobicoError('SCHEMA_INVALID', 'a JSON Schema must be an object, or true or false')
   }
@@ -87,12 +109,11 @@ function compileWith(withOptions: Options, schema: unknown, most: number): Valid
   const meter = createMeter()
   const ajv = createAjv(draft, withOptions, meter)
   const body = withoutDraft(schema)
-  // Whether the schema is valid is asked first, so that `senseFaults` can rely on its shape.
+  // Whether the schema is valid is asked first, so that all that follows can rely on its shape.
   const isValid = metaValidator(draft)
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
-  throwFaults(senseFaults(body, draft).slice(0, 3))
   throwFaults(expansionFaults(body))
-  if (draft === '2020-12') throwFaults(unevaluatedFaults(body).slice(0, 3))
+  throwFaults(judge(body, draft).slice(0, 3))
   return guarded(ajv.compile(body), meter, most)
 }
 

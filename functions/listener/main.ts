@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 
-import { compileSchema, type Validate } from '../../schemas/validator.ts'
+import { compileSchemaInUse, type Validate } from '../../schemas/validator.ts'
 import { JobicoError, messageOf } from '../shared/errors.ts'
 import { closeNats, connectNats } from '../shared/jetstream.ts'
 import { decodeUtf8, parseJson } from '../shared/json.ts'
@@ -64,7 +64,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
 
 async function loadSchema(path: string): Promise<Validate> {
   try {
-    return compileSchema(parseJson(decodeUtf8(await readFile(path))))
+    return compileSchemaInUse(parseJson(decodeUtf8(await readFile(path))))
   } catch (cause) {
     throw new JobicoError('SCHEMA_INVALID', `JOBICO_SCHEMA: ${path}: ${messageOf(cause)}`, { cause })
   }

@@ -11,6 +11,7 @@ import { startListener, type ListenerProcess, type Scope } from './process.fixtu
 const folder = t.testdir({
   'schema.json': JSON.stringify(SCHEMA),
   'broken.json': '{"type":5}',
+  'earlier.json': JSON.stringify({ ...SCHEMA, requierd: [] }),
   empty: '',
   store: {},
 })
@@ -108,6 +109,12 @@ t.test('answers while NATS is away, within two seconds, and recovers', async (t)
   t.teardown(() => again.stop())
   while ((await fetch(`${url}/health/ready`)).status !== 200) await delay(20)
   t.equal((await send(url)).status, 202)
+})
+
+t.test('starts with a schema that only an earlier version took', async (t) => {
+  const url = await ready(start(t, { JOBICO_SCHEMA: join(folder, 'earlier.json') }))
+  t.equal((await send(url)).status, 202)
+  t.equal((await send(url, '{"data":[{}]}')).status, 422)
 })
 
 t.test('starts before NATS does', async (t) => {

@@ -18,9 +18,9 @@ export type Output =
 /** Makes an output ready: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
   if ('sink' in config) return { kind: 'sink', uri: config.sink }
-  const { compileSchema } = await import('../../schemas/validator.ts') // most runners start without
+  const { compileSchemaInUse } = await import('../../schemas/validator.ts') // most runners start without
   const schema: unknown = JSON.parse(await readFile(config.schema, 'utf8'))
-  return { kind: 'event', ref: { ...ref, event: config.event }, validate: compileSchema(schema) }
+  return { kind: 'event', ref: { ...ref, event: config.event }, validate: compileSchemaInUse(schema) }
 }
 
 /** What is wrong with a result as data of the output's event; undefined when it is right. */

@@ -1,8 +1,10 @@
+import { join } from 'node:path'
+
 import t from 'tap'
 
 import type { Failure } from './policy.ts'
 import { opening } from './gate.ts'
-import { sinkFailure } from './output.ts'
+import { openOutput, outputFault, sinkFailure } from './output.ts'
 import { backoffMs, decide, prefetch, threadBacklog } from './policy.ts'
 import { createSlots } from './slots.ts'
 
@@ -168,4 +170,14 @@ t.test('places are given first come, first served, and all at once to one that a
   leave()
   await late
   t.same(order, ['first', 'alone', 'late'])
+})
+
+t.test('an output opens with a schema that only an earlier version took', async (t) => {
+  const folder = t.testdir({ 'schema.json': '{"type":"string","requierd":[]}' })
+  const ref = { namespace: 'ns', job: 'job', event: 'ev1' }
+  const output = await openOutput(ref, { event: 'ev2', schema: join(folder, 'schema.json') })
+  if (output.kind !== 'event') throw new Error('no event')
+  const faultOf = (value: unknown) => outputFault(output.validate, Buffer.from(JSON.stringify(value)))
+  t.equal(faultOf('a'), undefined)
+  t.match(faultOf(1), /must be a string/)
 })
