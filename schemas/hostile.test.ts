@@ -1,3 +1,4 @@
+import { fullFormats } from 'ajv-formats/dist/formats.js'
 import fc from 'fast-check'
 import t from 'tap'
 
@@ -157,6 +158,7 @@ t.test('large data is checked as it is', (t) => {
       times(1_000, () => `${'123 '.repeat(240)}1234567890123456`),
     ],
     ['a pattern for a long text', { pattern: '^(?:[A-Za-z0-9+/]{4})*$' }, 'QUJD'.repeat(260_000)],
+    ['a URL that nearly is one', { not: { format: 'url' } }, `http://${'a:@'.repeat(300_000)}`],
     ['many fields', { additionalProperties: { type: 'integer' } }, fields(90_000)],
   ]
   for (const [name, schema, data] of cases) t.same(compileSchema(schema)(data), [], name)
@@ -246,18 +248,18 @@ t.test('schemas whose references multiply or never end are refused', (t) => {
 })
 
 t.test('what schemas may list once', (t) => {
-  for (const schema of [
-    { required: ['a', 'b', 'a'] },
-    {
-      enum: [
-        { a: 1, b: 2 },
-        { b: 2, a: 1 },
-      ],
-    },
-    { type: ['null', 'null'] },
-  ]) {
+  const objects = [
+    { a: 1, b: 2 },
+    { b: 2, a: 1 },
+  ]
+  for (const schema of [{ required: ['a', 'b', 'a'] }, { enum: objects }, { type: ['null', 'null'] }]) {
     t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID', message: / twice; take one out$/ })
   }
+  const choice = compileSchema({ $schema: draft2020, enum: [...objects, 'x', 'x'] })
+  t.same(choice('x'), [], '2020-12 lets enum list one twice')
+  t.same(choice(objects[1]), [])
+  t.equal(choice('y').length, 1)
+  t.throws(() => compileSchema({ $schema: draft2020, required: ['a', 'a'] }), { code: 'SCHEMA_INVALID' })
   t.end()
 })
 
@@ -305,6 +307,75 @@ t.test('a canonical text is the same exactly for values that are equal', (t) => 
     fc.property(fc.jsonValue(), (value) => {
       t.same(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)))
     }),
+  )
+  t.end()
+})
+
+t.test('a URL is what the expression of ajv-formats takes', (t) => {
+  const own = (text: string) => compiled(text).length === 0
+  const compiled = compileSchema({ format: 'url' })
+  const expression = fullFormats.url as RegExp
+  const cases: readonly [url: string, isUrl: boolean][] = [
+    ['http://例え.テスト/道?q=ü#☺', true],
+    ['https://a.example/✪/b c', false],
+    ['HTTPS://a.example:8080/', true],
+    ['ftp://user:word@a.example', true],
+    ['http://u@v@a.example/@c', true],
+    ['http://@a.example', false],
+    ['http://localhost', false],
+    ['http://a-b.example', true],
+    ['http://a--b.example', false],
+    ['http://a.example?q=1', false],
+    ['http://8.8.8.8', true],
+    ['http://172.16.0.1', false],
+    ['http://10.1.2.3.example', true],
+  ]
+  for (const [url, isUrl] of cases) t.same([own(url), expression.test(url)], [isUrl, isUrl], url)
+  const piece = fc.oneof(
+    fc.constantFrom(
+      'a',
+      'b1',
+      'é',
+      '例',
+      '-',
+      '.',
+      '.',
+      ':',
+      '80',
+      '@',
+      '/',
+      '?',
+      ' ',
+      '\u3000',
+      '😀',
+      '\ud800',
+    ),
+    fc.constantFrom(
+      '10',
+      '172',
+      '16',
+      '192.168',
+      '169.254',
+      '255',
+      '254',
+      '0',
+      '00',
+      '01',
+      '223',
+      '.example',
+    ),
+  )
+  const urls = fc.array(piece, { maxLength: 9 }).map((pieces) => `http://${pieces.join('')}`)
+  fc.assert(
+    fc.property(urls, (url) => own(url) === expression.test(url)),
+    { numRuns: 5_000 },
+  )
+  const address = fc
+    .array(fc.nat(260), { minLength: 4, maxLength: 4 })
+    .map((four) => `http://${four.join('.')}`)
+  fc.assert(
+    fc.property(address, (url) => own(url) === expression.test(url)),
+    { numRuns: 2_000 },
   )
   t.end()
 })

@@ -143,7 +143,8 @@ const rules: Readonly<Record<string, (place: Place) => Fault[]>> = {
   properties: protoFaults,
   dependencies: protoFaults,
   required: repeatFaults,
-  enum: repeatFaults,
+  // 2020-12 says only that it should not.
+  enum: (place) => (place.draft === 'draft-07' ? repeatFaults(place) : []),
   type: repeatFaults,
 }
 

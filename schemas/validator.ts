@@ -19,6 +19,7 @@ import {
 import { linearPattern } from './pattern.ts'
 import { senseFaults, type Draft } from './sense.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
+import { isUrl } from './url.ts'
 
 export type { Fault } from './fault.ts'
 export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './meter.ts'
@@ -129,10 +130,6 @@ function createAjv(draft: Draft, withOptions: Options, meter: Meter): Ajv | Ajv2
   useLinearEquality(ajv, (characters) => meter.spend(characters / 4))
   meterSubschemas(ajv, meter)
   return ajv
-}
-
-function isUrl(text: string): boolean {
-  return /^(?:https?|ftp):\/\/[\x21-\x7e]+$/i.test(text) && URL.canParse(text)
 }
 
 function meteredPattern(text: string, meter: Meter) {
