@@ -18,6 +18,7 @@ import { publish } from '../shared/publish.ts'
 import { ensureQueues } from '../shared/queues.ts'
 import { createRequests, type Requests } from '../shared/requests.ts'
 import { eventState, type EventState } from '../shared/state.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 import { readConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
 import { startRunner } from './runner.ts'
@@ -64,7 +65,7 @@ export interface Fixture {
 
 /** Starts the fixture; it ends with the test. */
 export async function startFixture(t: Test): Promise<Fixture> {
-  const folder = t.testdir({ 'guest.ts': GUEST, nats: {} })
+  const folder = testFolder(t, { 'guest.ts': GUEST, nats: {} })
   const module = join(folder, 'guest.wasm')
   await compileAssemblyScript({ entry: join(folder, 'guest.ts'), out: module })
   const server = await startNatsServer({ storeDir: join(folder, 'nats') })

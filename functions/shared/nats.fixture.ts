@@ -12,6 +12,7 @@ import { publish, publishBatch, type PubAck } from './publish.ts'
 import { ensureQueues } from './queues.ts'
 import { createRequests, type Outgoing, type Requests } from './requests.ts'
 import type { QueuePlan } from './streams.ts'
+import { testFolder } from './test-folder.fixture.ts'
 import { verdictHeaders, type Verdict } from './verdict.ts'
 
 export const MiB = 2 ** 20
@@ -50,7 +51,7 @@ const FACTS = { attempts: 2, module: 'sha256-0', time: '2026-01-01T00:00:00.000Z
 
 /** Starts a server; it ends with the test. */
 export async function startNatsFixture(t: Test): Promise<NatsFixture> {
-  const server = await startNatsServer({ storeDir: t.testdir() })
+  const server = await startNatsServer({ storeDir: testFolder(t) })
   const connection = await connectNats({ url: server.url, name: 'test' })
   const requests = createRequests(connection)
   const manager = await jetstreamManager(connection)

@@ -60,6 +60,7 @@ export async function closeBooks(
   writeRow({ fault, ...closed, lost: closed.lost.length })
   checkBooks(t, closed)
   for (const [event, { endings }] of holdings) {
+    await Promise.all(system.children('listener', event).map((child) => child.serves()))
     t.same(await wrongAnswers(system, event, endings), [], `listeners of ${event} say what the books say`)
     t.equal(
       await sendAndWait(system, event),

@@ -8,6 +8,7 @@ import { closeNats, connectNats } from '../../../functions/shared/jetstream.ts'
 import type { EventRef } from '../../../functions/shared/names.ts'
 import { createRequests } from '../../../functions/shared/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/shared/streams.ts'
+import { testFolder } from '../../../functions/shared/test-folder.fixture.ts'
 import type { ChildSpec, Component } from '../../dev/desired.ts'
 import { keepQueues, makeQueues } from '../../dev/keep-queues.ts'
 import type { ChildLine } from '../../dev/report.ts'
@@ -73,7 +74,7 @@ const JOB = { namespace: 'faults', job: 'ledger' }
 /** Starts a system, which ends with the test; resolves when all of it serves. */
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {} } = options
-  const folder = t.testdir({})
+  const folder = testFolder(t)
   const server = await openServer(join(folder, 'nats'), options.server ?? {})
   t.teardown(() => server.stop())
   const plan: QueuePlan = {
