@@ -74,7 +74,30 @@ const DIFFERENCES: readonly Difference[] = [
   },
   {
     reason:
-      '`unevaluatedProperties` and `unevaluatedItems` are refused together with an `if` that lacks `then` or `else`, and the latter with `contains`, and with `items` in a schema within.',
+      '`unevaluatedProperties` and `unevaluatedItems` are refused together with an `if` that looks at fields or items which neither its schema does, nor `then` as well as `else`, or that is not in a schema of its own.',
+    isRefused: true,
+    groups: {
+      '2020-12/unevaluatedItems': ['unevaluatedItems can see annotations from if'],
+      '2020-12/unevaluatedProperties': [
+        'unevaluatedProperties with if/then/else',
+        'unevaluatedProperties can see annotations from if',
+      ],
+    },
+  },
+  {
+    reason:
+      '`unevaluatedProperties` is refused together with `dependentSchemas` that is not in a schema of its own within `allOf`, and with `patternProperties` or `additionalProperties` within or beside alternatives.',
+    isRefused: true,
+    groups: {
+      '2020-12/unevaluatedProperties': [
+        'unevaluatedProperties with dependentSchemas',
+        'dynamic evalation inside nested refs',
+        'dependentSchemas with unevaluatedProperties',
+      ],
+    },
+  },
+  {
+    reason: '`unevaluatedItems` is refused together with `contains`, and with `items` in a schema within.',
     isRefused: true,
     groups: {
       '2020-12/unevaluatedItems': [
@@ -82,12 +105,6 @@ const DIFFERENCES: readonly Difference[] = [
         'unevaluatedItems with nested prefixItems and items',
         'unevaluatedItems depends on',
         'unevaluatedItems and contains',
-        'unevaluatedItems can see annotations from if',
-      ],
-      '2020-12/unevaluatedProperties': [
-        'unevaluatedProperties with if/then/else, then not',
-        'unevaluatedProperties with if/then/else, else not',
-        'unevaluatedProperties can see annotations from if',
       ],
     },
   },
