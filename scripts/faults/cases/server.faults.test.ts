@@ -20,6 +20,7 @@ t.test('nats-server is killed under load and started again', async (t) => {
     await system.server.start()
   }
   await closeBooks(t, { fault, system, sent: await sender.stop() })
+  t.same(system.notes, [], 'no process has ended')
 })
 
 t.test('the durable consumers are deleted under a running system', async (t) => {
