@@ -15,8 +15,9 @@ import {
   STRUCTURED,
   structuredEvent,
 } from './fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const server = await startNatsServer({ storeDir: t.testdir() })
+const server = await startNatsServer({ storeDir: testFolder(t) })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)
 

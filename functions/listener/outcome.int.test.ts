@@ -18,8 +18,9 @@ import {
   structuredEvent,
 } from './fixture.ts'
 import { waitSeconds } from './prefer.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const server = await startNatsServer({ storeDir: t.testdir() })
+const server = await startNatsServer({ storeDir: testFolder(t) })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)
 

@@ -7,8 +7,9 @@ import t from 'tap'
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { createFixture, freshId, JSON_TYPE, PERSON, SCHEMA } from './fixture.ts'
 import { startListener, type ListenerProcess, type Scope } from './process.fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const folder = t.testdir({
+const folder = testFolder(t, {
   'schema.json': JSON.stringify(SCHEMA),
   'broken.json': '{"type":5}',
   'earlier.json': JSON.stringify({ ...SCHEMA, requierd: [] }),

@@ -6,8 +6,9 @@ import { checkAttributes } from '../shared/cloudevent.ts'
 import { eventKey, eventSubjects } from '../shared/names.ts'
 import { publish } from '../shared/publish.ts'
 import { binary, createFixture, freshId, JSON_TYPE, keyOf, PERSON, REF } from './fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const server = await startNatsServer({ storeDir: t.testdir() })
+const server = await startNatsServer({ storeDir: testFolder(t) })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)
 const limit = sizeLimit(fixture.requests.maxPayload())

@@ -9,6 +9,7 @@ import t from 'tap'
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { createFixture, freshId, JSON_TYPE, PERSON } from './fixture.ts'
 import { startListener } from './process.fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
 /** Of each kind. */
 const ATTACKERS = 1_000
@@ -25,7 +26,7 @@ const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
 const files = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0)
 /** Makes the fault of one name some 350 characters long. */
 const SCHEMA = { type: 'object', properties: { firstName: { pattern: `^${'very '.repeat(50)}long$` } } }
-const folder = t.testdir({ 'schema.json': JSON.stringify(SCHEMA), store: {} })
+const folder = testFolder(t, { 'schema.json': JSON.stringify(SCHEMA), store: {} })
 
 const HEAD = `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${JSON_TYPE}\r\n`
 

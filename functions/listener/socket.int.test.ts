@@ -9,8 +9,9 @@ import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { eventKey } from '../shared/names.ts'
 import { createMetrics } from './metrics.ts'
 import { binary, createFixture, freshId, STRUCTURED, structuredEvent } from './fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const server = await startNatsServer({ storeDir: t.testdir() })
+const server = await startNatsServer({ storeDir: testFolder(t) })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)
 

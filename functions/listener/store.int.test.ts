@@ -18,8 +18,9 @@ import {
 } from './fixture.ts'
 import { eventKey, eventSubjects } from '../shared/names.ts'
 import { createGate } from './gate.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
-const server = await startNatsServer({ storeDir: t.testdir() })
+const server = await startNatsServer({ storeDir: testFolder(t) })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)
 

@@ -7,6 +7,7 @@ import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { eventKey } from '../shared/names.ts'
 import { createFixture, freshId, PERSON, SCHEMA } from './fixture.ts'
 import { startListener, talk } from './process.fixture.ts'
+import { testFolder } from '../shared/test-folder.fixture.ts'
 
 // Bytes that are meant to trick a listener, sent to a real one: what it answers, and what is in the queue afterwards.
 
@@ -14,7 +15,7 @@ const schema = {
   ...SCHEMA,
   properties: { ...SCHEMA.properties, n: { type: 'number' }, strict: { additionalProperties: false } },
 }
-const folder = t.testdir({ 'schema.json': JSON.stringify(schema), store: {} })
+const folder = testFolder(t, { 'schema.json': JSON.stringify(schema), store: {} })
 const server = await startNatsServer({ storeDir: join(folder, 'store') })
 t.teardown(() => server.stop())
 const fixture = await createFixture(t, server.url)

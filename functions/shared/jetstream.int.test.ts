@@ -16,6 +16,7 @@ import { eventState } from './state.ts'
 import { deleteMessage, lastMessage } from './stored.ts'
 import type { QueuePlan } from './streams.ts'
 import { verdictHeaders, type Verdict } from './verdict.ts'
+import { testFolder } from './test-folder.fixture.ts'
 
 const MiB = 2 ** 20
 let server: NatsServer
@@ -25,7 +26,7 @@ let requests: Requests
 let jobs = 0
 
 t.before(async () => {
-  server = await startNatsServer({ storeDir: t.testdir() })
+  server = await startNatsServer({ storeDir: testFolder(t) })
   connection = await connectNats({ url: server.url, name: 'test' })
   manager = await jetstreamManager(connection)
   requests = createRequests(connection)
@@ -122,7 +123,7 @@ t.test('an event is found wherever it is', async (t) => {
 })
 
 t.test('a lost server is noticed at once, and found again', async (t) => {
-  const other = await startNatsServer({ storeDir: t.testdir() })
+  const other = await startNatsServer({ storeDir: testFolder(t) })
   const link = await connectNats({ url: other.url, name: 'test' })
   const asked = createRequests(link)
   t.teardown(async () => {

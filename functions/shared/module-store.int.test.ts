@@ -6,6 +6,7 @@ import { digestOf } from './digest.ts'
 import { connectNats } from './jetstream.ts'
 import { moduleBucket, openModuleStore } from './module-store.ts'
 import { MiB, startNatsFixture, type NatsFixture } from './nats.fixture.ts'
+import { testFolder } from './test-folder.fixture.ts'
 
 let nats: NatsFixture
 let namespaces = 0
@@ -153,7 +154,7 @@ t.test('a store is made as it is wanted', async (t) => {
 })
 
 t.test('nobody waits for a NATS that is gone', async (t) => {
-  const other = await startNatsServer({ storeDir: t.testdir() })
+  const other = await startNatsServer({ storeDir: testFolder(t) })
   const link = await connectNats({ url: other.url, name: 'test' })
   t.teardown(() => link.close())
   const store = await openModuleStore(link, 'gone', { create: {} })

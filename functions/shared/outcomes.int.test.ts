@@ -14,6 +14,7 @@ import { publish } from './publish.ts'
 import { ensureQueues } from './queues.ts'
 import { createRequests } from './requests.ts'
 import { deleteMessage } from './stored.ts'
+import { testFolder } from './test-folder.fixture.ts'
 
 let nats: NatsFixture
 t.before(async () => (nats = await startNatsFixture(t)))
@@ -84,7 +85,7 @@ t.test('following ends when it is told to, or when there is nothing to follow', 
 t.test('following goes on over restarts of the server, and misses nothing', async (t) => {
   const plan = nats.newPlan()
   const ref = { ...plan.ref, event: 'ev1' }
-  const storeDir = t.testdir()
+  const storeDir = testFolder(t)
   let server = await startNatsServer({ storeDir })
   const { port } = server
   const link = await connectNats({ url: server.url, name: 'test' })

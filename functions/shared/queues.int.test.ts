@@ -7,6 +7,7 @@ import { closedSubject, eventSubjects, streamNames, type JobRef } from './names.
 import { MiB, startNatsFixture, type NatsFixture } from './nats.fixture.ts'
 import { publish } from './publish.ts'
 import { closeQueue, deleteQueues, ensureQueues, listQueues, removeConsumers } from './queues.ts'
+import { testFolder } from './test-folder.fixture.ts'
 
 let nats: NatsFixture
 t.before(async () => (nats = await startNatsFixture(t)))
@@ -230,7 +231,7 @@ t.test('the consumers of an event go, and none is no fault', async (t) => {
 })
 
 t.test('nobody waits for a NATS that is gone', async (t) => {
-  const other = await startNatsServer({ storeDir: t.testdir() })
+  const other = await startNatsServer({ storeDir: testFolder(t) })
   const link = await connectNats({ url: other.url, name: 'test' })
   t.teardown(() => link.close())
   const plan = nats.newPlan()

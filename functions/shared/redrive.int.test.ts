@@ -18,6 +18,7 @@ import { createRequests } from './requests.ts'
 import { eventState, readVerdict } from './state.ts'
 import { deleteMessage, lastMessage } from './stored.ts'
 import { JOBICO_HEADERS } from './verdict.ts'
+import { testFolder } from './test-folder.fixture.ts'
 
 let nats: NatsFixture
 t.before(async () => (nats = await startNatsFixture(t)))
@@ -185,7 +186,7 @@ t.test('a redrive that is interrupted says so, and the next one sends what is le
 })
 
 t.test('a redrive outlives NATS, and sends nothing twice', async (t) => {
-  const storeDir = t.testdir()
+  const storeDir = testFolder(t)
   const server = await startNatsServer({ storeDir })
   const connection = await connectNats({ url: server.url, name: 'test' })
   const requests = createRequests(connection)
@@ -218,7 +219,7 @@ t.test('a redrive outlives NATS, and sends nothing twice', async (t) => {
 })
 
 t.test('a NATS that stays away ends a redrive with what was sent', async (t) => {
-  const server = await startNatsServer({ storeDir: t.testdir() })
+  const server = await startNatsServer({ storeDir: testFolder(t) })
   const connection = await connectNats({ url: server.url, name: 'test' })
   t.teardown(() => connection.close())
   const ref = { namespace: 'shared', job: 'gone', event: 'ev1' }

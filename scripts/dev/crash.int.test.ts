@@ -11,6 +11,7 @@ import { ECHO_JOB, PERSON } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev } from './dev.ts'
 import type { Report } from './report.ts'
+import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
 
 const EVENTS = 1_000
 const SENDERS = 16
@@ -21,7 +22,7 @@ t.test(
   'every event that was accepted is done, whichever processes are killed',
 
   async (t) => {
-    const folder = t.testdir({})
+    const folder = testFolder(t)
     cpSync(ECHO_JOB, join(folder, 'job.yaml'))
     cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
     const reports: Report[] = []

@@ -7,6 +7,7 @@ import { ECHO_JOB, PERSON, runCli, startCli, type RunningCli } from '../cli/cli.
 import { edit, startEcho } from './echo.fixture.ts'
 import type { RunningInstance } from './instance.ts'
 import { descendants, gone } from './processes.fixture.ts'
+import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
 
 async function post(url: string, type: string, body: unknown, headers: Record<string, string> = {}) {
   const answer = await fetch(url, {
@@ -183,7 +184,7 @@ t.test('nothing outlives jobico dev that is killed, and the next one takes over'
 })
 
 t.test('a signal while it starts leaves nothing', async (t) => {
-  const folder = t.testdir({})
+  const folder = testFolder(t)
   const dev = startCli(['dev', '--port', '0', ECHO_JOB], folder)
   while (!existsSync(join(folder, '.jobico', 'nats'))) await new Promise((resolve) => setTimeout(resolve, 5))
   const children = await descendants(dev.pid)

@@ -5,12 +5,13 @@ import type { Test } from 'tap'
 
 import { ECHO_JOB, startCli } from '../cli/cli.fixture.ts'
 import { descendants, gone } from './processes.fixture.ts'
+import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
 
 const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
 
 /** A folder with the echo sample, and `jobico dev` in it. */
 export async function startEcho(t: Test, ...options: readonly string[]) {
-  const folder = t.testdir({})
+  const folder = testFolder(t)
   cpSync(ECHO_JOB, join(folder, 'job.yaml'))
   cpSync(join(dirname(ECHO_JOB), 'event.json'), join(folder, 'event.json'))
   cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))

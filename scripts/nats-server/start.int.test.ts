@@ -9,6 +9,7 @@ import t from 'tap'
 import { connectNats } from '../../functions/shared/jetstream.ts'
 import { findNatsServer } from './find.ts'
 import { startNatsServer } from './start.ts'
+import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
 
 const run = promisify(execFile)
 const isAlive = (pid: number) => {
@@ -20,7 +21,7 @@ const isAlive = (pid: number) => {
 }
 
 t.test('a server starts on a free port, serves, and ends when told', async (t) => {
-  const server = await startNatsServer({ storeDir: t.testdir() })
+  const server = await startNatsServer({ storeDir: testFolder(t) })
   const connection = await connectNats({ url: server.url, name: 'test' })
   t.match(connection.info, { jetstream: true, port: server.port })
   await connection.close()
@@ -29,14 +30,14 @@ t.test('a server starts on a free port, serves, and ends when told', async (t) =
 })
 
 t.test('a port that is taken is an error with the reason', async (t) => {
-  const server = await startNatsServer({ storeDir: t.testdir() })
+  const server = await startNatsServer({ storeDir: testFolder(t) })
   t.teardown(() => server.stop())
   const second = startNatsServer({ storeDir: join(t.testdirName, 'second'), port: server.port })
   await t.rejects(second, { message: /address already in use/ })
 })
 
 t.test('a server does not outlive a process that is killed', async (t) => {
-  const storeDir = t.testdir()
+  const storeDir = testFolder(t)
   const script = `
     import { startNatsServer } from ${JSON.stringify(new URL('./start.ts', import.meta.url).href)}
     const { pid } = await startNatsServer({ storeDir: ${JSON.stringify(storeDir)} })
@@ -54,7 +55,7 @@ t.test('a server does not outlive a process that is killed', async (t) => {
 })
 
 t.test('finding the program', async (t) => {
-  const folder = t.testdir({ old: '#!/bin/sh\necho nats-server: v2.9.10\n' })
+  const folder = testFolder(t, { old: '#!/bin/sh\necho nats-server: v2.9.10\n' })
   await chmod(join(folder, 'old'), 0o755)
   const lines: string[] = []
   const find = (environment: Record<string, string>) =>
@@ -73,7 +74,7 @@ t.test('finding the program', async (t) => {
 
 t.test('a program that is nowhere is fetched, once', async (t) => {
   const lines: string[] = []
-  const folder = t.testdir({ 'nats-server': '#!/bin/sh\necho nats-server: v2.9.10\n' })
+  const folder = testFolder(t, { 'nats-server': '#!/bin/sh\necho nats-server: v2.9.10\n' })
   await chmod(join(folder, 'nats-server'), 0o755)
   const options = {
     environment: { PATH: folder, XDG_CACHE_HOME: folder },

@@ -16,6 +16,7 @@ import { edit } from '../../dev/echo.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
 import { descendants, gone } from '../../dev/processes.fixture.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
+import { testFolder } from '../../../functions/shared/test-folder.fixture.ts'
 
 const JOB = 'chained'
 const REF = { namespace: 'default', job: JOB }
@@ -51,7 +52,7 @@ export function handle(text: string): string | null {
 
 /** A `jobico dev` with a Job of two events, the first of which hands over to the second, and refuses what it is sent. */
 async function startChain(t: Test) {
-  const folder = t.testdir({})
+  const folder = testFolder(t)
   mkdirSync(join(folder, 'assembly'))
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
   const dev = startCli(['dev', '--port', '0'], folder)
