@@ -7,7 +7,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node'
 import t from 'tap'
 
 import { startNatsServer, type NatsServer } from '../../scripts/nats-server/start.ts'
-import { connectNats } from './jetstream.ts'
+import { closeNats, connectNats } from './jetstream.ts'
 import { eventSubjects, streamNames } from './names.ts'
 import { publish, publishBatch } from './publish.ts'
 import { ensureQueues } from './queues.ts'
@@ -128,7 +128,7 @@ t.test('a lost server is noticed at once, and found again', async (t) => {
   const asked = createRequests(link)
   t.teardown(async () => {
     asked.close()
-    await link.close()
+    await closeNats(link)
   })
   await other.stop()
   while (asked.isOnline()) await delay(5)
