@@ -18,13 +18,15 @@ export interface Child {
   port(): number | undefined
   /** Waits until it serves; at once where it does. */
   serves(): Promise<void>
-  /** Sends a signal that ends the process that runs now. */
+  /** Sends a signal to the process that runs now. */
   signal(name: NodeJS.Signals): void
   /** Ends it in good order, for good. */
   stop(): Promise<void>
 }
 
 const READY: readonly string[] = ['Connected to NATS', 'Ready']
+/** Signals that end nothing. */
+const PAUSES: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT']
 const STOP_LIMIT_MS = 20_000
 const CACHE = join(import.meta.dirname, '..', 'build', 'cache')
 
@@ -55,7 +57,7 @@ export function openChild(
       await eventually(`${spec.id} serves`, () => Promise.resolve(isServing), { everyMs: 20 })
     },
     signal(name) {
-      isServing = false
+      if (!PAUSES.includes(name)) isServing = false
       const pid = kept.pid()
       // One that has ended already is as good.
       if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(pid, name)
