@@ -40,8 +40,9 @@ export async function debianFile(folder: string, { packages, name }: DebianFile)
 
 async function pathIn(folder: string, name: string): Promise<string | undefined> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const documents = join(folder, 'usr', 'share')
   const found = entries.find(
-    (entry) => entry.name === name && !entry.isDirectory() && !entry.parentPath.includes('/share/'),
+    (entry) => entry.name === name && !entry.isDirectory() && !entry.parentPath.startsWith(documents),
   )
   return found && join(found.parentPath, name)
 }
