@@ -177,6 +177,7 @@ export async function listQueues(connection: NatsConnection): Promise<readonly H
   return [...held.values()]
 }
 
-function isClosed(queue: StreamInfo, ref: JobRef): boolean {
+/** Whether a Job's queue lets nothing more in, as its Job is deleted. Pure. */
+export function isClosed(queue: StreamInfo, ref: JobRef): boolean {
   return queue.config.subjects.includes(closedSubject(ref))
 }

@@ -6,10 +6,11 @@ import { walkDeadLetters, type FoundLetter } from './dead-walk.ts'
 import { JobicoError, messageOf } from './errors.ts'
 import { inLanes } from './lanes.ts'
 import { allOf, answerIfThere, answerTo, manage, noQueue } from './manager.ts'
-import { closedSubject, eventSubjects, streamNames, type EventRef, type JobRef } from './names.ts'
+import { eventSubjects, streamNames, type EventRef, type JobRef } from './names.ts'
 import { createPace } from './pace.ts'
 import { createPersist, whyStopped, type Persist } from './patience.ts'
 import { publish, throwRefusal } from './publish.ts'
+import { isClosed } from './queues.ts'
 import { createRequests, type Outgoing, type Requests } from './requests.ts'
 import { createBrake } from './retry-room.ts'
 import { messageAt, type StoredMessage } from './stored.ts'
@@ -121,7 +122,7 @@ async function receiversOf(connection: NatsConnection, ref: JobRef): Promise<Rea
   const { queue, retry } = streamNames(ref)
   const info = await answerIfThere(manager.streams.info(queue))
   if (info === undefined) throw noQueue(ref)
-  if (info.config.subjects.includes(closedSubject(ref)))
+  if (isClosed(info, ref))
     throw new JobicoError(
       'NOT_FOUND',
       `the Job ${ref.job} of the namespace ${ref.namespace} is deleted, so nothing would run its dead letters; bring it there again first`,

@@ -29,14 +29,17 @@ const VARIABLES = {
   unwind: 'FAULTS_UNWIND',
 } as const satisfies Record<keyof FaultsConfig, string>
 
-const MOST_SEED = 2 ** 31
-const MOST_MINUTES = 24 * 60
+/** What may be chosen; both ends are allowed. */
+export const BOUNDS = {
+  seed: { min: 0, max: 2 ** 31 },
+  minutes: { min: 1, max: 24 * 60 },
+} as const
 
 /** Reads what run.ts tells. Throws CONFIG_INVALID where a case was not started by it. */
 export function faultsConfig(environment = process.env): FaultsConfig {
   return readEnv(environment, (env) => ({
-    seed: env.integer(VARIABLES.seed, { min: 0, max: MOST_SEED }),
-    minutes: env.integer(VARIABLES.minutes, { min: 1, max: MOST_MINUTES }),
+    seed: env.integer(VARIABLES.seed, BOUNDS.seed),
+    minutes: env.integer(VARIABLES.minutes, BOUNDS.minutes),
     resultsFile: env.text(VARIABLES.resultsFile),
     module: env.text(VARIABLES.module),
     faketime: env.text(VARIABLES.faketime),
@@ -48,6 +51,14 @@ export function faultsConfig(environment = process.env): FaultsConfig {
 /** The environment of cases: that of this process, and what they are told. */
 export function faultsEnvironment(config: FaultsConfig, environment = process.env): NodeJS.ProcessEnv {
   return withTold(environment, config, VARIABLES)
+}
+
+/** What the case on the test cluster is told; seed 1 for a minute where nothing is. Throws CONFIG_INVALID. */
+export function clusterConfig(environment = process.env): Pick<FaultsConfig, 'seed' | 'minutes'> {
+  return readEnv(environment, (env) => ({
+    seed: env.integer(VARIABLES.seed, { ...BOUNDS.seed, fallback: 1 }),
+    minutes: env.integer(VARIABLES.minutes, { ...BOUNDS.minutes, fallback: 1 }),
+  }))
 }
 
 /** The environment of the case on the test cluster, which is told less. */

@@ -7,7 +7,7 @@ import { messageOf } from '../../functions/shared/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { debianFile } from '../testing/debian.ts'
 import { runProgram } from '../testing/program.ts'
-import { clusterEnvironment, faultsEnvironment, type FaultsConfig } from './config.ts'
+import { BOUNDS, clusterEnvironment, faultsEnvironment, type FaultsConfig } from './config.ts'
 import { booksTable, type Row } from './ledger/table.ts'
 
 /**
@@ -87,10 +87,11 @@ async function runOnCluster(chosen: Pick<FaultsConfig, 'seed' | 'minutes'>): Pro
   return code === 0
 }
 
-function wholeNumber(name: string, text: string, least: number, most: number): number {
+function wholeNumber(name: keyof typeof BOUNDS, text: string): number {
+  const { min, max } = BOUNDS[name]
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
-  if (value >= least && value <= most) return value
-  throw new Error(`--${name} is ${text}; it must be a whole number from ${least} to ${most}`)
+  if (value >= min && value <= max) return value
+  throw new Error(`--${name} is ${text}; it must be a whole number from ${min} to ${max}`)
 }
 
 async function main(): Promise<void> {
@@ -107,8 +108,8 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  const seed = wholeNumber('seed', values.seed, 0, 2 ** 31)
-  const minutes = wholeNumber('minutes', values.minutes, 1, 24 * 60)
+  const seed = wholeNumber('seed', values.seed)
+  const minutes = wholeNumber('minutes', values.minutes)
   process.stdout.write(`# seed ${seed}: run the same again with --seed ${seed} --minutes ${minutes}\n`)
   const passed = values.cluster
     ? await runOnCluster({ seed, minutes })

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { readEnv } from '../../../functions/shared/env.ts'
+import { clusterConfig } from '../../faults/config.ts'
 import { balance } from '../../faults/ledger/books.ts'
 import { countPending, readHolding } from '../../faults/ledger/holding.ts'
 import { createRandom } from '../../faults/ledger/random.ts'
@@ -18,10 +18,7 @@ import { openNats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { operatorPods } from '../operator.fixture.ts'
 
-const { seed, minutes } = readEnv(process.env, (env) => ({
-  seed: env.integer('FAULTS_SEED', { min: 0, max: 2 ** 31, fallback: 1 }),
-  minutes: env.integer('FAULTS_MINUTES', { min: 1, max: 24 * 60, fallback: 1 }),
-}))
+const { seed, minutes } = clusterConfig()
 const random = createRandom(seed)
 const EVENT = 'ev1'
 const DRAIN_LIMIT_MS = 300_000
