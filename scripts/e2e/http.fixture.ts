@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 
 import { eventKey } from '../../functions/shared/names.ts'
+import { eventually } from '../testing/eventually.fixture.ts'
 
 /** The cluster's ingress, as the network namespace of the cluster has it. It routes by Host. */
 export const INGRESS = { host: '127.0.0.1', port: 8000 }
@@ -53,8 +54,12 @@ export function send(
  * them as ready; until then, the plain 404 is its own.
  */
 export async function routed(url: string): Promise<boolean> {
-  const { status, headers } = await send(new URL('/health/live', url).href, { method: 'GET' })
-  return status !== 404 || headers['content-type'] === 'application/problem+json'
+  return !isUnrouted(await send(new URL('/health/live', url).href, { method: 'GET' }))
+}
+
+/** Whether an answer is the ingress's own, that it knows no way to the address. */
+function isUnrouted({ status, headers }: Answer): boolean {
+  return status === 404 && headers['content-type'] !== 'application/problem+json'
 }
 
 /** The body of an answer as JSON. */
@@ -100,14 +105,20 @@ export function structuredEvent(data: unknown): { readonly key: string; readonly
   }
 }
 
-/** Sends one CloudEvent, and gives its key. Throws unless it is answered with 202. */
+/**
+ * Sends one CloudEvent, and gives its key. Throws unless it is answered with 202. The ingress may still have the way to a
+ * listener that is gone, and then none for a moment, when another takes its address over: then the event is sent again.
+ */
 export async function accepted(
   url: string,
   data: unknown,
   more?: Readonly<Record<string, string>>,
 ): Promise<string> {
   const event = binaryEvent(data, more)
-  const { status, text } = await send(url, event)
+  const { status, text } = await eventually(`the ingress leads to ${url}`, async () => {
+    const answer = await send(url, event)
+    return isUnrouted(answer) ? undefined : answer
+  })
   if (status !== 202) throw new Error(`${url} answered ${status}: ${text}`)
   return event.key
 }

@@ -41,4 +41,6 @@ t.test('a retry that is due in three minutes lets the runner go to zero, and wak
     what: 'a parked retry, from its time to its verdict, runner at zero',
     ms: lateMs,
   })
+  // A queue with a dead letter outlives its Job.
+  await nats.manager.streams.purge(streamNames(ref).outcomes)
 })
