@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Execute, Outcome } from '../functions/guests/abi.ts'
+import type { Outcome } from '../functions/guests/abi.ts'
 import { abiNamed } from '../functions/guests/abis.ts'
 import { checkModule } from '../functions/guests/check.ts'
 
@@ -7,7 +7,7 @@ const MEMORY_BYTES = 64 * 2 ** 20 // what a Job gives by default
 
 /** A module that runs one text of an event after another, each in a fresh instance; `logged` grows as it logs. */
 export interface LoadedGuest {
-  readonly execute: Execute
+  readonly execute: (text: string) => Outcome
   readonly logged: readonly string[]
 }
 
@@ -15,11 +15,12 @@ export interface LoadedGuest {
 export function loadGuest(file: string, env: Iterable<readonly [string, string]> = []): LoadedGuest {
   const logged: string[] = []
   const { abi, bytes } = checkModule(readFileSync(file), { name: file, memoryBytes: MEMORY_BYTES })
-  const execute = abiNamed(abi).prepare(new WebAssembly.Module(bytes), {
+  const run = abiNamed(abi).prepare(new WebAssembly.Module(bytes), {
     env: new Map(env),
+    events: new Set(),
     log: (level, message) => logged.push(`${level}: ${message}`),
   })
-  return { execute, logged }
+  return { execute: (text) => run({ text }), logged }
 }
 
 /** The result data of an execution; throws the reason of one that was not ok. */

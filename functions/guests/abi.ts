@@ -1,8 +1,15 @@
+import type { CloudEvent } from '../shared/cloudevent.ts'
 import type { ErrorCode } from '../shared/errors.ts'
+
+/** Data for another event of the same Job, as JSON text. */
+export interface Emitted {
+  readonly event: string
+  readonly data: string
+}
 
 /** What became of one execution. Reasons have at most REASON_CHARS characters; `data` is JSON text. */
 export type Outcome =
-  | { kind: 'ok'; data: string | undefined }
+  | { kind: 'ok'; data: string | undefined; /** None where it is missing. */ emitted?: readonly Emitted[] }
   | { kind: 'retry'; code: ErrorCode; reason: string; afterMs?: number }
   | { kind: 'reject'; code: ErrorCode; reason: string }
 
@@ -13,16 +20,24 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 export interface Host {
   /** The module's own environment variables. */
   readonly env: ReadonlyMap<string, string>
+  /** The other events of its Job, into which it may emit. */
+  readonly events: ReadonlySet<string>
   /** Takes a line of the running event; it cuts and counts, so a guest may call it at will. */
   log(level: LogLevel, message: string): void
 }
 
-/** Runs one event in a fresh instance. Never throws; does not return while the guest runs. */
-export type Execute = (event: string) => Outcome
+/** What one execution is given: a text, and for a program that is a process, variables such as `CE_ID=1`. */
+export interface GuestInput {
+  readonly text: string
+  readonly variables?: readonly string[]
+}
 
-/** An export that a module must have: `type` is `(i32) -> i32` for a function, else `memory`; `fix` how to get it. */
+/** Runs one event in a fresh instance. Never throws; does not return while the guest runs. */
+export type Execute = (input: GuestInput) => Outcome
+
+/** An export that a module must have: `types` are those it may have, such as `(i32) -> i32` or `memory`; `fix` how to get it. */
 export interface NeededExport {
-  readonly type: string
+  readonly types: readonly string[]
   readonly fix: string
 }
 
@@ -39,6 +54,8 @@ export interface Abi<Name extends string = string> {
   readonly forbidden: RegExp | undefined
   /** Functions offered to it: by module and name, with their types. */
   readonly imports: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** What a module is given of an event. Pure. */
+  input(event: CloudEvent): GuestInput
   /** Makes ready to run events in a module that has passed its check. One event at a time. */
   prepare(module: WebAssembly.Module, host: Host): Execute
 }

@@ -1,8 +1,10 @@
 import type { Abi } from './abi.ts'
 import { assemblyscript } from './assemblyscript.ts'
+import { jobico } from './jobico.ts'
+import { wasi } from './wasi.ts'
 
 /** The ABIs that are offered, in the order in which a module's exports are held against them. */
-export const ABIS = [assemblyscript] as const
+export const ABIS = [jobico, assemblyscript, wasi] as const
 
 /** The name of an ABI that is offered. */
 export type AbiName = (typeof ABIS)[number]['name']

@@ -1,25 +1,10 @@
 import t from 'tap'
-import type { LogLevel, Outcome } from './abi.ts'
-import { assemblyscript } from './assemblyscript.ts'
-import { checkModule } from './check.ts'
-import { LINE_BYTES, lineLimit } from './line-limit.ts'
+import type { Outcome } from './abi.ts'
+import { startGuest } from './guest.fixture.ts'
+import { LINE_BYTES } from './line-limit.ts'
 import { fromAssemblyScript, fromWat, handle, RUNTIME } from './test-modules.ts'
 
-const MiB = 1024 * 1024
 const START = ['--exportStart', '_initialize']
-
-/** Runs events in a module, one after the other; `lines` are what it logged. */
-function guest(bytes: Uint8Array, env: Record<string, string> = {}) {
-  const checked = checkModule(bytes, { name: 'a.wasm', memoryBytes: 4 * MiB })
-  const lines: [LogLevel, string][] = []
-  const limit = lineLimit((level, message) => lines.push([level, message]))
-  const module = new WebAssembly.Module(checked.bytes)
-  const run = assemblyscript.prepare(module, {
-    env: new Map(Object.entries(env)),
-    log: limit.log.bind(limit),
-  })
-  return { run, lines }
-}
 
 const script = `
 @external('jobico', 'log') declare function log(level: i32, message: string): void
@@ -107,7 +92,9 @@ const cases = [
 ]
 
 t.test('what becomes of an event in AssemblyScript', async (t) => {
-  const { run } = guest(await fromAssemblyScript(script, '--debug', ...START), { A: 'b c', EMPTY: '' })
+  const { run } = startGuest(await fromAssemblyScript(script, '--debug', ...START), {
+    env: { A: 'b c', EMPTY: '' },
+  })
   for (const { event, want, ...rest } of cases) {
     const outcome = run(event)
     t.match(outcome, want, event.slice(0, 40))
@@ -118,7 +105,7 @@ t.test('what becomes of an event in AssemblyScript', async (t) => {
 })
 
 t.test('what is logged', async (t) => {
-  const { run, lines } = guest(await fromAssemblyScript(script, ...START))
+  const { run, lines } = startGuest(await fromAssemblyScript(script, ...START))
   const logged = (event: string) => {
     lines.length = 0
     run(event)
@@ -142,17 +129,12 @@ t.test('what is logged', async (t) => {
 })
 
 t.test('no more than 200 lines of an event are passed on', async (t) => {
-  const checked = checkModule(await fromAssemblyScript(script), { name: 'a.wasm', memoryBytes: 4 * MiB })
-  const lines: string[] = []
-  const limit = lineLimit((_level, message) => lines.push(message))
-  const host = { env: new Map<string, string>(), log: limit.log.bind(limit) }
-  const run = assemblyscript.prepare(new WebAssembly.Module(checked.bytes), host)
+  const { run, lines } = startGuest(await fromAssemblyScript(script))
   for (const execution of ['first', 'second']) {
     lines.length = 0
-    limit.reset()
     run('flood')
     t.equal(lines.length, 201, execution)
-    t.match(lines.at(-1), /more than 200 lines/)
+    t.match(lines.at(-1), ['warn', /more than 200 lines/])
   }
 })
 
@@ -160,13 +142,13 @@ t.test('the start of a module', async (t) => {
   const source = `
     console.log('starting'); let state = 'ready'
     export function handle(event: string): string | null { return '"' + state + '"' }`
-  const exported = guest(await fromAssemblyScript(source, ...START))
+  const exported = startGuest(await fromAssemblyScript(source, ...START))
   t.same(exported.run('{}'), ok('"ready"'))
   t.same(exported.lines, [['info', 'starting']])
-  const early = guest(await fromAssemblyScript(source))
+  const early = startGuest(await fromAssemblyScript(source))
   t.same(early.run('{}'), ok('"ready"'))
   t.match(early.lines, [['info', /text of its start function; to see it, compile it with --exportStart/]])
-  const aborts = guest(await fromAssemblyScript(`assert(false); ${source}`, ...START))
+  const aborts = startGuest(await fromAssemblyScript(`assert(false); ${source}`, ...START))
   t.match(aborts.run('{}'), retry('MODULE_TRAP', /^abort at index\.ts:1:1$/))
 })
 
@@ -277,15 +259,13 @@ const attacks: { name: string; bytes: Uint8Array; want: object }[] = [
 t.test('hostile modules get nothing but an outcome', (t) => {
   for (const { name, bytes, want } of attacks) {
     const before = Reflect.ownKeys(Object.prototype)
-    t.match(guest(bytes).run('{}'), want, name)
+    t.match(startGuest(bytes).run('{}'), want, name)
     t.same(Reflect.ownKeys(Object.prototype), before, name)
   }
   t.end()
 })
 
 t.test('a result that no queue takes is rejected', async (t) => {
-  const checked = checkModule(await fromAssemblyScript(script), { name: 'a.wasm', memoryBytes: 64 * MiB })
-  const host = { env: new Map<string, string>(), log: () => undefined }
-  const run = assemblyscript.prepare(new WebAssembly.Module(checked.bytes), host)
+  const { run } = startGuest(await fromAssemblyScript(script), { memoryBytes: 64 * 2 ** 20 })
   t.match(run('large'), { kind: 'reject', code: 'RESULT_TOO_LARGE', reason: /9000002 characters/ })
 })

@@ -1,8 +1,9 @@
 import { digestOf } from '../shared/digest.ts'
 import { JobicoError, messageOf } from '../shared/errors.ts'
-import { cut, type Abi, type NeededExport } from './abi.ts'
+import type { Abi, NeededExport } from './abi.ts'
 import { ABIS, type AbiName } from './abis.ts'
 import { mebibytes, memoryFaults, tableFaults, withMaximum } from './cap.ts'
+import { shown } from './shown.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 
 /** The largest module that is taken, in bytes. */
@@ -22,7 +23,6 @@ export interface CheckedModule {
 }
 
 const SHOWN_FAULTS = 12
-const SHOWN_NAME = 80
 const COMPILE = 'npx asc assembly/index.ts --exportRuntime --outFile'
 
 /** Decides whether a module may be run, and as what. Pure; throws one MODULE_INVALID that names all faults and their fixes. */
@@ -81,7 +81,7 @@ function entryFault(module: WasmModule): string {
       ', ',
     ) || 'nothing'
   const needed = ABIS.map((abi) => {
-    const entry = [...abi.entry].map(([name, { type, fix }]) => `${name}: ${type} (${fix})`)
+    const entry = [...abi.entry].map(([name, { types, fix }]) => `${name}: ${types.join(' or ')} (${fix})`)
     return `${abi.name} needs the export ${entry.join(' and ')}`
   })
   return `it has no known entry: ${needed.join(', or ')}; it exports ${found}`
@@ -99,11 +99,11 @@ function abiFaults(module: WasmModule, abi: Abi): string[] {
   return faults.filter((fault) => fault !== undefined)
 }
 
-function exportFault(module: WasmModule, name: string, { type, fix }: NeededExport): string | undefined {
+function exportFault(module: WasmModule, name: string, { types, fix }: NeededExport): string | undefined {
   const found = module.exports.find((candidate) => candidate.name === name)
-  if (found?.type === type) return undefined
+  if (found && types.includes(found.type)) return undefined
   return found
-    ? `its export ${name} is ${shown(found.type)}, not ${type}: ${fix}`
+    ? `its export ${name} is ${shown(found.type)}, not ${types.join(' or ')}: ${fix}`
     : `it lacks the export ${name}: ${fix}`
 }
 
@@ -145,9 +145,4 @@ function list(parts: readonly string[], separator: string): string {
   const last = parts.at(-1)
   if (more <= 0 || last === undefined) return parts.join(separator)
   return [...parts.slice(0, SHOWN_FAULTS - 1), `${more} more`, last].join(separator)
-}
-
-/** A name out of the file as it may stand in a message: short, and without control characters. */
-function shown(name: string): string {
-  return cut(name, SHOWN_NAME).replaceAll(/\p{C}/gu, '\u{fffd}')
 }

@@ -1,5 +1,5 @@
 import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
-import { toStructuredJson, type CloudEvent, type KeyedEvent } from '../shared/cloudevent.ts'
+import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
 import type { EventRef } from '../shared/names.ts'
 import type { AttemptError, Verdict } from '../shared/verdict.ts'
 import type { Delivery } from './delivery.ts'
@@ -43,7 +43,7 @@ export interface World {
   readonly now: () => number
   /** Waits for the right to execute, alone where asked; undefined when this process is stopping. */
   readonly enter: (alone: boolean) => Promise<(() => void) | undefined>
-  readonly execute: (key: string, event: string) => Promise<Execution>
+  readonly execute: (key: string, event: CloudEvent) => Promise<Execution>
   /** A delivery is settled, and need not be kept alive any more. */
   readonly settled: (delivery: Delivery) => void
 }
@@ -109,7 +109,7 @@ async function run(passage: Passage): Promise<Report> {
   let execution: Execution
   try {
     if (history.suspect) note = await noteBeforehand(passage)
-    execution = await world.execute(delivery.key, toStructuredJson(event))
+    execution = await world.execute(delivery.key, event)
   } finally {
     leave()
   }

@@ -33,7 +33,7 @@ async function pool(
   const module = { abi, bytes }
   const made = await createPool({ module, concurrency: 2, timeoutMs: 10_000, env: {}, onLog, ...options })
   t.teardown(() => made.close())
-  const run = async (key: string, event: string) => (await made.run(key, event)).outcome
+  const run = async (key: string, event: string) => (await made.run(key, { text: event })).outcome
   return { pool: { run, made }, lines }
 }
 
@@ -43,8 +43,8 @@ const mortal = new URL(
     import { parentPort } from 'node:worker_threads'
     const on = parentPort.on.bind(parentPort)
     parentPort.on = (name, listener) => on(name, (task) => {
-      if (task.event === 'exit') process.exit(3)
-      if (task.event === 'throw') throw new Error('boom')
+      if (task.text === 'exit') process.exit(3)
+      if (task.text === 'throw') throw new Error('boom')
       listener(task)
     })
     await import('${new URL('./worker.ts', import.meta.url).href}')`)}`,

@@ -1,6 +1,6 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { JobicoError, messageOf } from '../shared/errors.ts'
-import type { LogLevel } from '../guests/abi.ts'
+import type { GuestInput, LogLevel } from '../guests/abi.ts'
 import type { CheckedModule } from '../guests/check.ts'
 import { meanWith, threadBacklog } from './policy.ts'
 import { openSeat, type Execution, type Seat, type Task } from './seat.ts'
@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly timeoutMs: number
   /** The module's own environment variables. */
   readonly env: Readonly<Record<string, string>>
+  /** The other events of its Job, into which it may emit; none by default. */
+  readonly events?: readonly string[]
   readonly onLog: (line: GuestLine) => void
   /** The entry file of a thread; by default the one beside this file, from source or from a bundle. */
   readonly workerUrl?: URL
@@ -28,7 +30,7 @@ export interface PoolOptions {
 /** Runs events in a module on worker threads, one event at a time on each, in a fresh instance each. */
 export interface Pool {
   /** Runs one event, after those that wait already. Never rejects. */
-  run(key: string, eventJson: string): Promise<Execution>
+  run(key: string, input: GuestInput): Promise<Execution>
   /** How many events run or wait now. */
   readonly busy: number
   /** How many events may be given to it now, so that its threads are busy and no event waits long for one. */
@@ -63,7 +65,8 @@ const WORKER_OPTIONS: WorkerOptions = {
 /** Starts a pool; resolves when its first thread is ready. MODULE_INVALID where the module does not compile. */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const module = await compiled(options.module.bytes)
-  const setup: Omit<WorkerSetup, 'claims'> = { abi: options.module.abi, module, env: options.env }
+  const { env, events = [] } = options
+  const setup: Omit<WorkerSetup, 'claims'> = { abi: options.module.abi, module, env, events }
   const url = options.workerUrl ?? besideThisFile()
   const newWorker = (claims: Int32Array) =>
     new Worker(url, { ...WORKER_OPTIONS, workerData: { ...setup, claims } satisfies WorkerSetup })
@@ -144,7 +147,7 @@ function startPool(
     get meanMs() {
       return meanMs
     },
-    run(key, event) {
+    run(key, input) {
       if (closed) return Promise.resolve(CLOSED)
       busy += 1
       return new Promise((resolve) => {
@@ -153,7 +156,7 @@ function startPool(
           meanMs = meanWith(meanMs, execution.durationMs)
           resolve(execution)
         }
-        waiting.push({ key, event, settle })
+        waiting.push({ key, input, settle })
         dispatch()
       })
     },

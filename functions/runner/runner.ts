@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
+import { abiNamed } from '../guests/abis.ts'
 import { checkModule } from '../guests/check.ts'
 import { sizeLimit } from '../shared/cloudevent-nats.ts'
 import { JobicoError } from '../shared/errors.ts'
@@ -56,6 +57,7 @@ export async function startRunner(
   const { ref, concurrency, retry, timeoutMs } = config
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
   const module = checkModule(bytes, { name, memoryBytes: config.memoryBytes })
+  const abi = abiNamed(module.abi)
   const output = config.output && (await openOutput(ref, config.output))
   const requests = createRequests(connection)
   const onOpening = (from: Opening) => {
@@ -86,7 +88,7 @@ export async function startRunner(
     maxResultBytes: () => sizeLimit(requests.maxPayload()),
     now: clock.now,
     enter: (alone) => desk.enter(alone),
-    execute: (key, event) => pool.run(key, event),
+    execute: (key, event) => pool.run(key, abi.input(event)),
     settled: (delivery) => desk.settled(delivery),
   }
   const desk: Desk = createDesk({

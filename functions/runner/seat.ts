@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { messageOf } from '../shared/errors.ts'
-import { REASON_CHARS, cut, type Outcome } from '../guests/abi.ts'
+import { REASON_CHARS, cut, type GuestInput, type Outcome } from '../guests/abi.ts'
 import type { WorkerLine, WorkerMessage, WorkerTask } from './worker.ts'
 
 /** How an execution ended, and how long it took, in milliseconds. */
@@ -12,7 +12,7 @@ export interface Execution {
 /** One event to run, and who waits for its outcome. */
 export interface Task {
   readonly key: string
-  readonly event: string
+  readonly input: GuestInput
   readonly settle: (execution: Execution) => void
 }
 
@@ -66,7 +66,7 @@ export function openSeat({ newWorker, onRoom, onReturn, onStartFault, onLog }: S
     },
     give(task) {
       if (tasks.push(task) === 1) startedAt = performance.now()
-      worker?.postMessage({ number: ++given, event: task.event } satisfies WorkerTask)
+      worker?.postMessage({ number: ++given, ...task.input } satisfies WorkerTask)
     },
     runsSince: (time) => tasks.length > 0 && startedAt <= time,
     returnRest() {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { abiNamed, type AbiName } from '../guests/abis.ts'
-import type { LogLevel, Outcome } from '../guests/abi.ts'
+import type { GuestInput, LogLevel, Outcome } from '../guests/abi.ts'
+import { FRAMES_KEPT } from '../guests/frames.ts'
 import { lineLimit } from '../guests/line-limit.ts'
 
 /** What a worker thread is started with. */
@@ -8,14 +9,15 @@ export interface WorkerSetup {
   readonly abi: AbiName
   readonly module: WebAssembly.Module
   readonly env: Readonly<Record<string, string>>
+  /** The other events of the Job. */
+  readonly events: readonly string[]
   /** One shared number: the task that was begun last. */
   readonly claims: Int32Array
 }
 
-/** An event as JSON, numbered from 1 in the order in which they are given to the thread. */
-export interface WorkerTask {
+/** What the module is given of an event, numbered from 1 in the order in which they are given to the thread. */
+export interface WorkerTask extends GuestInput {
   readonly number: number
-  readonly event: string
 }
 
 /** What a worker says: once that it is ready, then for each event its lines and its outcome. */
@@ -32,17 +34,20 @@ if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
 const say = (message: WorkerMessage) => port.postMessage(message)
 
-const { abi, module, env, claims } = workerData as WorkerSetup
+Error.stackTraceLimit = FRAMES_KEPT
+const { abi, module, env, events, claims } = workerData as WorkerSetup
 const lines = lineLimit((level, message) => say({ kind: 'log', level, message }))
 const execute = abiNamed(abi).prepare(module, {
   env: new Map(Object.entries(env)),
+  events: new Set(events),
   log: (level, message) => lines.log(level, message),
 })
 
-port.on('message', ({ number, event }: WorkerTask) => {
+port.on('message', (task: WorkerTask) => {
+  const { number } = task
   // A task that was taken back is not begun, though it lies here: its number is not the next one any more.
   if (Atomics.compareExchange(claims, 0, number - 1, number) !== number - 1) return
   lines.reset()
-  say(execute(event))
+  say(execute(task))
 })
 say({ kind: 'ready' })

@@ -1,0 +1,99 @@
+import { REASON_CHARS, type Emitted, type LogLevel } from './abi.ts'
+import { emitFault } from './emit.ts'
+import { end, trapped, type Guest } from './execution.ts'
+import { LINE_BYTES } from './line-limit.ts'
+import { EXPORT_START, stringAt, textAt } from './managed-string.ts'
+import { offer, type Offer, type Offers } from './offer.ts'
+import { placesOf } from './places.ts'
+import { RESULT_CHARS, broken } from './result.ts'
+import { isLibrarySource } from './source-map.ts'
+
+/** An instance of a module of AssemblyScript. */
+export interface ScriptGuest extends Guest {
+  newString: ((text: string) => number) | undefined
+  emitted: readonly Emitted[]
+}
+
+const FILE_CHARS = 128
+const MESSAGE_CHARS = 256 // which leaves room for the places in a reason
+const MOST_DELAY_MS = 30 * 86_400_000
+const EVENT_CHARS = 64
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 'fatal']
+
+/** What the standard library of AssemblyScript imports from `env`. */
+export const ENV: Offers<ScriptGuest> = {
+  abort: offer('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...place: number[]) => {
+    const [file = 0, line = 0, column = 0] = place
+    const source = textAt(guest, file, FILE_CHARS)
+    const why = message === 0 ? '' : `: ${textAt(guest, message, MESSAGE_CHARS)}`
+    const where = placesOf(new Error(), guest.module, !isLibrarySource(source)).text
+    end(guest, trapped(`abort${why} at ${source}:${line >>> 0}:${column >>> 0}${where}`))
+  }),
+  trace: offer('(i32, i32, f64, f64, f64, f64, f64) -> nothing', (guest, host) => {
+    return (message: number, count: number, ...values: number[]) =>
+      host.log(
+        'debug',
+        [textAt(guest, message, LINE_BYTES), ...values.slice(0, Math.max(count, 0))].join(' '),
+      )
+  }),
+  seed: offer('() -> f64', () => () => Math.random() * Number.MAX_SAFE_INTEGER),
+  'Date.now': offer('() -> f64', () => () => Date.now()),
+  'Math.random': offer('() -> f64', () => () => Math.random()),
+  'console.debug': line('debug'),
+  'console.log': line('info'),
+  'console.info': line('info'),
+  'console.warn': line('warn'),
+  'console.error': line('error'),
+}
+
+/** What the SDK imports from `jobico`. */
+export const SDK: Offers<ScriptGuest> = {
+  log: offer('(i32, i32) -> nothing', (guest, host) => (level: number, message: number) => {
+    host.log(LEVELS[level] ?? 'info', textAt(guest, message, LINE_BYTES))
+  }),
+  reject: offer('(i32) -> nothing', (guest) => (reason: number) => {
+    end(guest, { kind: 'reject', code: 'REJECTED', reason: textAt(guest, reason, REASON_CHARS) })
+  }),
+  retry: offer('(f64, i32) -> nothing', (guest) => (afterSeconds: number, reason: number) => {
+    const after =
+      afterSeconds >= 0 ? { afterMs: Math.min(Math.round(afterSeconds * 1000), MOST_DELAY_MS) } : {}
+    end(guest, {
+      kind: 'retry',
+      code: 'RETRY_REQUESTED',
+      reason: textAt(guest, reason, REASON_CHARS),
+      ...after,
+    })
+  }),
+  env: offer('(i32) -> i32', (guest, host) => (name: number) => {
+    if (!guest.memory) return end(guest, trapped(`it called env before its start was over: ${EXPORT_START}`))
+    const value = host.env.get(textAt(guest, name, LINE_BYTES))
+    return value === undefined ? 0 : place(guest, value)
+  }),
+  emit: offer('(i32, i32) -> nothing', (guest, host) => (event: number, data: number) => {
+    const next = { event: textAt(guest, event, EVENT_CHARS), data: dataAt(guest, data) }
+    const fault = emitFault(host, guest.emitted, next)
+    if (fault !== undefined) end(guest, fault)
+    guest.emitted = [...guest.emitted, next]
+  }),
+}
+
+/** Puts a text into the guest's memory. It may trap, and `wanted` tells then how much it had no room for. */
+export function place(guest: ScriptGuest, text: string): number {
+  guest.wanted = text.length * 2
+  const pointer = guest.newString?.(text) ?? 0
+  guest.wanted = 0
+  return pointer
+}
+
+function dataAt(guest: ScriptGuest, pointer: number): string {
+  const bytes = stringAt(guest.memory, pointer)
+  if (!bytes) return end(guest, broken(`emit was given ${pointer >>> 0}, where there is no string`))
+  const text = bytes.toString('utf16le', 0, Math.min(bytes.length, (RESULT_CHARS + 1) * 2))
+  return text.isWellFormed() ? text : end(guest, broken('what it emits has half of a surrogate pair'))
+}
+
+function line(level: LogLevel): Offer<ScriptGuest> {
+  return offer('(i32) -> nothing', (guest, host) => {
+    return (message: number) => host.log(level, textAt(guest, message, LINE_BYTES))
+  })
+}

@@ -1,0 +1,29 @@
+import type { Emitted, Host, Outcome } from './abi.ts'
+import { RESULT_CHARS, broken, jsonFault } from './result.ts'
+
+/** The most events that one execution may emit. */
+export const EMITS = 50
+
+/** What keeps an execution that emitted `before` from emitting `next` as well; undefined where nothing does. Pure. */
+export function emitFault(
+  { events }: Pick<Host, 'events'>,
+  before: readonly Emitted[],
+  next: Emitted,
+): Outcome | undefined {
+  if (!events.has(next.event)) return notOffered(next.event, events)
+  if (before.length === EMITS) return tooMuch(`more than ${EMITS} events`)
+  const chars = [...before, next].reduce((sum, { data }) => sum + data.length, 0)
+  if (chars > RESULT_CHARS) return tooMuch(`more than ${RESULT_CHARS} characters`)
+  const fault = jsonFault(next.data)
+  return fault === undefined ? undefined : broken(`what it emits to ${next.event} is not JSON: ${fault}`)
+}
+
+function notOffered(event: string, events: ReadonlySet<string>): Outcome {
+  const others = [...events].join(', ') || 'none'
+  const reason = `it emits to ${JSON.stringify(event)}, which is no other event of its Job; those are: ${others}`
+  return { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+}
+
+function tooMuch(what: string): Outcome {
+  return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason: `it emits ${what} in one execution: emit less` }
+}

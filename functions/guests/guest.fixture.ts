@@ -1,0 +1,45 @@
+import type { LogLevel, Outcome } from './abi.ts'
+import { abiNamed, type AbiName } from './abis.ts'
+import { checkModule } from './check.ts'
+import { lineLimit } from './line-limit.ts'
+
+/** What a guest is started with. */
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** The other events of its Job. */
+  readonly events?: readonly string[]
+  /** 4 MiB by default. */
+  readonly memoryBytes?: number
+}
+
+/** A module at work in this thread: events run one after the other; `lines` are what it logged. */
+export interface StartedGuest {
+  readonly abi: AbiName
+  readonly lines: (readonly [LogLevel, string])[]
+  run(text: string, variables?: readonly string[]): Outcome
+}
+
+const MEMORY_BYTES = 4 * 2 ** 20
+
+/** Checks a module, and makes it ready as a thread of a runner does. */
+export function startGuest(
+  module: Uint8Array,
+  { env = {}, events = [], memoryBytes = MEMORY_BYTES }: StartOptions = {},
+): StartedGuest {
+  const { abi, bytes } = checkModule(module, { name: 'a.wasm', memoryBytes })
+  const lines: (readonly [LogLevel, string])[] = []
+  const limit = lineLimit((level, message) => lines.push([level, message]))
+  const execute = abiNamed(abi).prepare(new WebAssembly.Module(bytes), {
+    env: new Map(Object.entries(env)),
+    events: new Set(events),
+    log: (level, message) => limit.log(level, message),
+  })
+  return {
+    abi,
+    lines,
+    run(text, variables = []) {
+      limit.reset()
+      return execute({ text, variables })
+    },
+  }
+}

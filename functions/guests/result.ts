@@ -1,0 +1,43 @@
+import { messageOf } from '../shared/errors.ts'
+import { REASON_CHARS, cut, type Outcome } from './abi.ts'
+
+/** The longest result, in UTF-16 units, or in bytes where it is UTF-8. What is stored in the end is limited by NATS. */
+export const RESULT_CHARS = 8 * 1024 * 1024
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The outcome of an execution that gave a result's data as JSON text. */
+export function jsonOutcome(text: string): Outcome {
+  const fault = jsonFault(text)
+  return fault === undefined ? { kind: 'ok', data: text } : broken(`the result is not JSON: ${fault}`)
+}
+
+/** What keeps a text from being JSON; undefined where nothing does. */
+export function jsonFault(text: string): string | undefined {
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
+/** The text of a result in UTF-8; undefined where it is none. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return UTF8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** The outcome of an execution whose result can't be read. */
+export function broken(problem: string): Outcome {
+  return { kind: 'retry', code: 'RESULT_INVALID', reason: cut(problem, REASON_CHARS) }
+}
+
+/** The outcome of an execution whose result has more than RESULT_CHARS of the unit. */
+export function tooLarge(size: string, unit: 'bytes' | 'characters'): Outcome {
+  const reason = `the result has ${size} ${unit}, the limit is ${RESULT_CHARS}: give back less`
+  return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
+}

@@ -1,0 +1,110 @@
+import type { CloudEvent } from '../shared/cloudevent.ts'
+import { decodeUtf8 } from '../shared/json.ts'
+import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from './abi.ts'
+import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
+import { lineSplitter } from './line-splitter.ts'
+import { bare } from './offer.ts'
+import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
+import { Exit, createPreview1 } from './preview1.ts'
+import { RESULT_CHARS, broken, jsonOutcome, textOf, tooLarge } from './result.ts'
+
+interface GuestExports {
+  readonly memory: WebAssembly.Memory
+  readonly _start: () => void
+}
+
+/** What a command wrote. */
+interface Written {
+  readonly stdout: readonly Uint8Array[]
+  /** The last line on standard error. */
+  readonly lastLine: string
+}
+
+/** Exit statuses with a meaning, as in BSD's sysexits.h. */
+const EXIT = { ok: 0, reject: 65, retry: 75 } as const
+const ENCODER = new TextEncoder()
+
+/**
+ * Commands of WASI preview 1, in any language: data on standard input, attributes as `CE_<NAME>`, the result's data as JSON
+ * on standard output, logs on standard error.
+ */
+export const wasi: Abi<'wasi'> = {
+  name: 'wasi',
+  entry: new Map([['_start', { types: ['() -> nothing'], fix: 'build a command for wasm32-wasi' }]]),
+  needs: new Map([['memory', { types: ['memory'], fix: 'export the memory' }]]),
+  optional: new Map(),
+  forbidden: undefined,
+  imports: new Map([[PREVIEW1, PREVIEW1_TYPES]]),
+  input: (event) => ({
+    text: event.data === undefined ? '' : decodeUtf8(event.data),
+    variables: variablesOf(event),
+  }),
+  prepare,
+}
+
+function variablesOf({ attributes, trace }: CloudEvent): string[] {
+  return Object.entries({ ...trace, ...attributes }).map(
+    ([name, value]) => `CE_${name.toUpperCase()}=${value}`,
+  )
+}
+
+function prepare(module: WebAssembly.Module, host: Host): Execute {
+  const guest = { ...AT_REST, module }
+  const preview1 = createPreview1(guest)
+  const imports = bare([[PREVIEW1, preview1.imports]])
+  const own = Array.from(host.env, ([name, value]) => `${name}=${value}`)
+  return executor(guest, AT_REST, ({ text, variables = [] }) => {
+    const stdout: Uint8Array[] = []
+    let size = 0
+    let lastLine = ''
+    const stderr = lineSplitter((line) => {
+      if (line.trim() !== '') lastLine = line
+      host.log('info', line)
+    })
+    preview1.begin({
+      variables: [...own, ...variables],
+      stdin: ENCODER.encode(text),
+      stdout(bytes) {
+        size += bytes.length
+        if (size > RESULT_CHARS) end(guest, tooLarge(`more than ${RESULT_CHARS}`, 'bytes'))
+        stdout.push(bytes)
+      },
+      stderr: stderr.write,
+    })
+    try {
+      const status = statusOf(module, imports, guest)
+      stderr.end()
+      return outcomeOf(status, { stdout, lastLine })
+    } finally {
+      stderr.end()
+      preview1.end()
+    }
+  })
+}
+
+/** Runs the command to its end, and gives its exit status. */
+function statusOf(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Guest): number {
+  const exports = new WebAssembly.Instance(module, imports).exports as unknown as GuestExports
+  guest.memory = exports.memory
+  try {
+    exports._start()
+    return EXIT.ok
+  } catch (thrown) {
+    if (thrown instanceof Exit) return thrown.status
+    throw thrown
+  }
+}
+
+function outcomeOf(status: number, { stdout, lastLine }: Written): Outcome {
+  if (status === EXIT.ok) return resultOf(Buffer.concat(stdout))
+  const reason = cut(lastLine === '' ? `it exited with status ${status}` : lastLine, REASON_CHARS)
+  if (status === EXIT.reject) return { kind: 'reject', code: 'REJECTED', reason }
+  if (status === EXIT.retry) return { kind: 'retry', code: 'RETRY_REQUESTED', reason }
+  return trapped(lastLine === '' ? reason : `it exited with status ${status}: ${lastLine}`)
+}
+
+function resultOf(bytes: Uint8Array): Outcome {
+  const text = textOf(bytes)
+  if (text === undefined) return broken('the result, what it wrote to standard output, is not UTF-8')
+  return text.trim() === '' ? { kind: 'ok', data: undefined } : jsonOutcome(text.trim())
+}
