@@ -1,5 +1,6 @@
 import { JobicoError } from '../shared/errors.ts'
 import { lebOf } from './bytes.ts'
+import { customSection } from './custom-section.ts'
 import { LIMIT, readWasm, type WasmModule } from './wasm.ts'
 
 /** Bytes of a page of linear memory. */
@@ -8,6 +9,7 @@ export const PAGE_BYTES = 65536
 const MOST_PAGES = 65536
 const MOST_TABLE_ENTRIES = 1_000_000
 const MEMORY_SECTION = 5
+const SHIFT_SECTION = 'jobico.shift'
 const NOT_CAPPABLE: readonly (readonly [flag: number, fault: string])[] = [
   [LIMIT.shared, 'its memory is shared: compile it without threads and --sharedMemory'],
   [LIMIT.wide, 'its memory is addressed with 64 bits (memory64): compile it for wasm32'],
@@ -60,12 +62,15 @@ export function withMaximum(
   const [start, end] = module.memorySection
   const max = Math.min(memory.max, pagesIn(maxBytes))
   const body = [1, LIMIT.bounded, ...lebOf(memory.min), ...lebOf(max)]
-  const section = [MEMORY_SECTION, ...lebOf(body.length), ...body]
-  const capped = new Uint8Array(start + section.length + bytes.length - end)
-  capped.set(bytes.subarray(0, start))
-  capped.set(section, start)
-  capped.set(bytes.subarray(end), start + section.length)
-  return capped
+  const section = Uint8Array.from([MEMORY_SECTION, ...lebOf(body.length), ...body])
+  const shift = customSection(SHIFT_SECTION, Uint8Array.from([section.length - (end - start)]))
+  return new Uint8Array(Buffer.concat([bytes.subarray(0, start), section, bytes.subarray(end), shift]))
+}
+
+/** By how many bytes the cap has moved what comes after the memory section, such as the code. */
+export function capShift(module: WebAssembly.Module): number {
+  const section = WebAssembly.Module.customSections(module, SHIFT_SECTION).at(-1) // an earlier one is the module's own
+  return section?.byteLength === 1 ? new DataView(section).getInt8(0) : 0
 }
 
 /** Bytes as MiB with at most one decimal, such as `64 MiB`. */

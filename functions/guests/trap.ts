@@ -1,47 +1,53 @@
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 import { PAGE_BYTES, mebibytes } from './cap.ts'
+import { placesOf } from './places.ts'
 import { messageOf } from '../shared/errors.ts'
+
+/** What a guest was that threw. */
+export interface TrappedGuest {
+  readonly module: WebAssembly.Module
+  /** Spoilt by looking at it. */
+  readonly memory: WebAssembly.Memory | undefined
+  /** Bytes that the host was asking it for. */
+  readonly wanted: number
+}
 
 // What a failed allocation ends in: compilers trap where the memory can't grow, or write past its end.
 const MAY_BE_MEMORY = /unreachable|out of bounds/
 const OUT_OF_MEMORY = /allocate|out of memory/i
-const FRAME = /(?:at (\S+) \()?wasm:\/\/[^\s)]*wasm-function\[(\d+)\]:(0x[0-9a-f]+)/
+const MOST_PAGES = 65536
 
-/**
- * The outcome of a guest that threw: what happened, where, and whether more `memory` may mend it. `wanted` are the bytes
- * that the host was asking it for. Spoils `memory`.
- */
-export function trapOutcome(
-  thrown: unknown,
-  memory: WebAssembly.Memory | undefined,
-  wanted: number,
-): Outcome {
+/** The outcome of a guest that threw: what happened, whether more `memory` may mend it, and where it was. */
+export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
   const message =
     thrown instanceof WebAssembly.Exception ? 'an exception that it does not catch' : messageOf(thrown)
-  const reason = `the module trapped: ${message}${placeOf(thrown)}${memoryHint(message, memory, wanted)}`
+  const { text, allocates } = placesOf(thrown, guest.module)
+  const hint = memoryHint(message, guest, allocates)
+  const reason = `the module trapped: ${message}${hint}${hint === '' ? '' : ';'}${text}`
   return { kind: 'retry', code: 'MODULE_TRAP', reason: cut(reason, REASON_CHARS) }
 }
 
-function placeOf(thrown: unknown): string {
-  const frame = thrown instanceof Error ? FRAME.exec(thrown.stack ?? '') : null
-  return frame ? ` in ${frame[1] ?? `function ${frame[2] ?? '?'}`} at ${frame[3] ?? '?'}` : ''
-}
-
-function memoryHint(message: string, memory: WebAssembly.Memory | undefined, wanted: number): string {
+function memoryHint(message: string, { memory, wanted }: TrappedGuest, allocates: boolean): string {
   if (OUT_OF_MEMORY.test(message)) return ': there is not enough memory; lower `memory` or `concurrency`'
   if (!memory || !MAY_BE_MEMORY.test(message)) return ''
   const bytes = memory.buffer.byteLength
   const more = Math.max(bytes, wanted) // an allocator asks for twice of what it has, or for what is wanted
-  if (canGrow(memory, Math.ceil(more / PAGE_BYTES))) return ''
-  return `, with ${mebibytes(bytes)} of memory in use and no room for ${mebibytes(more)} more: raise \`memory\``
+  const room = roomIn(memory)
+  const used = `, with ${mebibytes(bytes)} of memory in use and no room for`
+  if (room < more) return `${used} ${mebibytes(more)} more: raise \`memory\``
+  return allocates ? `${used} what it asked for, more than ${mebibytes(room)}: raise \`memory\`` : ''
 }
 
-// The instance is thrown away, so growing it can simply be tried.
-function canGrow(memory: WebAssembly.Memory, pages: number): boolean {
-  try {
-    memory.grow(pages)
-    return true
-  } catch {
-    return false
+/** How much the memory may grow, in bytes. The instance is thrown away, so it can simply be tried. */
+function roomIn(memory: WebAssembly.Memory): number {
+  let room = 0
+  for (let pages = MOST_PAGES / 2; pages >= 1; pages /= 2) {
+    try {
+      memory.grow(pages)
+      room += pages
+    } catch {
+      // There is no room for so much: for half of it, perhaps.
+    }
   }
+  return room * PAGE_BYTES
 }

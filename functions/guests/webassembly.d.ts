@@ -14,7 +14,12 @@ declare namespace WebAssembly {
   }
   type Imports = Record<string, Record<string, unknown>>
 
-  const Module: new (bytes: Uint8Array<ArrayBuffer>) => Module
+  const Module: {
+    new (bytes: Uint8Array<ArrayBuffer>): Module
+    /** Copies of the contents of all custom sections of that name, in their order. */
+    customSections(module: Module, name: string): readonly ArrayBuffer[]
+    imports(module: Module): readonly { readonly module: string; readonly name: string }[]
+  }
   const Instance: new (module: Module, imports?: Imports) => Instance
   const Exception: abstract new () => object
   const RuntimeError: ErrorConstructor
