@@ -43,7 +43,7 @@ const VECTOR_COUNT = 2 // which argument it is
 
 /** Makes the functions, to be used by one guest. */
 export function createPreview1(guest: Guest): Preview1 {
-  const shim = new WASI([NAME], [], [])
+  const shim = new WASI([NAME], [], [], { debug: false }) // which prints, unless told otherwise
   const memory = () => guest.memory ?? end(guest, trapped('it called WASI before its instantiation was over'))
   shim.inst = {
     exports: {
