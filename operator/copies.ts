@@ -9,6 +9,8 @@ import { retirement } from './retirement.ts'
 import type { World } from './world.ts'
 
 const ROUTING_STATE = 'serving.knative.dev/routingState'
+/** A push that has stored nothing for so long is broken off. */
+const BROKEN_OFF_MS = 3_600_000
 
 /** An object whose pods have volumes: a Deployment, a Knative Service or, without a template, a Revision. */
 interface Volumed extends KubeObject {
@@ -19,7 +21,7 @@ interface PodSpec {
   readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
 }
 
-/** Removes the copies of schemas and modules that nothing has pointed to for a day. Throws KubeError, and QUEUE_UNAVAILABLE. */
+/** Removes the copies of schemas and modules that nothing has pointed to for a day, and what broken-off pushes left. Throws KubeError, and QUEUE_UNAVAILABLE. */
 export async function sweepCopies(deps: RemovalDeps, now: Date): Promise<void> {
   const { world } = deps
   const objects: readonly KubeObject[] = [
@@ -64,6 +66,7 @@ async function sweepModules({ world, nats }: RemovalDeps, namespace: string, now
   for (const name of mark) await store.markUnused(name, now.toISOString())
   for (const name of unmark) await store.markUnused(name, undefined)
   for (const name of remove) await store.remove(name)
+  await store.removeLeftovers(new Date(now.getTime() - BROKEN_OFF_MS))
 }
 
 /** Whether a ConfigMap is a copy of a schema that the operator made. */

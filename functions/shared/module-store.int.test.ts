@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 import { Objm } from '@nats-io/obj'
 import t from 'tap'
 
@@ -29,12 +31,13 @@ t.test('a store that was never made is an empty one', async (t) => {
 t.test('modules are stored by the names of their files', async (t) => {
   const store = await newStore()
   const bytes = bytesOf('one')
-  const put = await store.put('echo.wasm', bytes)
+  const { sent, ...put } = await store.put('echo.wasm', bytes)
+  t.ok(sent)
   t.match(put, { name: 'echo.wasm', digest: digestOf(bytes), size: 3, unusedSince: undefined })
   t.match(put.modified, /^\d{4}-.*Z$/)
   t.same(await store.find('echo.wasm'), put)
   t.same(await store.read('echo.wasm'), bytes)
-  t.same(await store.put('echo.wasm', bytes), put, 'the same bytes are not written again')
+  t.same(await store.put('echo.wasm', bytes), { ...put, sent: false }, 'the same bytes are not sent again')
   const two = await store.put('echo.wasm', bytesOf('two'))
   t.not(two.version, put.version)
   t.same(await store.read('echo.wasm'), bytesOf('two'))
@@ -58,10 +61,21 @@ t.test('modules are stored by the names of their files', async (t) => {
 
 t.test('a module of many chunks', async (t) => {
   const store = await newStore()
-  const bytes = new Uint8Array(5 * MiB + 1).map((_, at) => at * 31)
-  const { digest } = await store.put('big.wasm', bytes)
-  t.equal(digest, digestOf(bytes))
-  t.equal(digestOf((await store.read('big.wasm')) ?? ''), digest)
+  for (const size of [MiB / 8, 5 * MiB + 1, 64 * MiB]) {
+    const bytes = randomBytes(size)
+    const told: number[] = []
+    const { digest } = await store.put('big.wasm', bytes, (stored) => told.push(stored))
+    t.equal(digest, digestOf(bytes))
+    t.equal(digestOf((await store.read('big.wasm')) ?? ''), digest)
+    t.equal(told.length, Math.ceil(size / (MiB / 8)), 'each chunk is told')
+    t.equal(told.at(-1), size)
+    t.same(
+      told.toSorted((a, b) => a - b),
+      told,
+    )
+  }
+  const objects = await new Objm(nats.connection).open(moduleBucket(`ns-${namespaces}`))
+  t.equal((await objects.getBlob('big.wasm'))?.length, 64 * MiB, 'other clients read it, too')
 })
 
 t.test('modules are stored by their digests, and held against them', async (t) => {
@@ -70,7 +84,7 @@ t.test('modules are stored by their digests, and held against them', async (t) =
   const bytes = bytesOf('served')
   const digest = digestOf(bytes)
   const first = await store.put(digest, bytes)
-  t.same(await store.put(digest, bytes), first, 'put once')
+  t.same(await store.put(digest, bytes), { ...first, sent: false }, 'put once')
   await t.rejects(store.put(digest, bytesOf('else')), {
     code: 'MODULE_INVALID',
     message: /is not the digest/,
@@ -106,13 +120,14 @@ t.test('since when a module is not used', async (t) => {
   const store = await newStore()
   const bytes = bytesOf('old')
   const digest = digestOf(bytes)
-  const put = await store.put(digest, bytes)
+  const { sent, ...put } = await store.put(digest, bytes)
+  t.ok(sent)
   const since = '2026-01-01T00:00:00.000Z'
   await store.markUnused(digest, since)
   t.same(await store.find(digest), { ...put, unusedSince: since })
   t.same(await store.read(digest), bytes)
   t.same(await store.list(), [{ ...put, unusedSince: since }])
-  t.same(await store.put(digest, bytes), { ...put, unusedSince: since })
+  t.same(await store.put(digest, bytes), { ...put, unusedSince: since, sent: false })
   await store.markUnused(digest, undefined)
   t.same(await store.find(digest), put)
   await store.remove(digest)

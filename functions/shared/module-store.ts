@@ -1,11 +1,13 @@
 import { StorageType, jetstream, type JetStreamManager } from '@nats-io/jetstream'
-import { Objm, setSha256Backend, type ObjectInfo, type ObjectStore } from '@nats-io/obj'
+import { Objm, type ObjectInfo, type ObjectStore } from '@nats-io/obj'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { digestOf, isDigest } from './digest.ts'
 import { JobicoError } from './errors.ts'
 import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, subjectsIn } from './manager.ts'
-import { explainRefusal } from './refusal.ts'
+import { assertModuleName } from './module-name.ts'
+import { chunkSubject, metaSubject, uploadObject, type Bucket, type StoredObject } from './object-upload.ts'
+import { explainNoRoom, explainRefusal } from './refusal.ts'
 
 /** A module as the store knows it, without its bytes. */
 export interface StoredModule {
@@ -22,6 +24,12 @@ export interface StoredModule {
   readonly unusedSince: string | undefined
 }
 
+/** A module that was put. */
+export interface PutModule extends StoredModule {
+  /** False where the store had it already, so that its bytes were not sent. */
+  readonly sent: boolean
+}
+
 /** The modules of one namespace. A store that was never made is an empty one. All throw QUEUE_UNAVAILABLE. */
 export interface ModuleStore {
   /** What is known of a module by its name; undefined when it is not there. Does not move its bytes. */
@@ -30,14 +38,17 @@ export interface ModuleStore {
   read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>
   /**
    * Stores a module by the name of its file, or by its digest as `sha256-<hex>`. One that is there and whole is not
-   * written again. Throws MODULE_INVALID for a name that no Job can have or a digest that is not that of the bytes, and
-   * STREAM_REFUSED when there is no room, or the store was never made.
+   * sent again; what was there under the name stays until the new one is whole. `onSent` is told how many bytes are stored.
+   * Throws MODULE_INVALID for a name that no Job can have or a digest that is not that of the bytes, and STREAM_REFUSED
+   * when there is no room, with figures, or the store was never made.
    */
-  put(name: string, bytes: Uint8Array): Promise<StoredModule>
+  put(name: string, bytes: Uint8Array, onSent?: (bytes: number) => void): Promise<PutModule>
   /** Every module, by name. */
   list(): Promise<readonly StoredModule[]>
   /** Removes a module; one that is gone already is no fault. */
   remove(name: string): Promise<void>
+  /** Removes what broken-off puts left, and nothing that came at `since` or later, so that those under way go on. */
+  removeLeftovers(since: Date): Promise<void>
   /** Notes since when nothing has pointed to a module, RFC 3339, or undefined when something does. */
   markUnused(name: string, since: string | undefined): Promise<void>
 }
@@ -51,9 +62,8 @@ export interface ModuleStoreOptions {
   readonly create?: { readonly replicas?: number }
 }
 
-/** What `wasm` of a Job's event allows. */
-const MODULE_NAME = /^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$/
 const DIGEST_PREFIX = 'SHA-256='
+const HASH_PREFIX = 'sha256-'
 const UNUSED_SINCE = 'unused-since'
 /** How often a module is looked at again that was put anew while it was read. */
 const READ_TRIES = 5
@@ -69,12 +79,12 @@ export async function openModuleStore(
   namespace: string,
   { create }: ModuleStoreOptions = {},
 ): Promise<ModuleStore> {
-  setSha256Backend('native') // the other takes thirty times as long, and the start of a runner waits for it
-  const bucket = moduleBucket(namespace)
+  const name = moduleBucket(namespace)
   const manager = await manage(connection)
-  const buckets = new Objm(jetstream(connection, JETSTREAM_OPTIONS))
-  if (create !== undefined) await ensureBucket(manager, buckets, bucket, create.replicas)
-  return storeOf(manager, await buckets.open(bucket, false), bucket)
+  const client = jetstream(connection, JETSTREAM_OPTIONS)
+  const buckets = new Objm(client)
+  if (create !== undefined) await ensureBucket(manager, buckets, name, create.replicas)
+  return storeOf({ name, stream: streamOf(name), client, manager }, await buckets.open(name, false))
 }
 
 async function ensureBucket(
@@ -98,8 +108,8 @@ async function ensureBucket(
   }
 }
 
-function storeOf(manager: JetStreamManager, objects: ObjectStore, bucket: string): ModuleStore {
-  const stream = streamOf(bucket)
+function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
+  const { manager, stream, name: bucket } = store
 
   const infoOf = async (name: string): Promise<ObjectInfo | undefined> => {
     const info = await answerIfThere(objects.info(name))
@@ -112,6 +122,15 @@ function storeOf(manager: JetStreamManager, objects: ObjectStore, bucket: string
   const find = async (name: string) => {
     const info = await infoOf(name)
     return info && moduleOf(info)
+  }
+  const infos = async (): Promise<readonly ObjectInfo[]> => {
+    const filter = `$O.${bucket}.M.>`
+    const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? []
+    const names = Array.from(subjects, (subject) =>
+      Buffer.from(subject.slice(filter.length - 1), 'base64url').toString(),
+    )
+    const found = await Promise.all(names.sort().map(infoOf))
+    return found.filter((info) => info !== undefined)
   }
 
   return {
@@ -127,26 +146,31 @@ function storeOf(manager: JetStreamManager, objects: ObjectStore, bucket: string
           throw new JobicoError('QUEUE_UNAVAILABLE', `${name} is put anew all the time`)
       }
     },
-    async put(name, bytes) {
+    async put(name, bytes, onSent) {
       const digest = digestOf(bytes)
-      assertName(name, digest)
+      assertModuleName(name, digest)
       const existing = await infoOf(name)
       if (existing !== undefined && moduleOf(existing).digest === digest && (await isWhole(existing)))
-        return moduleOf(existing)
+        return { ...moduleOf(existing), sent: false }
+      const content = { name, bytes, digest: objectDigest(digest) }
       try {
-        return moduleOf(await answerTo(objects.putBlob({ name }, bytes)))
+        return { ...moduleOf(await uploadObject(store, content, onSent)), sent: true }
       } catch (fault) {
-        throw await explainRefusal(fault, manager, { name: stream, max_bytes: bytes.length })
+        throw await explainNoRoom(fault, manager, {
+          what: `the module ${name}`,
+          bytes: bytes.length,
+        })
       }
     },
-    async list() {
-      const filter = `$O.${bucket}.M.>`
-      const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? []
-      const names = Array.from(subjects, (subject) =>
-        Buffer.from(subject.slice(filter.length - 1), 'base64url').toString(),
-      )
-      const found = await Promise.all(names.sort().map(find))
-      return found.filter((module) => module !== undefined)
+    list: async () => (await infos()).map(moduleOf),
+    async removeLeftovers(since) {
+      const filter = chunkSubject({ bucket, nuid: '*' })
+      const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? [] // before those that are used
+      const used = new Set((await infos()).map(chunkSubject))
+      for (const subject of [...subjects].filter((each) => !used.has(each))) {
+        const last = await answerIfThere(manager.streams.getMessage(stream, { last_by_subj: subject }))
+        if (last && last.time < since) await answerIfThere(manager.streams.purge(stream, { filter: subject }))
+      }
     },
     async remove(name) {
       if ((await infoOf(name)) === undefined) return
@@ -171,11 +195,11 @@ function streamOf(bucket: string): string {
   return `OBJ_${bucket}`
 }
 
-function moduleOf({ name, digest, size, mtime, nuid, metadata }: ObjectInfo): StoredModule {
+function moduleOf({ name, digest, size, mtime, nuid, metadata }: StoredObject): StoredModule {
   const hash = Buffer.from(digest.slice(DIGEST_PREFIX.length), 'base64url').toString('hex')
   return {
     name,
-    digest: `sha256-${hash}`,
+    digest: `${HASH_PREFIX}${hash}`,
     size,
     modified: mtime,
     version: nuid,
@@ -183,14 +207,10 @@ function moduleOf({ name, digest, size, mtime, nuid, metadata }: ObjectInfo): St
   }
 }
 
-/** The subject of an object's chunks (ADR-20 of NATS). */
-function chunkSubject({ bucket, nuid }: ObjectInfo): string {
-  return `$O.${bucket}.C.${nuid}`
-}
-
-/** The subject of what a bucket knows of an object. */
-function metaSubject(bucket: string, name: string): string {
-  return `$O.${bucket}.M.${Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`
+/** A digest as the object store writes it. */
+function objectDigest(digest: string): string {
+  const hash = Buffer.from(digest.slice(HASH_PREFIX.length), 'hex').toString('base64')
+  return `${DIGEST_PREFIX}${hash.replaceAll('+', '-').replaceAll('/', '_')}`
 }
 
 function isRight(bytes: Uint8Array, { name, digest }: StoredModule): boolean {
@@ -200,19 +220,6 @@ function isRight(bytes: Uint8Array, { name, digest }: StoredModule): boolean {
 
 function changed(bucket: string, name: string): JobicoError {
   return new JobicoError('MODULE_INVALID', `${name} in the module store ${bucket} was changed; push it again`)
-}
-
-function assertName(name: string, digest: string): void {
-  if (!MODULE_NAME.test(name))
-    throw new JobicoError(
-      'MODULE_INVALID',
-      `${JSON.stringify(name.slice(0, 300))} can't be the name of a module: use at most 253 letters, digits, dots, dashes and underscores, the first no dot or dash`,
-    )
-  if (isDigest(name) && name !== digest)
-    throw new JobicoError(
-      'MODULE_INVALID',
-      `${name} is not the digest of what was to be stored, which is ${digest}`,
-    )
 }
 
 /** The bytes of an object, chunk by chunk; undefined when they are not all there. A reader of the client's would wait for ever. */

@@ -10,6 +10,8 @@ const NO_ROOM: readonly number[] = [10047, 10028, 10002, 10120]
 const NO_SERVERS: readonly number[] = [10074, 10005]
 const TOO_FULL = /insufficient/
 const OVERLAP = 10065
+/** The server's storage, or the stream's own limit, is used up. */
+const NOT_STORED: readonly number[] = [10023, 10077]
 
 /** Throws STREAM_REFUSED where the storage of a stream would change, which NATS does not do. */
 export function assertSameStorage(wanted: NamedStream, existing: StreamConfig): void {
@@ -42,6 +44,34 @@ export async function explainRefusal(
   })
 }
 
+/** What was to be stored in a stream that reserves nothing. */
+export interface NewContent {
+  /** What it is, for people. */
+  readonly what: string
+  readonly bytes: number
+}
+
+/**
+ * What it means that NATS did not store something for want of room, with figures, and how to mend it. Other faults stay as they
+ * are. Throws QUEUE_UNAVAILABLE.
+ */
+export async function explainNoRoom(
+  fault: unknown,
+  manager: JetStreamManager,
+  { what, bytes }: NewContent,
+): Promise<unknown> {
+  if (!(fault instanceof JobicoError) || !(fault.cause instanceof JetStreamApiError)) return fault
+  const { code, message } = fault.cause
+  if (!NO_ROOM.includes(code) && !NOT_STORED.includes(code)) return fault
+  const figures = await readFigures(manager, { storage: StorageType.File, max_bytes: bytes })
+  return new JobicoError(
+    'STREAM_REFUSED',
+    `NATS has no room for ${what} (${message}): it has ${inBytes(bytes)}, and ${useInWords(figures)}; ` +
+      'remove modules and Jobs that are not needed, purge dead letters, or give NATS more storage',
+    { cause: fault.cause, members: { ...figures } },
+  )
+}
+
 function mendInWords(code: number, { num_replicas: replicas = 1 }: NamedStream): string {
   if (NO_SERVERS.includes(code))
     return `it is to be kept in ${replicas} copies, each on a server of its own, and NATS has fewer; lower \`spec.queue.replicas\`, or add servers`
@@ -58,7 +88,7 @@ interface Figures {
   readonly limit: number | undefined
 }
 
-async function readFigures(manager: JetStreamManager, wanted: NamedStream): Promise<Figures> {
+async function readFigures(manager: JetStreamManager, wanted: Omit<NamedStream, 'name'>): Promise<Figures> {
   const account = await answerTo(manager.getAccountInfo())
   const { limits, ...usage } = account.tiers?.[`R${wanted.num_replicas ?? 1}`] ?? account
   const isFile = wanted.storage !== StorageType.Memory
@@ -71,13 +101,17 @@ async function readFigures(manager: JetStreamManager, wanted: NamedStream): Prom
   }
 }
 
-function roomInWords({ wanted, reserved, used, limit }: Figures): string {
-  const most =
-    limit === undefined ? 'with no limit but that of the servers' : `its limit is ${inBytes(limit)}`
+function roomInWords(figures: Figures): string {
   return (
-    `it wants ${inBytes(wanted)}, and the account has ${inBytes(reserved)} reserved and ${inBytes(used)} in use, ${most}; ` +
+    `it wants ${inBytes(figures.wanted)}, and ${useInWords(figures)}; ` +
     'lower `spec.queue.maxBytes`, of which each Job takes twice, delete Jobs that are not needed, or give NATS more storage'
   )
+}
+
+function useInWords({ reserved, used, limit }: Figures): string {
+  const most =
+    limit === undefined ? 'with no limit but that of the servers' : `its limit is ${inBytes(limit)}`
+  return `the account has ${inBytes(reserved)} reserved and ${inBytes(used)} in use, ${most}`
 }
 
 const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const

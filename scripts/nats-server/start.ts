@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly wrapper?: readonly string[]
   /** How long what is acknowledged may wait until it is forced to disk, such as `10s`; `always` for not at all. */
   readonly syncInterval?: string
+  /** The most that all streams may take on disk, such as `64MB`; three quarters of what is free by default. */
+  readonly maxFileStore?: string
 }
 
 /** A server that runs. */
@@ -85,14 +87,15 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   }
 }
 
-function configuration({ storeDir, port = -1, syncInterval }: StartOptions): string {
+function configuration({ storeDir, port = -1, syncInterval, maxFileStore }: StartOptions): string {
   const text = (value: string) => JSON.stringify(value)
   const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
+  const most = maxFileStore === undefined ? '' : `, max_file_store: ${maxFileStore}`
   return [
     'host: "127.0.0.1"',
     `port: ${port}`,
     `ports_file_dir: ${text(storeDir)}`,
-    `jetstream { store_dir: ${text(storeDir)}${sync} }`,
+    `jetstream { store_dir: ${text(storeDir)}${sync}${most} }`,
     '',
   ].join('\n')
 }
