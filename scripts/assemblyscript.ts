@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { JobicoError } from '../functions/shared/errors.ts'
+import { withSourceMap } from './source-map.ts'
 
 /** What to compile: absolute paths, or ones relative to the working directory. */
 export interface CompileOptions {
@@ -17,9 +18,9 @@ export interface CompileOptions {
 
 // The incremental collector costs an event some 20 µs more than the stub, which never frees: a loop that adds up
 // strings would end there as a trap at the Job's memory. An exported start lets globals call the SDK. The names of
-// functions (--debug) are for the reason of a trap.
+// functions (--debug) and their lines are for the reason of a trap.
 const COMPILER_FLAGS = [
-  ...['-O3', '--debug', '--exportRuntime', '--exportStart', '_initialize'],
+  ...['-O3', '--debug', '--sourceMap', '--exportRuntime', '--exportStart', '_initialize'],
   ...['--runtime', 'incremental', '--noColors'],
 ]
 
@@ -39,18 +40,20 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<{ 
   const messages = createMemoryStream()
 
   let binary: Uint8Array | undefined
+  let sourceMap = ''
   const { error } = await main([entry, '--baseDir', baseDir, '--outFile', 'module.wasm', ...COMPILER_FLAGS], {
     stderr: messages,
     readFile: sources,
     writeFile: (_name, contents) => {
-      if (typeof contents !== 'string') binary = contents
+      if (typeof contents === 'string') sourceMap = contents
+      else binary = contents
     },
   })
   const diagnostics = withPaths(messages.toString(), baseDir).trim()
   if (error !== null || binary === undefined) {
     throw new JobicoError('MODULE_INVALID', `${shownPath(entry)} does not compile:\n${diagnostics}`)
   }
-  await replaceFile(resolve(options.out), binary)
+  await replaceFile(resolve(options.out), withSourceMap(binary, sourceMap))
   return { diagnostics }
 }
 

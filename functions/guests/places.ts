@@ -93,5 +93,5 @@ function merged(calls: readonly Call[]): Call[] {
 }
 
 function inWords({ name, at, recurs }: Call): string {
-  return [name.shown, ...(at === undefined ? [] : [at]), ...(recurs ? ['which calls itself'] : [])].join(' ')
+  return `${name.shown}${at === undefined ? '' : ` ${at}`}${recurs ? ', which calls itself' : ''}`
 }

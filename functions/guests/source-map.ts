@@ -5,7 +5,7 @@ import { shown } from './shown.ts'
 /** The custom section with the URL of a module's source map. */
 export const SOURCE_MAP_SECTION = 'sourceMappingURL'
 /** The longest URL of a source map that is read, in bytes. */
-export const SOURCE_MAP_BYTES = 4 * 1024 * 1024
+export const SOURCE_MAP_BYTES = 1024 * 1024
 
 /** A source map as far as it is used here. */
 export interface SourceMap {
@@ -26,7 +26,8 @@ export interface CodePlace {
   readonly functionStart: number
 }
 
-interface Mapped {
+interface Mapping {
+  readonly offset: number
   readonly source: number
   readonly line: number
   readonly column: number
@@ -53,39 +54,51 @@ export function sourceMapOf(module: WebAssembly.Module): SourceMap | undefined {
   }
 }
 
-/** Where in the sources each place is; undefined where the map does not know it. Never throws. */
+/** Where in the sources each place is; undefined where the map does not know it. In linear time. Never throws. */
 export function sourcePlaces(
-  { sources, mappings }: SourceMap,
+  map: SourceMap,
   places: readonly CodePlace[],
-): (SourcePlace | undefined)[] {
-  const own = sources.map((source) => !isLibrarySource(source))
-  const found: { exact?: Mapped; near?: Mapped }[] = places.map(() => ({}))
-  const last = Math.max(...places.map(({ offset }) => offset))
+): readonly (SourcePlace | undefined)[] {
   try {
-    readMappings(mappings, (offset, source, line, column) => {
-      if (offset > last) return true
-      for (const [index, place] of places.entries()) {
-        const entry = found[index]
-        if (!entry || offset > place.offset) continue
-        entry.exact = { source, line, column }
-        if (own[source] === true && offset >= place.functionStart) entry.near = entry.exact
-      }
-      return false
-    })
+    return readPlaces(map, places)
   } catch {
-    return places.map(() => undefined)
+    return []
   }
-  return found.map(({ exact, near }) => {
-    const mapped = near ?? exact
-    const file = mapped && sources[mapped.source]
-    if (!mapped || file === undefined) return undefined
-    // Code of the library that the compiler has put into a function has no line there: the nearest before it says most.
-    return {
-      file: shown(file),
-      line: mapped.line + 1,
-      ...(mapped === exact ? { column: mapped.column + 1 } : {}),
+}
+
+function readPlaces({ sources, mappings }: SourceMap, places: readonly CodePlace[]) {
+  const own = sources.map((source) => !isLibrarySource(source))
+  const found: (SourcePlace | undefined)[] = places.map(() => undefined)
+  const ascending = Array.from(places.entries()).sort(([, a], [, b]) => a.offset - b.offset)
+  let last: Mapping = { offset: -1, source: -1, line: 0, column: 0 }
+  let lastOwn = last
+  let done = 0
+  const passTo = (offset: number) => {
+    for (let next = ascending[done]; next && next[1].offset < offset; next = ascending[done]) {
+      // Code of the library that was put into a function has no line there: the nearest before it says most.
+      const near = last !== lastOwn && lastOwn.offset >= next[1].functionStart
+      found[next[0]] = placeAt(sources, near ? lastOwn : last, near)
+      done += 1
     }
+  }
+  readMappings(mappings, (offset, source, line, column) => {
+    passTo(offset)
+    last = { offset, source, line, column }
+    if (own[source] === true) lastOwn = last
+    return done === ascending.length
   })
+  passTo(Infinity)
+  return found
+}
+
+function placeAt(
+  sources: readonly string[],
+  { source, line, column }: Mapping,
+  near: boolean,
+): SourcePlace | undefined {
+  const file = sources[source]
+  if (file === undefined) return undefined
+  return { file: shown(file), line: line + 1, ...(near ? {} : { column: column + 1 }) }
 }
 
 function dataOf(url: string): string | undefined {

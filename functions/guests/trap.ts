@@ -13,8 +13,9 @@ export interface TrappedGuest {
 }
 
 // What a failed allocation ends in: compilers trap where the memory can't grow, or write past its end.
-const MAY_BE_MEMORY = /unreachable|out of bounds/
-const OUT_OF_MEMORY = /allocate|out of memory/i
+const MAY_BE_MEMORY = /unreachable|out of bounds|out of memory/
+const NO_MEMORY_OF_HOST = /allocat|out of memory/i
+const NO_MEMORY = ': there is not enough memory; lower `memory` or `concurrency`'
 const MOST_PAGES = 65536
 
 /** The outcome of a guest that threw: what happened, whether more `memory` may mend it, and where it was. */
@@ -22,13 +23,13 @@ export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
   const message =
     thrown instanceof WebAssembly.Exception ? 'an exception that it does not catch' : messageOf(thrown)
   const { text, allocates } = placesOf(thrown, guest.module)
-  const hint = memoryHint(message, guest, allocates)
+  const ofHost = thrown instanceof RangeError && NO_MEMORY_OF_HOST.test(message)
+  const hint = ofHost ? NO_MEMORY : memoryHint(message, guest, allocates)
   const reason = `the module trapped: ${message}${hint}${hint === '' ? '' : ';'}${text}`
   return { kind: 'retry', code: 'MODULE_TRAP', reason: cut(reason, REASON_CHARS) }
 }
 
 function memoryHint(message: string, { memory, wanted }: TrappedGuest, allocates: boolean): string {
-  if (OUT_OF_MEMORY.test(message)) return ': there is not enough memory; lower `memory` or `concurrency`'
   if (!memory || !MAY_BE_MEMORY.test(message)) return ''
   const bytes = memory.buffer.byteLength
   const more = Math.max(bytes, wanted) // an allocator asks for twice of what it has, or for what is wanted
