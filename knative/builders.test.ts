@@ -5,7 +5,7 @@ import { runnerDeployment } from './deployment.ts'
 import { ANNOTATIONS } from './labels.ts'
 import { eventOf, jobOf, MODULE, PLATFORM, SCHEMA } from './plans.fixture.ts'
 import type { Container, EnvVar, PodSpec } from './pod.ts'
-import type { ResolvedOutput } from './plan.ts'
+import type { NextEvent, ResolvedOutput } from './plan.ts'
 import { runnerScaledObject } from './scaled-object.ts'
 import { schemaCopy, schemaDigest } from './schema-copy.ts'
 import { listenerService } from './service.ts'
@@ -23,12 +23,21 @@ const OUTPUTS: readonly (ResolvedOutput | undefined)[] = [
   { sink: 'http://sink.example/$(HOME)' },
 ]
 
+const OTHERS: readonly NextEvent[] = [
+  { event: 'ev2', schema: { digest: SCHEMA.digest, configMap: 'listener-ev2-ababababab' } },
+  { event: 'Ev3', schema: { digest: SCHEMA.digest, configMap: 'listener-ev3-xxxxx-ababababab' } },
+]
+
 const listenerOf = (event: JobEvent, job = jobOf(event)) =>
   listenerService({ job, event, schema: SCHEMA }, PLATFORM)
 const runnerOf = (event: JobEvent, output?: ResolvedOutput) =>
-  runnerDeployment({ job: jobOf(event), event, module: MODULE, output }, PLATFORM)
+  runnerDeployment({ job: jobOf(event), event, module: MODULE, output, others: OTHERS }, PLATFORM)
+const emitterOf = (event: JobEvent) => {
+  const module = { ...MODULE, emits: true }
+  return runnerDeployment({ job: jobOf(event), event, module, output: OUTPUTS[1], others: OTHERS }, PLATFORM)
+}
 const scalingOf = (event: JobEvent, platform = PLATFORM) =>
-  runnerScaledObject({ job: jobOf(event), event, module: MODULE, output: undefined }, platform)
+  runnerScaledObject({ job: jobOf(event), event, module: MODULE, output: undefined, others: [] }, platform)
 
 const podOf = (listener: ReturnType<typeof listenerOf>) => listener.spec.template?.spec as PodSpec
 const containerOf = (pod: PodSpec): Container => {
@@ -54,6 +63,7 @@ const OBJECTS = [
 ].flatMap((event) => [
   listenerOf(event),
   ...OUTPUTS.map((output) => runnerOf(event, output)),
+  emitterOf(event),
   scalingOf(event),
   schemaCopy(jobOf(event), event, schemaDigest('{}'), '{}'),
 ])
@@ -67,8 +77,8 @@ t.test('objects are plain JSON, the same for the same plan', (t) => {
   const job: Job = Object.freeze(jobOf(event))
   const make = () => [
     listenerService({ job, event, schema: SCHEMA }, PLATFORM),
-    runnerDeployment({ job, event, module: MODULE, output: OUTPUTS[1] }, PLATFORM),
-    runnerScaledObject({ job, event, module: MODULE, output: undefined }, PLATFORM),
+    runnerDeployment({ job, event, module: MODULE, output: OUTPUTS[1], others: OTHERS }, PLATFORM),
+    runnerScaledObject({ job, event, module: MODULE, output: undefined, others: [] }, PLATFORM),
   ]
   t.equal(JSON.stringify(make()), JSON.stringify(make()))
   for (const object of OBJECTS) {
@@ -91,7 +101,10 @@ t.test('children belong to the Job and say whose they are', (t) => {
   }
   t.match(listenerOf(eventOf({ name: 'Ev1' })).metadata.name, /^listener-ev1-[a-z2-7]{5}$/)
   t.equal(listenerOf(eventOf()).metadata.annotations?.[ANNOTATIONS.schema], SCHEMA.digest)
-  t.equal(runnerOf(eventOf()).metadata.annotations?.[ANNOTATIONS.module], MODULE)
+  t.match(runnerOf(eventOf()).metadata.annotations, {
+    [ANNOTATIONS.module]: MODULE.digest,
+    [ANNOTATIONS.emits]: undefined,
+  })
   const { metadata, ...rest } = jobOf(eventOf())
   const unsaved: Job = { ...rest, metadata: { name: metadata.name } }
   t.throws(() => listenerOf(eventOf(), unsaved), /has no uid yet/)
@@ -209,7 +222,7 @@ t.test('what a runner is told', (t) => {
     JOBICO_NAMESPACE: 'shop',
     JOBICO_JOB: 'orders',
     JOBICO_EVENT: 'ev1',
-    JOBICO_MODULE: MODULE,
+    JOBICO_MODULE: MODULE.digest,
     JOBICO_TIMEOUT_MS: '30000',
     JOBICO_MEMORY_BYTES: '1073741824',
     JOBICO_CONCURRENCY: '4',
@@ -232,6 +245,27 @@ t.test('what a runner is told', (t) => {
     const pod = runnerOf(event, OUTPUTS[at]).spec.template.spec
     t.strictSame(envOf(pod), { ...env, ...(output === undefined ? {} : { JOBICO_OUTPUT: output }) })
   }
+  t.end()
+})
+
+t.test('a runner whose module emits has the schemas of the other events', (t) => {
+  const { metadata, spec } = emitterOf(eventOf())
+  t.match(metadata.annotations, { [ANNOTATIONS.emits]: 'true' })
+  const pod = spec.template.spec
+  t.match(envOf(pod), {
+    JOBICO_OUTPUT: '{"event":"ev2","schema":"/etc/jobico/output/schema.json"}',
+    JOBICO_EMIT: '{"ev2":"/etc/jobico/emit/ev2/schema.json","Ev3":"/etc/jobico/emit/Ev3/schema.json"}',
+  })
+  t.match(pod.volumes, [
+    { name: 'schema', configMap: { name: 'listener-ev2-ababababab' } },
+    { name: 'emit-ev2', configMap: { name: 'listener-ev2-ababababab' } },
+    { name: /^emit-ev3-[a-z2-7]{5}$/, configMap: { name: 'listener-ev3-xxxxx-ababababab' } },
+  ])
+  t.match(containerOf(pod).volumeMounts, [
+    { mountPath: '/etc/jobico/output' },
+    { mountPath: '/etc/jobico/emit/ev2' },
+    { mountPath: '/etc/jobico/emit/Ev3' },
+  ])
   t.end()
 })
 

@@ -1,5 +1,6 @@
 import { parseQuantity } from '../crds/quantity.ts'
 import { HEALTH } from '../functions/shared/health.ts'
+import { dnsLabel } from '../functions/shared/names.ts'
 import { longestPassageMs } from '../functions/shared/passage.ts'
 import { childMetadata, eventRef } from './child.ts'
 import type { KubeObject } from './kube/object.ts'
@@ -20,7 +21,7 @@ import {
   type MountedFile,
   type PodSpec,
 } from './pod.ts'
-import type { Platform, RunnerPlan } from './plan.ts'
+import type { NextEvent, Platform, RunnerPlan } from './plan.ts'
 
 /** A Deployment that leaves the number of its pods to KEDA. */
 export interface RunnerDeployment extends KubeObject {
@@ -41,6 +42,7 @@ export interface RunnerDeployment extends KubeObject {
 type Labels = Record<string, string>
 
 const OUTPUT_FOLDER = '/etc/jobico/output'
+const EMIT_FOLDER = '/etc/jobico/emit'
 /** How much longer than the process may take to stop a pod is left before it is killed. */
 const STOP_MARGIN_S = 10
 
@@ -60,7 +62,10 @@ export function runnerDeployment(plan: RunnerPlan, platform: Platform): RunnerDe
   const metadata = childMetadata(job, event, {
     component: 'runner',
     name: runnerName(event.name),
-    annotations: { [ANNOTATIONS.module]: module },
+    annotations: {
+      [ANNOTATIONS.module]: module.digest,
+      ...(module.emits ? { [ANNOTATIONS.emits]: 'true' } : {}),
+    },
   })
   const labels = { ...metadata.labels, [LABELS.podEvent]: event.name }
   const matchLabels = selectorLabels(labels)
@@ -86,10 +91,8 @@ function selectorLabels(labels: Labels): Labels {
 
 function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): PodSpec {
   const { event, output } = plan
-  const schema =
-    output !== undefined && 'schema' in output
-      ? schemaFile(output.schema.configMap, OUTPUT_FOLDER)
-      : undefined
+  const schemas = schemasOf(plan)
+  const files = [...(schemas.output === undefined ? [] : [schemas.output]), ...schemas.emits.values()]
   const hasSink = output !== undefined && 'sink' in output
   return {
     ...WITHOUT_CLUSTER,
@@ -108,17 +111,35 @@ function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): Pod
         name: 'runner',
         image: platform.image,
         command: ['node', '/app/runner.js'],
-        env: runnerEnv(plan, platform, schema),
+        env: runnerEnv(plan, platform, schemas),
         ports: [{ name: 'metrics', containerPort: METRICS_PORT }],
         readinessProbe: httpProbe(HEALTH.ready, METRICS_PORT, { periodSeconds: 2, timeoutSeconds: 2 }),
         livenessProbe: livenessProbe(HEALTH.live, METRICS_PORT),
         resources: resourcesOf(plan),
         ...RESTRICTED,
-        ...(schema === undefined ? {} : { volumeMounts: [schema.mount] }),
+        ...(files.length === 0 ? {} : { volumeMounts: files.map(({ mount }) => mount) }),
       },
     ],
-    ...(schema === undefined ? {} : { volumes: [schema.volume] }),
+    ...(files.length === 0 ? {} : { volumes: files.map(({ volume }) => volume) }),
   }
+}
+
+/** The schemas that a runner holds results and what is emitted against. */
+interface Schemas {
+  readonly output: MountedFile | undefined
+  /** By the event's name. */
+  readonly emits: ReadonlyMap<string, MountedFile>
+}
+
+function schemasOf({ module, output, others }: RunnerPlan): Schemas {
+  const file = ({ schema }: NextEvent, folder: string, volume?: string) =>
+    schemaFile(schema.configMap, folder, volume)
+  const emits = (module.emits ? others : []).map(
+    (next) =>
+      [next.event, file(next, `${EMIT_FOLDER}/${next.event}`, `emit-${dnsLabel(next.event)}`)] as const,
+  )
+  const hasSchema = output !== undefined && 'schema' in output
+  return { output: hasSchema ? file(output, OUTPUT_FOLDER) : undefined, emits: new Map(emits) }
 }
 
 /** Little is asked for, so that many runners that have nothing to do fit on a node; a busy one may take what it needs. */
@@ -131,14 +152,15 @@ function resourcesOf({ event: { memory, runner } }: RunnerPlan) {
   }
 }
 
-function runnerEnv(plan: RunnerPlan, platform: Platform, schema: MountedFile | undefined): EnvVar[] {
+function runnerEnv(plan: RunnerPlan, platform: Platform, schemas: Schemas): EnvVar[] {
   const { job, event } = plan
   const { retry, runner } = event
-  const output = outputSetting(plan, schema)
+  const output = outputSetting(plan, schemas)
+  const emits = Object.fromEntries([...schemas.emits].map(([name, { path }]) => [name, path]))
   return [
     ...commonEnv(eventRef(job, event), platform),
     ...literals({
-      JOBICO_MODULE: plan.module,
+      JOBICO_MODULE: plan.module.digest,
       JOBICO_TIMEOUT_MS: String(event.timeoutSeconds * 1_000),
       JOBICO_MEMORY_BYTES: String(parseQuantity(event.memory)),
       JOBICO_CONCURRENCY: String(runner.concurrency),
@@ -148,14 +170,15 @@ function runnerEnv(plan: RunnerPlan, platform: Platform, schema: MountedFile | u
       JOBICO_DONE_RETENTION_S: String(job.spec.queue.doneRetentionSeconds),
       JOBICO_DEAD_RETENTION_S: String(job.spec.queue.deadRetentionSeconds),
       ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify(output) }),
+      ...(schemas.emits.size === 0 ? {} : { JOBICO_EMIT: JSON.stringify(emits) }),
     }),
     ...event.env.map(guestVariable),
   ]
 }
 
-function outputSetting({ output }: RunnerPlan, schema: MountedFile | undefined) {
+function outputSetting({ output }: RunnerPlan, schemas: Schemas) {
   if (output === undefined || 'sink' in output) return output
-  return { event: output.event, schema: schema?.path }
+  return { event: output.event, schema: schemas.output?.path }
 }
 
 function guestVariable({ name, value, valueFrom }: RunnerPlan['event']['env'][number]): EnvVar {

@@ -25,6 +25,8 @@ export const ANNOTATIONS = {
   schema: 'jobico.coeux.dev/schema',
   /** On runners: the digest of the module, `sha256-<hex>`. */
   module: 'jobico.coeux.dev/module',
+  /** On runners whose module may emit into other events of its Job: `true`. */
+  emits: 'jobico.coeux.dev/emits',
   /** On runners whose replicas were set once: who has them since. */
   replicas: 'jobico.coeux.dev/replicas',
   /** On copies: since when nothing has pointed to them, RFC 3339. */

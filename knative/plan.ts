@@ -8,9 +8,22 @@ export interface SchemaCopy {
   readonly configMap: string
 }
 
+/** Another event of the Job, and the schema that its data has to match. */
+export interface NextEvent {
+  readonly event: string
+  readonly schema: SchemaCopy
+}
+
 /** Where the results of an event go, all references resolved. */
-export type ResolvedOutput =
-  { readonly event: string; readonly schema: SchemaCopy } | { readonly sink: string }
+export type ResolvedOutput = NextEvent | { readonly sink: string }
+
+/** A module that has passed its check. */
+export interface ServedModule {
+  /** `sha256-<hex>` in the module store. */
+  readonly digest: string
+  /** Whether it may emit into other events of its Job. */
+  readonly emits: boolean
+}
 
 /** All that an event's listener is made of. */
 export interface ListenerPlan {
@@ -23,9 +36,10 @@ export interface ListenerPlan {
 export interface RunnerPlan {
   readonly job: Job
   readonly event: JobEvent
-  /** `sha256-<hex>` in the module store. */
-  readonly module: string
+  readonly module: ServedModule
   readonly output: ResolvedOutput | undefined
+  /** The other events of the Job that take data now; of interest where the module emits. */
+  readonly others: readonly NextEvent[]
 }
 
 /** What all children share: the operator's settings. */

@@ -1,5 +1,5 @@
 import type { Job, JobEvent } from '../crds/job.ts'
-import type { Platform, SchemaCopy } from './plan.ts'
+import type { Platform, SchemaCopy, ServedModule } from './plan.ts'
 
 /** An event as the API server fills it in, with other values where a test wants them. */
 export function eventOf(changes: Partial<JobEvent> = {}): JobEvent {
@@ -52,4 +52,4 @@ export const SCHEMA: SchemaCopy = {
 }
 
 /** The digest of a module. */
-export const MODULE = `sha256-${'cd'.repeat(32)}`
+export const MODULE: ServedModule = { digest: `sha256-${'cd'.repeat(32)}`, emits: false }

@@ -60,10 +60,10 @@ export interface MountedFile {
   readonly mount: VolumeMount
 }
 
-/** The copy of a schema as a file of the folder. */
-export function schemaFile(configMap: string, folder: string): MountedFile {
+/** The copy of a schema as a file of the folder, in a volume of that name. */
+export function schemaFile(configMap: string, folder: string, volume = 'schema'): MountedFile {
   const items = [{ key: SCHEMA_KEY, path: SCHEMA_KEY }]
-  return mounted('schema', folder, SCHEMA_KEY, { configMap: { name: configMap, items } })
+  return mounted(volume, folder, SCHEMA_KEY, { configMap: { name: configMap, items } })
 }
 
 /** A key of a Secret as a file of the folder. The pod waits while there is no such Secret or key. */

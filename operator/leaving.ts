@@ -57,7 +57,14 @@ function isListenerOf({ metadata: { labels = {} } }: KubeObject, event: string):
 
 function handsOverTo({ spec }: PodObject, event: string): boolean {
   const env = spec?.containers?.flatMap((container) => container.env ?? []) ?? []
-  return env.some(({ name, value = '' }) => name === 'JOBICO_OUTPUT' && value.includes(`"event":"${event}"`))
+  const mentions = new Map([
+    ['JOBICO_OUTPUT', `"event":"${event}"`],
+    ['JOBICO_EMIT', `"${event}":`],
+  ])
+  return env.some(({ name, value = '' }) => {
+    const mention = mentions.get(name)
+    return mention !== undefined && value.includes(mention)
+  })
 }
 
 function eventOf({ metadata }: KubeObject): string {

@@ -8,6 +8,7 @@ import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
+import type { ServedModule } from '../knative/plan.ts'
 import { configMapMemo, type ConfigMap } from './config-maps.ts'
 import { keptBecause, wrong, type Fault, type Resolved } from './fault.ts'
 import { orNatsFault } from './nats-fault.ts'
@@ -16,8 +17,8 @@ import type { LiveJob, World } from './world.ts'
 
 /** Finds, checks and stores the modules of events. */
 export interface Modules {
-  /** The digest of the module that an event's runner is to use. `before` is the one that serves now. Throws KubeError. */
-  resolve(job: LiveJob, event: JobEvent, before: string | undefined): Promise<Resolved<string>>
+  /** The module that an event's runner is to use. `before` is the one that serves now. Throws KubeError. */
+  resolve(job: LiveJob, event: JobEvent, before: ServedModule | undefined): Promise<Resolved<ServedModule>>
   forget(configMap: KubeObject): void
 }
 
@@ -36,12 +37,15 @@ interface FoundModule {
   readonly read: () => Promise<Uint8Array | undefined>
 }
 
+/** What a check has found: whether a good module emits, or what keeps a bad one from being run. */
+type Checked = { readonly emits: boolean } | { readonly fault: string }
+
 const MAX_KNOWN_CHECKS = 10_000
 
 /** Modules of the ConfigMaps of a cluster, and of the module stores in NATS. What is good is stored by its digest. */
 export function createModules({ kube, world, nats, replicas }: ModulesOptions): Modules {
   const digests = configMapMemo(kube, digestsOf)
-  const checked = new Map<string, string | undefined>()
+  const checked = new Map<string, Checked>()
 
   const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
     const labelled = world.configMaps
@@ -68,17 +72,18 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
       `the module ${wasm} was not found; push it with jobico push ${wasm}, or put it into the binaryData of a ConfigMap labelled ${LABELS.modules}=true`,
     )
   }
-  const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<Fault | undefined> => {
+  const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<ServedModule | Fault> => {
     // The name is in the words of the fault.
     const key = `${module.digest} ${memory} ${wasm}`
-    if (!checked.has(key)) {
+    let known = checked.get(key)
+    if (known === undefined) {
       const bytes = await module.read()
       if (bytes === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
       if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
-      checked.set(key, moduleFault(bytes, wasm, parseQuantity(memory)))
+      known = checkOf(bytes, wasm, parseQuantity(memory))
+      checked.set(key, known)
     }
-    const fault = checked.get(key)
-    return fault === undefined ? undefined : wrong('ModuleInvalid', fault)
+    return 'fault' in known ? wrong('ModuleInvalid', known.fault) : { ...known, digest: module.digest }
   }
   const store = async (namespace: string, module: FoundModule): Promise<void> => {
     const opened = await openModuleStore(nats.use(), namespace)
@@ -88,34 +93,32 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
     const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
     await writable.put(module.digest, bytes)
   }
-  const resolve = async (job: LiveJob, event: JobEvent): Promise<string | Fault> => {
+  const resolve = async (job: LiveJob, event: JobEvent): Promise<ServedModule | Fault> => {
     const namespace = job.metadata.namespace ?? ''
     const module =
       (await inConfigMaps(namespace, event.wasm)) ??
       (await inStore(await openModuleStore(nats.use(), namespace), event.wasm))
     if ('reason' in module) return module
-    const fault = await check(module, event)
-    if (fault !== undefined) return fault
-    await store(namespace, module)
-    return module.digest
+    const served = await check(module, event)
+    if ('digest' in served) await store(namespace, module)
+    return served
   }
   return {
     forget: digests.forget,
     async resolve(job, event, before) {
       const result = await orNatsFault(() => resolve(job, event))
       const found = 'fault' in result ? { ...result.fault, status: 'Unknown' as const } : result.answer
-      return typeof found === 'string' ? { serves: found, fault: undefined } : keptBecause(found, before)
+      return 'digest' in found ? { serves: found, fault: undefined } : keptBecause(found, before)
     },
   }
 }
 
-/** What keeps a module from being run, in words; undefined when nothing does. */
-function moduleFault(bytes: Uint8Array, name: string, memoryBytes: number): string | undefined {
+function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Checked {
   try {
-    checkModule(bytes, { name, memoryBytes })
-    return undefined
+    const { emits } = checkModule(bytes, { name, memoryBytes })
+    return { emits }
   } catch (thrown) {
-    return messageOf(thrown)
+    return { fault: messageOf(thrown) }
   }
 }
 

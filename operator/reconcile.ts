@@ -9,6 +9,7 @@ import { KubeError } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import { controllerOf, type KubeObject, type ObjectName } from '../knative/kube/object.ts'
 import { ANNOTATIONS, MANAGER } from '../knative/labels.ts'
+import type { ServedModule } from '../knative/plan.ts'
 import { listenerName, runnerName } from '../knative/names.ts'
 import { isChildOf } from './children.ts'
 import { takenEvents, type Holder } from './claims.ts'
@@ -134,6 +135,9 @@ async function serveEvents(
     ),
   )
   const byEvent = new Map(resolved)
+  const served = resolved.flatMap(([event, { serves }]) =>
+    serves === undefined ? [] : [{ event, schema: serves }],
+  )
   return await Promise.all(
     job.spec.events.map(async (event): Promise<EventReport> => {
       const schema = byEvent.get(event.name)
@@ -141,7 +145,8 @@ async function serveEvents(
         return { name: event.name, ready: false, faults: { listener: taken.get(event.name) } }
       const module = await modules.resolve(job, event, servingModule(deps, job, event.name))
       const output = await outputs.resolve(namespace, event, byEvent)
-      return await serveEvent(deps, job, event, { schema, module, output, hasConsumers })
+      const others = served.filter((each) => each.event !== event.name)
+      return await serveEvent(deps, job, event, { schema, module, output, others, hasConsumers })
     }),
   )
 }
@@ -151,13 +156,13 @@ function servingSchema({ world }: ReconcileDeps, job: LiveJob, event: string): s
   return service && isChildOf(service, job) ? service.metadata.annotations?.[ANNOTATIONS.schema] : undefined
 }
 
-function servingModule({ world }: ReconcileDeps, job: LiveJob, event: string): string | undefined {
+function servingModule({ world }: ReconcileDeps, job: LiveJob, event: string): ServedModule | undefined {
   const deployment = world.deployments.get(childName(job, runnerName(event)))
-  const running =
-    deployment && isChildOf(deployment, job)
-      ? deployment.metadata.annotations?.[ANNOTATIONS.module]
-      : undefined
-  return running ?? job.status?.events?.find(({ name }) => name === event)?.module
+  const annotations = deployment && isChildOf(deployment, job) ? deployment.metadata.annotations : undefined
+  const running = annotations?.[ANNOTATIONS.module]
+  if (running !== undefined) return { digest: running, emits: annotations?.[ANNOTATIONS.emits] === 'true' }
+  const told = job.status?.events?.find(({ name }) => name === event)?.module
+  return told === undefined ? undefined : { digest: told, emits: true } // it may: the schemas do no harm where it does not
 }
 
 function childName({ metadata: { namespace = '' } }: LiveJob, name: string): ObjectName {

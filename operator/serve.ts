@@ -15,7 +15,7 @@ import { withHash } from '../knative/hash.ts'
 import { ANNOTATIONS, LABELS, MANAGER, type Component } from '../knative/labels.ts'
 import { listenerName } from '../knative/names.ts'
 import type { DeploymentObject, PodObject, ScaledObjectObject } from '../knative/observed.ts'
-import type { Platform, SchemaCopy } from '../knative/plan.ts'
+import type { NextEvent, Platform, SchemaCopy, ServedModule } from '../knative/plan.ts'
 import { runnerScaledObject, type ScaledObject } from '../knative/scaled-object.ts'
 import { listenerService } from '../knative/service.ts'
 import { applyChild, type Applied } from './children.ts'
@@ -27,8 +27,10 @@ import type { LiveJob, World } from './world.ts'
 /** What an event is served with. */
 export interface ServingParts {
   readonly schema: Resolved<SchemaCopy>
-  readonly module: Resolved<string>
+  readonly module: Resolved<ServedModule>
   readonly output: OutputFinding
+  /** The other events of the Job that take data now. */
+  readonly others: readonly NextEvent[]
   /** Whether its consumers are there, without which nothing can be scaled. */
   readonly hasConsumers: boolean
 }
@@ -66,7 +68,7 @@ export async function serveEvent(
   return {
     name: event.name,
     url: listener.url,
-    module: module.serves,
+    module: module.serves?.digest,
     ready: listener.fault === undefined && runner === undefined,
     faults: { schema: schema.fault, module: module.fault, listener: listener.fault, runner },
   }
@@ -114,11 +116,11 @@ async function serveRunner(
   deps: ServeDeps,
   job: LiveJob,
   event: JobEvent,
-  { module, output, hasConsumers }: ServingParts,
+  { module, output, others, hasConsumers }: ServingParts,
 ): Promise<Fault | undefined> {
   if (module.serves === undefined) return unsure('ModuleNeeded', 'it is made once the module is right')
   if ('fault' in output) return output.fault
-  const plan = { job, event, module: module.serves, output: output.output }
+  const plan = { job, event, module: module.serves, output: output.output, others }
   const deployment = await applyDeployment(deps, job, withHash(runnerDeployment(plan, deps.platform)))
   if ('fault' in deployment) return deployment.fault
   if (deps.world.scaledObjects.state() === 'missing') return KEDA_MISSING

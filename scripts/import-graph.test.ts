@@ -26,6 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
   ajv: 'schemas/',
   '@assemblyscript/loader': 'functions/guests/assemblyscript.ts',
+  '@bjorn3/browser_wasi_shim': 'functions/guests/preview1.ts',
   '@kubernetes/client-node': 'knative/kube/kubeconfig.ts',
 }
 const CONNECTS = 'functions/shared/jetstream.ts'

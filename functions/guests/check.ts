@@ -15,11 +15,15 @@ export interface CheckOptions {
   readonly memoryBytes: number
 }
 
-/** A module that may be run: `bytes` have the cap of the memory in them, `digest` is of the bytes as given. */
+/**
+ * A module that may be run: `bytes` have the cap of the memory in them, `digest` is of the bytes as given; `emits` where it
+ * may hand data to other events of its Job.
+ */
 export interface CheckedModule {
   readonly abi: AbiName
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly digest: `sha256-${string}`
+  readonly emits: boolean
 }
 
 const SHOWN_FAULTS = 12
@@ -39,7 +43,11 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
   const capped = withMaximum(bytes, module, memoryBytes)
   const invalid = bodyFault(capped)
   if (invalid !== undefined) throw refused(`is broken: ${invalid}; compile it again`)
-  return { abi: abi.name, bytes: capped, digest: digestOf(bytes) }
+  return { abi: abi.name, bytes: capped, digest: digestOf(bytes), emits: module.imports.some(isEmit) }
+}
+
+function isEmit({ module, name }: WasmImport): boolean {
+  return module === 'jobico' && name === 'emit'
 }
 
 function fileFault(bytes: Uint8Array, name: string): string | undefined {

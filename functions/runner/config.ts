@@ -25,6 +25,8 @@ export interface RunnerConfig {
   readonly doneRetentionSeconds: number
   readonly deadRetentionSeconds: number
   readonly output: OutputConfig | undefined
+  /** The events into which the module may emit, and the paths of their schemas. */
+  readonly emits: Readonly<Record<string, string>>
   /** The module's own variables. */
   readonly guestEnv: Readonly<Record<string, string>>
 }
@@ -63,20 +65,38 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Runner
       fallback: 30 * DAY_S,
     }),
     output: outputConfig(env),
+    emits: emitsConfig(env),
     guestEnv: env.prefixed('JOBICO_GUEST_'),
   }))
 }
 
 function outputConfig(env: EnvReader): OutputConfig | undefined {
-  const text = env.optional('JOBICO_OUTPUT')
+  const value = jsonObject(env, 'JOBICO_OUTPUT')
+  if (value === undefined) return undefined
+  const { event, schema, sink } = value
+  if (typeof sink === 'string' && URL.canParse(sink)) return { sink }
+  if (typeof event === 'string' && typeof schema === 'string') return { event, schema }
+  env.fault('JOBICO_OUTPUT', 'needs {"event", "schema"} or {"sink": "<URL>"}')
+  return undefined
+}
+
+function emitsConfig(env: EnvReader): Readonly<Record<string, string>> {
+  const paths = Object.entries(jsonObject(env, 'JOBICO_EMIT') ?? {})
+  const isRight = paths.every((entry): entry is [string, string] => typeof entry[1] === 'string')
+  if (isRight) return Object.fromEntries(paths)
+  env.fault('JOBICO_EMIT', 'needs {"<event>": "<path of its schema>"}')
+  return {}
+}
+
+function jsonObject(env: EnvReader, name: string): Readonly<Record<string, unknown>> | undefined {
+  const text = env.optional(name)
   if (text === undefined) return undefined
   try {
-    const { event, schema, sink } = JSON.parse(text) as Readonly<Record<string, unknown>>
-    if (typeof sink === 'string' && URL.canParse(sink)) return { sink }
-    if (typeof event === 'string' && typeof schema === 'string') return { event, schema }
-    env.fault('JOBICO_OUTPUT', 'needs {"event", "schema"} or {"sink": "<URL>"}')
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>
+    env.fault(name, 'is no JSON object')
   } catch (cause) {
-    env.fault('JOBICO_OUTPUT', `is not JSON: ${messageOf(cause)}`)
+    env.fault(name, `is not JSON: ${messageOf(cause)}`)
   }
   return undefined
 }

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
+import type { KeyedEvent } from '../shared/cloudevent.ts'
 import { JobicoError } from '../shared/errors.ts'
 import { eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
 import { publish, type PubAck } from '../shared/publish.ts'
 import type { Outgoing, Requests } from '../shared/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../shared/state.ts'
 import { deleteMessage, lastMessage } from '../shared/stored.ts'
-import { verdictHeaders, type Verdict } from '../shared/verdict.ts'
+import { verdictHeaders, verdictPayload, type Verdict } from '../shared/verdict.ts'
 import { createBatcher, type Batcher } from './batcher.ts'
 import { ACK, type Delivery } from './delivery.ts'
 import type { Gate } from './gate.ts'
-import { handOver } from './output.ts'
+import { handOverMessage, type HandOver } from './hand-over.ts'
 import { historyHeaders, readHistory, type History } from './result.ts'
 import type { ServerClock } from './server-clock.ts'
 
@@ -49,8 +49,8 @@ export interface Ledger {
   cancel(seq: number): Promise<void>
   /** Removes the body of a dead letter that a done verdict has taken the place of; none is no fault. */
   removeBody(key: string): Promise<void>
-  /** Hands a result to the next event; with `again` only when that event does not have it yet. */
-  handOver(ref: EventRef, result: CloudEvent, again: boolean): Promise<void>
+  /** Hands an event over; with `again` only when the event that it is for does not have it yet. */
+  handOver(handOver: HandOver, again: boolean): Promise<void>
   /** Tells JetStream that a delivery is settled. Gives up after a few tries: it then comes again, and its verdict is found. */
   acknowledge(delivery: Delivery): Promise<void>
 }
@@ -126,9 +126,9 @@ export function createLedger(options: LedgerOptions): Ledger {
         return true
       })
     },
-    async handOver(next, result, again) {
-      const { key, message } = handOver(next, result)
-      const known = again && (await persist(() => eventState(requests, next, key))).state !== 'unknown'
+    async handOver(next, again) {
+      const { key, message } = handOverMessage(next)
+      const known = again && (await persist(() => eventState(requests, next.ref, key))).state !== 'unknown'
       if (!known) await store(() => message)
     },
     async acknowledge({ ackSubject }) {
@@ -182,7 +182,7 @@ function writeVerdict(
   headers.set('Nats-Expected-Last-Subject-Sequence', String(expected))
   const subject = subjects.verdict(event.key)
   if (verdict.kind === 'done') {
-    return publish(requests, { subject, headers, payload: verdict.result.data ?? new Uint8Array() })
+    return publish(requests, { subject, headers, payload: verdictPayload(verdict) })
   }
   const bodyHeaders = eventHeaders(event)
   for (const [name, [value = '']] of verdictHeaders(verdict)) bodyHeaders.set(name, value)

@@ -1,10 +1,12 @@
-import { eventHeaders, eventOfMessage, headersSize } from '../shared/cloudevent-nats.ts'
+import { eventOfMessage } from '../shared/cloudevent-nats.ts'
 import type { CloudEvent, KeyedEvent } from '../shared/cloudevent.ts'
 import type { EventRef } from '../shared/names.ts'
 import type { AttemptError, Verdict } from '../shared/verdict.ts'
 import type { Delivery } from './delivery.ts'
 import type { Ledger } from './ledger.ts'
-import { outputFault, postToSink, type Output } from './output.ts'
+import { unfit, type DoneVerdict } from './fit.ts'
+import { handOversOf } from './hand-over.ts'
+import { postToSink, type NextEvent, type Output } from './output.ts'
 import { decide, type Failure, type RetryPolicy } from './policy.ts'
 import type { Execution } from './seat.ts'
 import { readHistory, resultEvent, type History } from './result.ts'
@@ -37,6 +39,8 @@ export interface World {
   /** Digest of the module. */
   readonly module: string
   readonly output: Output | undefined
+  /** The events into which the module may emit, by name. */
+  readonly emits: ReadonlyMap<string, NextEvent>
   /** The most bytes of a result, headers included. */
   readonly maxResultBytes: () => number
   /** The time of the NATS server, in milliseconds since the epoch. */
@@ -67,7 +71,8 @@ export async function live(world: World, delivery: Delivery): Promise<Report> {
   const found = readHistory(delivery.headers)
   const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
   const passage = { world, delivery, event, history, replaces: 0 }
-  const mayHaveEnded = history.suspect || delivery.source === 'retry' || world.output !== undefined
+  const handsOver = world.output !== undefined || world.emits.size > 0
+  const mayHaveEnded = history.suspect || delivery.source === 'retry' || handsOver
   return mayHaveEnded ? await resume(passage) : await run(passage)
 }
 
@@ -76,7 +81,7 @@ async function resume(passage: Passage): Promise<Report> {
   const { world, delivery, history } = passage
   const before = await world.ledger.verdict(delivery.key)
   if (before !== undefined && before.seq !== history.redrive) {
-    await passOn(world, before.verdict, true)
+    await passOn(passage, before.verdict, true)
     await leaveNoBody(passage)
     await acknowledge(world, delivery)
     return { kind: 'known' }
@@ -136,11 +141,12 @@ async function settle(passage: Passage, { outcome, durationMs }: Execution): Pro
   if (outcome.kind !== 'ok') return await fail(passage, outcome, attempt)
   const time = new Date(world.now()).toISOString()
   const result = resultEvent(world.ref, event, outcome.data, time)
-  const failure = await deliver(world, result)
+  const facts = { attempts: attempt, module: world.module, time }
+  const verdict: DoneVerdict = { kind: 'done', result, ...emittedOf(outcome), ...facts }
+  const failure = unfit(world, verdict, history.hops) ?? (await deliver(world, result))
   if (failure !== undefined) return await fail(passage, failure, attempt)
-  const verdict: Verdict = { kind: 'done', result, attempts: attempt, module: world.module, time }
   const standing = await world.ledger.conclude(event, verdict, passage.replaces)
-  await passOn(world, standing, standing !== verdict)
+  await passOn(passage, standing, standing !== verdict)
   return { kind: 'done', attempts: attempt, durationMs }
 }
 
@@ -157,19 +163,15 @@ async function fail(passage: Passage, failure: Failure, attempt: number): Promis
   return { kind: 'retried', attempt, delayMs: decision.delayMs, fault }
 }
 
-/** Looks at a result, and gives it to the sink where there is one; undefined when all went well. */
-async function deliver(world: World, result: CloudEvent): Promise<Failure | undefined> {
-  const size = headersSize(eventHeaders(result)) + (result.data?.length ?? 0)
-  const most = world.maxResultBytes()
-  if (size > most) {
-    const reason = `the result has ${size} bytes with its attributes; at most ${most} can be stored`
-    return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
-  }
-  const { output } = world
-  if (output === undefined || result.data === undefined) return undefined
-  if (output.kind === 'sink') return await postToSink(output.uri, result, world.timeoutMs)
-  const fault = outputFault(output.validate, result.data)
-  return fault === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason: fault }
+function emittedOf({ emitted = [] }: Extract<Execution['outcome'], { kind: 'ok' }>) {
+  if (emitted.length === 0) return {}
+  return { emitted: emitted.map(({ event, data }) => ({ event, data: Buffer.from(data) })) }
+}
+
+/** Gives a result to the sink where there is one; undefined when all went well. */
+async function deliver({ output, timeoutMs }: World, result: CloudEvent): Promise<Failure | undefined> {
+  if (output?.kind !== 'sink' || result.data === undefined) return undefined
+  return await postToSink(output.uri, result, timeoutMs)
 }
 
 async function bury(
@@ -185,14 +187,18 @@ async function bury(
   const time = new Date(world.now()).toISOString()
   const verdict: Verdict = { kind: 'dead', code, reason, errors, attempts, module: world.module, time }
   const standing = await world.ledger.conclude(event, verdict, replaces)
-  await passOn(world, standing, true)
+  await passOn(passage, standing, true)
   return { kind: 'dead', attempts, fault }
 }
 
-/** Hands the result of a done verdict to the next event; `again` when that may have happened before. */
-async function passOn({ output, ledger }: World, verdict: Verdict, again: boolean): Promise<void> {
-  if (output?.kind !== 'event' || verdict.kind !== 'done' || verdict.result.data === undefined) return
-  await ledger.handOver(output.ref, verdict.result, again)
+/** Hands over what a verdict holds for other events; `again` when that may have happened before. */
+async function passOn({ world, history }: Passage, verdict: Verdict, again: boolean): Promise<void> {
+  const next = nextOf(world, verdict, history.hops)
+  await Promise.all(next.map((each) => world.ledger.handOver(each, again)))
+}
+
+function nextOf({ ref, output }: World, verdict: Verdict, hops: number) {
+  return handOversOf(verdict, ref, output?.kind === 'event' ? output.ref.event : undefined, hops)
 }
 
 /** A redriven event that is done is no dead letter any more. Comes before the acknowledgement, so that no death leaves the body. */

@@ -1,47 +1,57 @@
 import { readFile } from 'node:fs/promises'
 
 import type { Validate } from '../../schemas/validator.ts'
-import { eventHeaders } from '../shared/cloudevent-nats.ts'
 import type { Attributes, CloudEvent } from '../shared/cloudevent.ts'
 import { messageOf } from '../shared/errors.ts'
-import { eventKey, eventSubjects, type EventRef } from '../shared/names.ts'
+import type { EventRef } from '../shared/names.ts'
 import { percentEncode } from '../shared/percent.ts'
-import type { Outgoing } from '../shared/requests.ts'
 import type { OutputConfig } from './config.ts'
 import type { Failure } from './policy.ts'
 
+/** Another event of the Job, which takes data that matches its schema. */
+export interface NextEvent {
+  readonly ref: EventRef
+  readonly validate: Validate
+}
+
 /** Where results go beside their verdict, ready for use. */
 export type Output =
-  | { readonly kind: 'event'; readonly ref: EventRef; readonly validate: Validate }
-  | { readonly kind: 'sink'; readonly uri: string }
+  (NextEvent & { readonly kind: 'event' }) | { readonly kind: 'sink'; readonly uri: string }
 
 /** Makes an output ready: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
   if ('sink' in config) return { kind: 'sink', uri: config.sink }
-  const { compileSchemaInUse } = await import('../../schemas/validator.ts') // most runners start without
-  const schema: unknown = JSON.parse(await readFile(config.schema, 'utf8'))
-  return { kind: 'event', ref: { ...ref, event: config.event }, validate: compileSchemaInUse(schema) }
+  return { kind: 'event', ...(await openEvent(ref, config.event, config.schema)) }
 }
 
-/** What is wrong with a result as data of the output's event; undefined when it is right. */
-export function outputFault(validate: Validate, data: Uint8Array): string | undefined {
+/** Makes ready the events into which a module may emit, by name. Throws SCHEMA_INVALID. */
+export async function openEmits(
+  ref: EventRef,
+  schemas: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, NextEvent>> {
+  const opened = Object.entries(schemas).map(
+    async ([event, schema]) => [event, await openEvent(ref, event, schema)] as const,
+  )
+  return new Map(await Promise.all(opened))
+}
+
+async function openEvent(ref: EventRef, event: string, path: string): Promise<NextEvent> {
+  const { compileSchemaInUse } = await import('../../schemas/validator.ts') // most runners start without
+  const schema: unknown = JSON.parse(await readFile(path, 'utf8'))
+  return { ref: { ...ref, event }, validate: compileSchemaInUse(schema) }
+}
+
+/** What is wrong with something, in words, as data of the next event; undefined when it is right. */
+export function outputFault(
+  what: string,
+  { ref, validate }: NextEvent,
+  data: Uint8Array,
+): string | undefined {
   const [fault] = validate(JSON.parse(new TextDecoder().decode(data)))
   return (
     fault &&
-    `the result does not match the schema of the output event: ${fault.pointer || '/'} ${fault.detail}`
+    `${what} does not match the schema of the event ${ref.event}: ${fault.pointer || '/'} ${fault.detail}`
   )
-}
-
-/** The message that hands a result to the next event, and that event's key. Sent twice within the window it is stored once. */
-export function handOver(
-  ref: EventRef,
-  result: CloudEvent,
-): { readonly key: string; readonly message: Outgoing } {
-  const key = eventKey(result.attributes.source, result.attributes.id)
-  const headers = eventHeaders(result)
-  headers.set('Nats-Msg-Id', `out.${ref.event}.${key}`)
-  const payload = result.data === undefined ? {} : { payload: result.data }
-  return { key, message: { subject: eventSubjects(ref).due(key), headers, ...payload } }
 }
 
 const RETRYABLE_STATUS: readonly number[] = [408, 425, 429]

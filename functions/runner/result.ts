@@ -46,6 +46,8 @@ export interface History {
   readonly suspect: boolean
   /** The sequence of the dead verdict that a redriven event is to replace. */
   readonly redrive: number | undefined
+  /** How many events it came out of, one out of the other. */
+  readonly hops: number
 }
 
 /** Reads an event's past from its headers. Pure. */
@@ -57,15 +59,18 @@ export function readHistory(fields: MsgHdrs | undefined): History {
     errors: decodeErrors(text(JOBICO_HEADERS.errors)),
     suspect: text(JOBICO_HEADERS.suspect) !== '',
     redrive: count(JOBICO_HEADERS.redrive) || undefined,
+    hops: count(JOBICO_HEADERS.hops),
   }
 }
 
 /** The headers of an event that is to run later, with its past. Pure. */
-export function historyHeaders(event: CloudEvent, { attempts, errors, suspect, redrive }: History): MsgHdrs {
+export function historyHeaders(event: CloudEvent, history: History): MsgHdrs {
+  const { attempts, errors, suspect, redrive, hops } = history
   const fields = eventHeaders(event)
   fields.set(JOBICO_HEADERS.attempt, String(attempts))
   if (errors.length > 0) fields.set(JOBICO_HEADERS.errors, encodeErrors(errors))
   if (suspect) fields.set(JOBICO_HEADERS.suspect, '1')
   if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
+  if (hops > 0) fields.set(JOBICO_HEADERS.hops, String(hops))
   return fields
 }

@@ -28,10 +28,17 @@ const GUEST = `
 @external("jobico", "reject") declare function reject(reason: string): void
 @external("jobico", "retry") declare function retry(afterSeconds: f64, reason: string): void
 @external("jobico", "env") declare function env(name: string): string | null
+@external("jobico", "emit") declare function emit(event: string, data: string): void
 export function handle(event: string): string | null {
   if (event.includes('"do":"reject"')) reject("not today")
   if (event.includes('"do":"retry"')) retry(0.05, "once more")
   if (event.includes('"do":"trap"')) unreachable()
+  if (event.includes('"do":"emit"')) { emit("ev2", '{"ok":1}'); emit("ev3", '"three"'); emit("ev2", '{"ok":2}'); return null }
+  if (event.includes('"do":"emit and reject"')) { emit("ev2", '{"ok":1}'); reject("not today") }
+  if (event.includes('"do":"emit misfit"')) emit("ev2", '[]')
+  if (event.includes('"do":"emit nowhere"')) emit("ev9", '{}')
+  if (event.includes('"do":"emit large"')) emit("ev3", '"' + "x".repeat(1100000) + '"')
+  if (event.includes('"do":"ping"')) { emit("ping", '{"do":"ping"}'); return null }
   if (event.includes('"do":"loop"')) { while (true) {} }
   if (event.includes('"do":"null"')) return null
   if (event.includes('"do":"broken"')) return "{"

@@ -17,7 +17,7 @@ import { createLedger } from './ledger.ts'
 import { live, type Report, type World } from './life.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
-import { openOutput } from './output.ts'
+import { openEmits, openOutput } from './output.ts'
 import { createPool } from './pool.ts'
 import { createServerClock } from './server-clock.ts'
 
@@ -59,6 +59,7 @@ export async function startRunner(
   const module = checkModule(bytes, { name, memoryBytes: config.memoryBytes })
   const abi = abiNamed(module.abi)
   const output = config.output && (await openOutput(ref, config.output))
+  const emits = await openEmits(ref, config.emits)
   const requests = createRequests(connection)
   const onOpening = (from: Opening) => {
     log[from === 'all' ? 'info' : 'warn']({ from }, PULLS[from])
@@ -72,6 +73,7 @@ export async function startRunner(
       concurrency,
       timeoutMs,
       env: config.guestEnv,
+      events: [...emits.keys()],
       onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),
     }),
   ])
@@ -85,6 +87,7 @@ export async function startRunner(
     passageMs: longestPassageMs(timeoutMs, output?.kind === 'sink'),
     module: module.digest,
     output,
+    emits,
     maxResultBytes: () => sizeLimit(requests.maxPayload()),
     now: clock.now,
     enter: (alone) => desk.enter(alone),

@@ -2,6 +2,7 @@ import { headers, type MsgHdrs } from '@nats-io/transport-node'
 
 import { eventHeaders, eventOfMessage } from './cloudevent-nats.ts'
 import type { CloudEvent } from './cloudevent.ts'
+import { emittedHeader, joinEmitted, splitEmitted, type EmittedData } from './emitted.ts'
 import { ERROR_CODES, JobicoError, type ErrorCode } from './errors.ts'
 import { percentDecode, percentEncode } from './percent.ts'
 import type { StoredMessage } from './stored.ts'
@@ -16,6 +17,10 @@ export const JOBICO_HEADERS = {
   suspect: 'Jobico-Suspect',
   /** On a redriven event: the sequence of the dead verdict that it is to replace. */
   redrive: 'Jobico-Redrive',
+  /** On an event that came out of another: how many hand-overs there were before it. */
+  hops: 'Jobico-Hops',
+  /** On a done verdict: what its payload holds behind the data of the result. */
+  emitted: 'Jobico-Emitted',
   verdict: 'Jobico-Verdict',
   attempts: 'Jobico-Attempts',
   module: 'Jobico-Module',
@@ -42,7 +47,12 @@ interface VerdictFacts {
 
 /** How an event ended. */
 export type Verdict =
-  | ({ readonly kind: 'done'; readonly result: CloudEvent } & VerdictFacts)
+  | ({
+      readonly kind: 'done'
+      readonly result: CloudEvent
+      /** For other events of the Job; nothing where it is missing. Each is handed over after the verdict is stored. */
+      readonly emitted?: readonly EmittedData[]
+    } & VerdictFacts)
   | ({
       readonly kind: 'dead'
       readonly code: ErrorCode
@@ -56,19 +66,27 @@ const MAX_ERRORS = 20
 const MAX_ERRORS_BYTES = 2_000
 const MAX_ENCODED_REASON = 1_000
 
-/** The headers of a verdict's message; for a done one the payload is the data of the result. */
+/** The headers of a verdict's message. */
 export function verdictHeaders(verdict: Verdict): MsgHdrs {
   const fields = verdict.kind === 'done' ? eventHeaders(verdict.result) : headers()
   fields.set(JOBICO_HEADERS.verdict, verdict.kind)
   fields.set(JOBICO_HEADERS.attempts, String(verdict.attempts))
   fields.set(JOBICO_HEADERS.module, verdict.module)
   fields.set(JOBICO_HEADERS.time, verdict.time)
+  if (verdict.kind === 'done' && verdict.emitted !== undefined && verdict.emitted.length > 0)
+    fields.set(JOBICO_HEADERS.emitted, emittedHeader(verdict.emitted))
   if (verdict.kind === 'dead') {
     fields.set(JOBICO_HEADERS.code, verdict.code)
     fields.set(JOBICO_HEADERS.reason, encodeReason(verdict.reason))
     fields.set(JOBICO_HEADERS.errors, encodeErrors(verdict.errors))
   }
   return fields
+}
+
+/** The payload of a verdict's message: the data of the result, and what was emitted; that of a dead one is empty. */
+export function verdictPayload(verdict: Verdict): Uint8Array {
+  if (verdict.kind === 'dead') return new Uint8Array()
+  return joinEmitted(verdict.result.data, verdict.emitted ?? [])
 }
 
 /** The verdict that a message holds. Throws EVENT_INVALID when it holds none. */
@@ -83,7 +101,11 @@ export function verdictOfMessage({
     time: text(JOBICO_HEADERS.time),
   }
   const kind = text(JOBICO_HEADERS.verdict)
-  if (kind === 'done') return { kind, result: eventOfMessage(fields, data), ...facts }
+  if (kind === 'done') {
+    const held = splitEmitted(text(JOBICO_HEADERS.emitted), data)
+    const emitted = held.emitted.length > 0 ? { emitted: held.emitted } : {}
+    return { kind, result: eventOfMessage(fields, held.data), ...emitted, ...facts }
+  }
   const code = text(JOBICO_HEADERS.code)
   if (kind !== 'dead' || !isErrorCode(code))
     throw new JobicoError('EVENT_INVALID', 'the message is no verdict')

@@ -20,6 +20,7 @@ function event(name: string, changes: Partial<PreparedEvent> = {}): PreparedEven
     schema: { text: `{"title":"${name}"}`, json: { title: name } },
     module: { kind: 'file', path: '/x.wasm' },
     moduleBytes: Buffer.from('module'),
+    emits: false,
     timeoutMs: 10_000,
     memoryBytes: 67_108_864,
     env: {},
@@ -82,6 +83,7 @@ t.test('the children of a Job', (t) => {
   t.same(contentOf('runner/a', 'JOBICO_MODULE'), Buffer.from('module'))
   t.notOk('JOBICO_AUTH_FILE' in environmentOf('listener/b'))
   t.notOk('JOBICO_OUTPUT' in environmentOf('runner/b'))
+  t.notOk('JOBICO_EMIT' in environmentOf('runner/a'))
   const schema = environmentOf('listener/b')['JOBICO_SCHEMA']
   t.equal(environmentOf('runner/a')['JOBICO_OUTPUT'], JSON.stringify({ event: 'b', schema }))
   t.match(plans, [
@@ -91,6 +93,23 @@ t.test('the children of a Job', (t) => {
       events: [{ event: 'a', maxReplicas: 10, concurrency: 4 }, { event: 'b' }],
     },
   ])
+  t.end()
+})
+
+t.test('a module that emits is given the schemas of the other events', (t) => {
+  const { children, files } = desiredOf(
+    [job(event('a', { emits: true }), event('b'), event('c'))],
+    SURROUNDINGS,
+  )
+  const text = children.find(({ id }) => id === 'runner/a')?.environment['JOBICO_EMIT'] ?? ''
+  const schemas = Object.entries(JSON.parse(text) as Record<string, string>)
+  t.same(
+    schemas.map(([name, path]) => [name, files.get(path)]),
+    [
+      ['b', '{"title":"b"}'],
+      ['c', '{"title":"c"}'],
+    ],
+  )
   t.end()
 })
 

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import type { QueuePlan } from '../../functions/shared/streams.ts'
 import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 
-/** One event, with the bytes of its module. */
+/** One event, with its module. */
 export interface PreparedEvent extends LocalEvent {
   readonly moduleBytes: Uint8Array
+  /** Whether the module may hand data to other events of its Job. */
+  readonly emits: boolean
 }
 
 /** One Job whose events have all passed their checks. */
@@ -104,6 +106,7 @@ function runnerEnvironment({ queue, events }: PreparedJob, event: PreparedEvent,
     JOBICO_DONE_RETENTION_S: String(queue.doneRetentionSeconds),
     JOBICO_DEAD_RETENTION_S: String(queue.deadRetentionSeconds),
     ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify(output) }),
+    ...(event.emits ? { JOBICO_EMIT: JSON.stringify(emitSetting(events, event, place)) } : {}),
     ...(Object.fromEntries(guest) as Record<string, string>),
   }
 }
@@ -112,6 +115,12 @@ function outputSetting(events: readonly PreparedEvent[], { output }: PreparedEve
   if (output === undefined || 'sink' in output) return output
   const next = events.find(({ name }) => name === output.event)
   return next && { event: output.event, schema: place(next.schema.text, '.schema.json') }
+}
+
+/** The schemas of the other events, by name. */
+function emitSetting(events: readonly PreparedEvent[], event: PreparedEvent, place: Place) {
+  const others = events.filter(({ name }) => name !== event.name)
+  return Object.fromEntries(others.map(({ name, schema }) => [name, place(schema.text, '.schema.json')]))
 }
 
 function queuePlan({ namespace, name, queue, events }: PreparedJob): QueuePlan {

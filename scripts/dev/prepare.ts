@@ -7,7 +7,7 @@ import { checkModule } from '../../functions/guests/check.ts'
 import { JobicoError, messageOf } from '../../functions/shared/errors.ts'
 import type { LocalEvent, LocalJob, LocalModule } from '../job-files/local-job.ts'
 import type { Compiler } from './compiler.ts'
-import type { PreparedJob } from './desired.ts'
+import type { PreparedEvent, PreparedJob } from './desired.ts'
 
 /** Makes Jobs ready to run; throws one MODULE_INVALID with every fault of their modules, one a line. */
 export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJob[]>
@@ -21,7 +21,7 @@ export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: 
       jobs.map(async (job) => ({
         ...job,
         events: await allOrFaults(
-          job.events.map(async (event) => ({ ...event, moduleBytes: await readChecked(job.file, event) })),
+          job.events.map(async (event) => ({ ...event, ...(await readChecked(job.file, event)) })),
         ),
       })),
     )
@@ -57,12 +57,12 @@ export function createCompile(
 export async function readChecked(
   file: string,
   { name, module, memoryBytes }: Pick<LocalEvent, 'name' | 'module' | 'memoryBytes'>,
-): Promise<Uint8Array> {
+): Promise<Pick<PreparedEvent, 'moduleBytes' | 'emits'>> {
   const path = module.kind === 'file' ? module.path : module.out
   try {
     const moduleBytes = await readFile(path)
-    checkModule(moduleBytes, { name: shownPath(path), memoryBytes })
-    return moduleBytes
+    const { emits } = checkModule(moduleBytes, { name: shownPath(path), memoryBytes })
+    return { moduleBytes, emits }
   } catch (cause) {
     throw new JobicoError('MODULE_INVALID', `${file}: event ${name}: ${messageOf(cause)}`, {
       cause,

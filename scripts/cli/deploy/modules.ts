@@ -29,7 +29,7 @@ export async function readModules(jobs: readonly ClusterJob[]): Promise<readonly
   const read = await allOrFaults(
     sources.map(async ({ namespace, file, wasm, event }) => ({
       ...{ namespace, name: wasm, file },
-      bytes: await readChecked(file, event),
+      bytes: (await readChecked(file, event)).moduleBytes,
     })),
   )
   return distinct(read)

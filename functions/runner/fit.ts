@@ -1,0 +1,55 @@
+import { eventHeaders, headersSize } from '../shared/cloudevent-nats.ts'
+import type { EventRef } from '../shared/names.ts'
+import { verdictPayload, type Verdict } from '../shared/verdict.ts'
+import { MOST_HOPS, handOversOf } from './hand-over.ts'
+import { outputFault, type NextEvent, type Output } from './output.ts'
+import type { Failure } from './policy.ts'
+
+/** How an event ended that is done. */
+export type DoneVerdict = Extract<Verdict, { kind: 'done' }>
+
+/** What a verdict has to fit. */
+export interface Fit {
+  readonly ref: EventRef
+  readonly output: Output | undefined
+  readonly emits: ReadonlyMap<string, NextEvent>
+  readonly maxResultBytes: () => number
+}
+
+/**
+ * What keeps a verdict from being stored, or from being handed over to other events: it is too large, does not match their
+ * schemas, or `hops` hand-overs were before it. Undefined where nothing does. Pure.
+ */
+export function unfit(fit: Fit, verdict: DoneVerdict, hops: number): Failure | undefined {
+  const size = headersSize(eventHeaders(verdict.result)) + verdictPayload(verdict).length
+  const most = fit.maxResultBytes()
+  if (size > most) {
+    const what = verdict.emitted === undefined ? 'the result has' : 'the result and what is emitted have'
+    const reason = `${what} ${size} bytes with the attributes; at most ${most} can be stored`
+    return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
+  }
+  const reason = misfit(fit, verdict) ?? endless(fit, verdict, hops)
+  return reason === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+}
+
+function misfit({ output, emits }: Fit, { result, emitted = [] }: DoneVerdict): string | undefined {
+  if (output?.kind === 'event' && result.data !== undefined) {
+    const fault = outputFault('the result', output, result.data)
+    if (fault !== undefined) return fault
+  }
+  for (const { event, data } of emitted) {
+    const next = emits.get(event)
+    const fault =
+      next === undefined
+        ? `it emits to ${event}, which takes nothing`
+        : outputFault('what it emits', next, data)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function endless({ ref, output }: Fit, verdict: DoneVerdict, hops: number): string | undefined {
+  const next = output?.kind === 'event' ? output.ref.event : undefined
+  if (hops < MOST_HOPS || handOversOf(verdict, ref, next, hops).length === 0) return undefined
+  return `${hops} events came out of each other before it, and no more may: break the circle of events that emit to each other`
+}
