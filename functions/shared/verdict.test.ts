@@ -63,6 +63,21 @@ t.test('our headers stay under 4 KiB', (t) => {
   t.end()
 })
 
+t.test('a reason that is too long keeps what happened and where', (t) => {
+  for (const letter of ['x', '界', '\ud83e\udd80']) {
+    const reason = `abort: ${letter.repeat(600)} at assembly/order.ts:14:9 in price`
+    const errors = [{ attempt: 1, code: 'MODULE_TRAP' as const, reason }]
+    const fields = verdictHeaders({ kind: 'dead', code: 'MODULE_TRAP', reason, errors, ...facts })
+    const back = verdictOfMessage({ headers: fields, data: new Uint8Array() })
+    if (back.kind !== 'dead') return t.fail('it is dead')
+    for (const { reason: kept } of [back, ...back.errors]) {
+      t.match(kept, /^abort: .*….* at assembly\/order\.ts:14:9 in price$/s)
+      t.ok(kept.length <= 512)
+    }
+  }
+  t.end()
+})
+
 t.test('which versions of nats-server will do', (t) => {
   const cases = {
     '2.15.0': true,

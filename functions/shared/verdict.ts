@@ -63,6 +63,7 @@ export type Verdict =
 /** The longest reason that is kept, in characters. */
 export const MAX_REASON = 512
 const MAX_ERRORS = 20
+const MAX_ATTEMPT_REASON = 160
 const MAX_ERRORS_BYTES = 2_000
 const MAX_ENCODED_REASON = 1_000
 
@@ -117,22 +118,29 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERROR_CODES, code)
 }
 
-/** A reason as a header's value of at most 1,000 bytes. */
+/** A reason as a header's value of at most 1,000 bytes; where it is longer, its middle goes. */
 export function encodeReason(reason: string): string {
   let length = Math.min(reason.length, MAX_REASON)
-  let encoded = percentEncode(reason.slice(0, length).toWellFormed())
+  let encoded = percentEncode(shortened(reason, length))
   while (encoded.length > MAX_ENCODED_REASON) {
     length = Math.floor(length * 0.8)
-    encoded = percentEncode(reason.slice(0, length).toWellFormed())
+    encoded = percentEncode(shortened(reason, length))
   }
   return encoded
+}
+
+// A reason starts with what happened and ends with where.
+function shortened(reason: string, most: number): string {
+  if (reason.length <= most) return reason.toWellFormed()
+  const tail = Math.floor(most * 0.4)
+  return `${reason.slice(0, most - tail - 1)}…${reason.slice(reason.length - tail)}`.toWellFormed()
 }
 
 /** The faults of the last 20 attempts as a header's value of at most 2,000 bytes; earlier ones go when there is no room. */
 export function encodeErrors(errors: readonly AttemptError[]): string {
   const short = errors
     .slice(-MAX_ERRORS)
-    .map((error) => ({ ...error, reason: error.reason.slice(0, 160).toWellFormed() }))
+    .map((error) => ({ ...error, reason: shortened(error.reason, MAX_ATTEMPT_REASON) }))
   for (let from = 0; from < short.length; from++) {
     const encoded = percentEncode(JSON.stringify(short.slice(from)))
     if (encoded.length <= MAX_ERRORS_BYTES) return encoded
