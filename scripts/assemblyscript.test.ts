@@ -124,7 +124,7 @@ t.test('samples are built once', async (t) => {
     'echo/build/echo.wasm: up to date',
     'order/build/order.wasm: up to date',
   ])
-  t.same(await sampleNames(), ['chain', 'echo', 'order'])
+  t.same(await sampleNames(), ['chain', 'echo', 'mask', 'order', 'readings'])
   const sources = (await sampleModules('chain')).map(({ entry }) => entry.split('/').slice(-2).join('/'))
   t.same(sources, ['assembly/signup.ts', 'assembly/welcome.ts'])
 })

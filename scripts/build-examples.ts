@@ -20,9 +20,13 @@ export async function sampleNames(): Promise<string[]> {
   return names.filter((name) => existsSync(join(EXAMPLES_DIR, name, 'job.yaml'))).sort()
 }
 
-/** The modules that a sample's Job names: `x.wasm` comes from `assembly/x.ts`, else from `assembly/index.ts`. */
+/**
+ * The modules that a sample's Job names: `x.wasm` comes from `assembly/x.ts`, else from `assembly/index.ts`. None where the
+ * sample is in another language: its module is there already, and its build.sh compiles it.
+ */
 export async function sampleModules(sample: string): Promise<SampleModule[]> {
   const folder = join(EXAMPLES_DIR, sample)
+  if (!existsSync(join(folder, 'assembly'))) return []
   const documents = parseAllDocuments(await readFile(join(folder, 'job.yaml'), 'utf8'))
   const jobs = documents.map((document) => document.toJS() as { spec?: { events: { wasm: string }[] } })
   const files = jobs.flatMap((job) => job.spec?.events ?? []).map((event) => event.wasm)
@@ -41,8 +45,10 @@ export async function buildExamples(tell: (line: string) => void): Promise<void>
     fileURLToPath(import.meta.resolve('./assemblyscript.ts')),
   ])
   for (const sample of await sampleNames()) {
+    const modules = await sampleModules(sample)
+    if (modules.length === 0) continue
     const sourceChanged = await newestChange(await filesOf(join(EXAMPLES_DIR, sample, 'assembly')))
-    for (const module of await sampleModules(sample)) {
+    for (const module of modules) {
       const isFresh =
         existsSync(module.out) && (await changeOf(module.out)) > Math.max(toolsChanged, sourceChanged)
       tell(`${sample}/build/${basename(module.out)}: ${isFresh ? 'up to date' : await build(module)}`)

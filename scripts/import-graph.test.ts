@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   knative: ['functions/shared', 'crds'],
   operator: ['knative', 'functions/shared', 'functions/guests', 'schemas', 'crds'],
   // The samples are run as tests.
-  'wasm-examples': ['functions/guests'],
+  'wasm-examples': ['functions/guests', 'functions/shared'],
   scripts: ['functions/shared', 'functions/guests', 'schemas', 'crds', 'knative'],
 }
 

@@ -2,25 +2,33 @@ import { readFileSync } from 'node:fs'
 import type { Outcome } from '../functions/guests/abi.ts'
 import { abiNamed } from '../functions/guests/abis.ts'
 import { checkModule } from '../functions/guests/check.ts'
+import type { CloudEvent } from '../functions/shared/cloudevent.ts'
 
 const MEMORY_BYTES = 64 * 2 ** 20 // what a Job gives by default
 
-/** A module that runs one text of an event after another, each in a fresh instance; `logged` grows as it logs. */
+/** A module that runs one text or event after another, each in a fresh instance; `logged` grows as it logs. */
 export interface LoadedGuest {
   readonly execute: (text: string) => Outcome
+  /** Gives the module what its ABI has it given of an event. */
+  readonly executeEvent: (event: CloudEvent) => Outcome
   readonly logged: readonly string[]
 }
 
-/** Checks and compiles a module as the runner does, with these variables as its environment. */
-export function loadGuest(file: string, env: Iterable<readonly [string, string]> = []): LoadedGuest {
+/** Checks and compiles a module as the runner does, with these variables as its environment, and the other events of its Job. */
+export function loadGuest(
+  file: string,
+  env: Iterable<readonly [string, string]> = [],
+  events: Iterable<string> = [],
+): LoadedGuest {
   const logged: string[] = []
   const { abi, bytes } = checkModule(readFileSync(file), { name: file, memoryBytes: MEMORY_BYTES })
-  const run = abiNamed(abi).prepare(new WebAssembly.Module(bytes), {
+  const { input, prepare } = abiNamed(abi)
+  const run = prepare(new WebAssembly.Module(bytes), {
     env: new Map(env),
-    events: new Set(),
+    events: new Set(events),
     log: (level, message) => logged.push(`${level}: ${message}`),
   })
-  return { execute: (text) => run({ text }), logged }
+  return { execute: (text) => run({ text }), executeEvent: (event) => run(input(event)), logged }
 }
 
 /** The result data of an execution; throws the reason of one that was not ok. */
