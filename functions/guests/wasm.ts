@@ -36,6 +36,13 @@ export interface WasmModule {
   readonly tables: readonly Limits[]
   /** True where a start function runs during instantiation. */
   readonly hasStart: boolean
+  /** The types of the type section, as of functions. */
+  readonly types: readonly string[]
+  /** The index of the type of each function, imported ones first, and of each tag. */
+  readonly functions: readonly number[]
+  readonly tags: readonly number[]
+  /** Byte range of what is in the code section. */
+  readonly code: readonly [start: number, end: number] | undefined
   /** Byte range of the whole memory section, its header included. */
   readonly memorySection: readonly [start: number, end: number] | undefined
 }
@@ -60,6 +67,8 @@ const SECTION = {
   memory: 5,
   export: 7,
   start: 8,
+  code: 10,
+  tag: 13,
   last: 13,
 } as const
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
@@ -83,6 +92,8 @@ interface Section {
 }
 
 interface FunctionTypes {
+  readonly types: readonly string[]
+  readonly functions: readonly number[]
   /** Type of the function of that index, imported ones first. */
   of(index: number, at: number): string
   /** Type of that index in the type section. */
@@ -104,7 +115,12 @@ export function readWasm(bytes: Uint8Array): WasmModule {
   const declared = sections.get(SECTION.function)?.body
   if (declared) readFunctions(declared, functions)
   const memory = sections.get(SECTION.memory)
+  const code = sections.get(SECTION.code)?.body
   return {
+    types: functions.types,
+    functions: functions.functions,
+    tags: entries(sections.get(SECTION.tag), 'tags', readTag),
+    code: code && [code.offset, code.end],
     imports,
     exports: entries(sections.get(SECTION.export), 'exports', (body) => readExport(body, functions)),
     memories: entries(memory, 'memories', readLimits),
@@ -152,6 +168,8 @@ function functionTypes(section: Cursor | undefined): FunctionTypes {
     return type
   }
   return {
+    types,
+    functions,
     typed,
     declare: (typeIndex) => void functions.push(typeIndex),
     of(index, at) {
@@ -229,6 +247,11 @@ function readKind(cursor: Cursor): ExternKind {
 function readTable(cursor: Cursor): Limits {
   readValueType(cursor)
   return readLimits(cursor)
+}
+
+function readTag(cursor: Cursor): number {
+  cursor.byte('the attribute of a tag')
+  return cursor.u32('the type of a tag')
 }
 
 function readLimits(cursor: Cursor): Limits {

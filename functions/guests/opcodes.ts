@@ -1,0 +1,161 @@
+import {
+  address,
+  addressAndLane,
+  bytes,
+  catches,
+  labels,
+  nothing,
+  number,
+  numbers,
+  twoNumbers,
+  type CodeReader,
+} from './code-reader.ts'
+
+/** What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave`, nothing is reached. */
+export type Flow =
+  | 'block'
+  | 'if'
+  | 'else'
+  | 'catch'
+  | 'catch_all'
+  | 'delegate'
+  | 'end'
+  | 'branch'
+  | 'leave'
+  | 'call'
+  | 'call of a type'
+
+/** All that has to be known of an instruction. */
+export interface Instruction {
+  /** Passes over what follows the opcode, but for the index or the block's type that `flow` is about. */
+  readonly skip: (reader: CodeReader) => void
+  /** By how many values the operand stack can grow at most. */
+  readonly height: number
+  readonly flow: Flow | undefined
+}
+
+type Row = readonly [first: number, last: number, skip: Instruction['skip'], height: number, flow?: Flow]
+
+/** Instructions of garbage collection are left out, as their types are. */
+const ONE_BYTE: readonly Row[] = [
+  [0x00, 0x00, nothing, 0, 'leave'],
+  [0x01, 0x01, nothing, 0],
+  [0x02, 0x03, nothing, 0, 'block'],
+  [0x04, 0x04, nothing, 0, 'if'],
+  [0x05, 0x05, nothing, 0, 'else'],
+  [0x06, 0x06, nothing, 0, 'block'],
+  [0x07, 0x07, nothing, 0, 'catch'],
+  [0x08, 0x09, number, 0, 'leave'],
+  [0x0a, 0x0a, nothing, 0, 'leave'],
+  [0x0b, 0x0b, nothing, 0, 'end'],
+  [0x0c, 0x0c, number, 0, 'leave'],
+  [0x0d, 0x0d, number, -1, 'branch'],
+  [0x0e, 0x0e, labels, 0, 'leave'],
+  [0x0f, 0x0f, nothing, 0, 'leave'],
+  [0x10, 0x10, nothing, 0, 'call'],
+  [0x11, 0x11, number, -1, 'call of a type'],
+  [0x12, 0x12, number, 0, 'leave'],
+  [0x13, 0x13, twoNumbers, 0, 'leave'],
+  [0x14, 0x14, nothing, -1, 'call of a type'],
+  [0x15, 0x15, number, 0, 'leave'],
+  [0x18, 0x18, number, 0, 'delegate'],
+  [0x19, 0x19, nothing, 0, 'catch_all'],
+  [0x1a, 0x1a, nothing, -1],
+  [0x1b, 0x1b, nothing, -2],
+  [0x1c, 0x1c, numbers, -2],
+  [0x1f, 0x1f, catches, 0, 'block'],
+  [0x20, 0x20, number, 1],
+  [0x21, 0x21, number, -1],
+  [0x22, 0x22, number, 0],
+  [0x23, 0x23, number, 1],
+  [0x24, 0x24, number, -1],
+  [0x25, 0x25, number, 0],
+  [0x26, 0x26, number, -2],
+  [0x28, 0x35, address, 0],
+  [0x36, 0x3e, address, -2],
+  [0x3f, 0x3f, number, 1],
+  [0x40, 0x40, number, 0],
+  [0x41, 0x42, number, 1],
+  [0x43, 0x43, bytes(4), 1],
+  [0x44, 0x44, bytes(8), 1],
+  [0x45, 0x45, nothing, 0],
+  [0x46, 0x4f, nothing, -1],
+  [0x50, 0x50, nothing, 0],
+  [0x51, 0x66, nothing, -1],
+  [0x67, 0x69, nothing, 0],
+  [0x6a, 0x78, nothing, -1],
+  [0x79, 0x7b, nothing, 0],
+  [0x7c, 0x8a, nothing, -1],
+  [0x8b, 0x91, nothing, 0],
+  [0x92, 0x98, nothing, -1],
+  [0x99, 0x9f, nothing, 0],
+  [0xa0, 0xa6, nothing, -1],
+  [0xa7, 0xc4, nothing, 0],
+  [0xd0, 0xd0, number, 1],
+  [0xd1, 0xd1, nothing, 0],
+  [0xd2, 0xd2, number, 1],
+  [0xd3, 0xd3, nothing, -1],
+  [0xd4, 0xd4, nothing, 0],
+  [0xd5, 0xd5, number, 0, 'branch'],
+  [0xd6, 0xd6, number, -1, 'branch'],
+]
+/** Conversions that saturate, memories and tables in bulk. */
+const BULK: readonly Row[] = [
+  [0, 7, nothing, 0],
+  [8, 8, twoNumbers, -3],
+  [9, 9, number, 0],
+  [10, 10, twoNumbers, -3],
+  [11, 11, number, -3],
+  [12, 12, twoNumbers, -3],
+  [13, 13, number, 0],
+  [14, 14, twoNumbers, -3],
+  [15, 15, number, -1],
+  [16, 16, number, 1],
+  [17, 17, number, -3],
+]
+/** Vectors of 128 bits. Most take more than they give, which is not looked at. */
+const VECTORS: readonly Row[] = [
+  [0, 10, address, 0],
+  [11, 11, address, -2],
+  [12, 12, bytes(16), 1],
+  [13, 13, bytes(16), -1],
+  [14, 20, nothing, 0],
+  [21, 34, bytes(1), 0],
+  [35, 83, nothing, 0],
+  [84, 91, addressAndLane, 0],
+  [92, 93, address, 0],
+  [94, 275, nothing, 0],
+]
+/** Atomic access, which memories that are not shared allow too. */
+const ATOMICS: readonly Row[] = [
+  [0, 2, address, 0],
+  [3, 3, bytes(1), 0],
+  [16, 78, address, 0],
+]
+
+type Table = ReadonlyMap<number, Instruction>
+
+/** The instructions whose opcode is one byte. An array, since every instruction is looked up. */
+export const INSTRUCTIONS: readonly (Instruction | undefined)[] = arrayOf(tableOf(ONE_BYTE))
+
+/** The instructions whose opcode is a byte and a number, by that byte. */
+export const PREFIXED: ReadonlyMap<number, Table> = new Map([
+  [0xfc, tableOf(BULK)],
+  [0xfd, tableOf(VECTORS)],
+  [0xfe, tableOf(ATOMICS)],
+])
+
+function tableOf(rows: readonly Row[]): Table {
+  return new Map(
+    rows.flatMap(([first, last, skip, height, flow]) =>
+      Array.from(
+        { length: last - first + 1 },
+        (_, index) => [first + index, { skip, height, flow }] as const,
+      ),
+    ),
+  )
+}
+
+function arrayOf(table: Table): (Instruction | undefined)[] {
+  return Array.from({ length: 256 }, (_, opcode) => table.get(opcode))
+}
