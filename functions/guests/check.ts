@@ -3,6 +3,7 @@ import { JobicoError, messageOf } from '../shared/errors.ts'
 import type { Abi, NeededExport } from './abi.ts'
 import { ABIS, type AbiName } from './abis.ts'
 import { mebibytes, memoryFaults, tableFaults, withMaximum } from './cap.ts'
+import { codeFaults } from './cost.ts'
 import { shown } from './shown.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 
@@ -35,14 +36,17 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
     new JobicoError('MODULE_INVALID', `${shown(name)} ${problem}`, { cause, members: { module: name } })
   const unreadable = fileFault(bytes, name)
   if (unreadable !== undefined) throw refused(unreadable)
-  const module = read(bytes, (problem, cause) => refused(`is broken: ${problem}; compile it again`, cause))
+  const broken = (problem: string, cause?: unknown) =>
+    refused(`is broken: ${problem}; compile it again`, cause)
+  const module = read(() => readWasm(bytes), broken)
   const abi = ABIS.find((candidate) => speaks(module, candidate))
-  const limitFaults = [...memoryFaults(module, memoryBytes), ...tableFaults(module)]
+  const dear = read(() => codeFaults(bytes, module), broken)
+  const limitFaults = [...memoryFaults(module, memoryBytes), ...tableFaults(module), ...dear]
   const faults = [...(abi ? abiFaults(module, abi) : [entryFault(module)]), ...limitFaults]
   if (!abi || faults.length > 0) throw refused(`can't be run: ${list(faults, '; ')}`)
   const capped = withMaximum(bytes, module, memoryBytes)
   const invalid = bodyFault(capped)
-  if (invalid !== undefined) throw refused(`is broken: ${invalid}; compile it again`)
+  if (invalid !== undefined) throw broken(invalid)
   return { abi: abi.name, bytes: capped, digest: digestOf(bytes), emits: module.imports.some(isEmit) }
 }
 
@@ -53,7 +57,7 @@ function isEmit({ module, name }: WasmImport): boolean {
 function fileFault(bytes: Uint8Array, name: string): string | undefined {
   if (bytes.length === 0) return `is empty; compile it with \`${COMPILE} ${shown(name)}\``
   if (bytes.length > MODULE_BYTES) {
-    return `has ${mebibytes(bytes.length)}, the limit is ${mebibytes(MODULE_BYTES)}; compile it with --optimize and without --debug`
+    return `has ${bytes.length} bytes, the limit is ${MODULE_BYTES} (${mebibytes(MODULE_BYTES)}); compile it with --optimize and without --debug`
   }
   if (isWasm(bytes)) return undefined
   const start = bytes.subarray(0, 8)
@@ -70,11 +74,11 @@ function sourceFix(bytes: Uint8Array, name: string): string {
   return `compile it with \`${COMPILE} ${shown(name)}\``
 }
 
-function read(bytes: Uint8Array, refused: (problem: string, cause: unknown) => JobicoError): WasmModule {
+function read<T>(reads: () => T, broken: (problem: string, cause: unknown) => JobicoError): T {
   try {
-    return readWasm(bytes)
+    return reads()
   } catch (thrown) {
-    throw refused(messageOf(thrown), thrown)
+    throw broken(messageOf(thrown), thrown)
   }
 }
 
