@@ -12,7 +12,7 @@ import { refusals } from './deploy/refusal.ts'
 import { jobDetails, jobTable, viewOf } from './job-view.ts'
 import { unknownName } from './names.ts'
 import { jsonOutcome, textOutcome } from './outcome-view.ts'
-import { usesOf } from './push.ts'
+import { usesOf } from './push/uses.ts'
 import { ageOf, tableLines } from './table.ts'
 import { whyNone } from './target/listener.ts'
 

@@ -1,21 +1,26 @@
-import type { ModuleStore, StoredModule } from '../../functions/shared/module-store.ts'
+import type { ModuleStore, PutModule } from '../../functions/shared/module-store.ts'
+import { inBytes } from '../../functions/shared/refusal.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import { LABELS } from '../../knative/labels.ts'
 import { bringsModule } from '../job-files/cluster-files.ts'
+import type { Progress } from './progress.ts'
 import type { ClusterTarget } from './target/cluster.ts'
 
 /** The modules of a cluster, each namespace's apart. */
 export interface ClusterModules {
   /** Whether a namespace has a module of this name, in its store or in a ConfigMap. */
   has(namespace: string, name: string): Promise<boolean>
-  /** Puts a module into the store of a namespace. Throws a JobicoError where that is not possible. */
-  push(namespace: string, name: string, bytes: Uint8Array): Promise<StoredModule>
+  /** Puts a module into the store of a namespace where it is not there. Throws a JobicoError where that is not possible. */
+  push(namespace: string, name: string, bytes: Uint8Array): Promise<PutModule>
   /** The ConfigMaps of a namespace that have a module of this name, which comes before that of the store. */
   shadows(namespace: string, name: string): Promise<readonly string[]>
 }
 
-/** The modules of a cluster. */
-export function clusterModules({ kube, nats }: Pick<ClusterTarget, 'kube' | 'nats'>): ClusterModules {
+/** The modules of a cluster; `progress` is shown how far a push is. */
+export function clusterModules(
+  { kube, nats }: Pick<ClusterTarget, 'kube' | 'nats'>,
+  progress?: Progress,
+): ClusterModules {
   const shadows = async (namespace: string, name: string) => {
     const { items } = await kube.list(KINDS.configMap, { namespace, labels: `${LABELS.modules}=true` })
     return items.filter((each) => bringsModule(each, name)).map(({ metadata }) => metadata.name)
@@ -29,8 +34,20 @@ export function clusterModules({ kube, nats }: Pick<ClusterTarget, 'kube' | 'nat
     has: async (namespace, name) =>
       (await shadows(namespace, name)).length > 0 ||
       (await (await store(namespace)).find(name)) !== undefined,
-    push: async (namespace, name, bytes) => await (await store(namespace, { create: {} })).put(name, bytes),
+    async push(namespace, name, bytes) {
+      const target = await store(namespace, { create: {} })
+      try {
+        return await target.put(name, bytes, (sent) => progress?.show(sendingLine(name, sent, bytes.length)))
+      } finally {
+        progress?.end()
+      }
+    },
   }
+}
+
+/** How far a module is sent; sizes in bytes. Pure. */
+export function sendingLine(name: string, sent: number, size: number): string {
+  return `sending ${name}: ${inBytes(sent)} of ${inBytes(size)}, ${Math.floor((sent / size) * 100)} %`
 }
 
 /** Says that ConfigMaps come before a module that was pushed. */

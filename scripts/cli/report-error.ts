@@ -6,13 +6,17 @@ const FIXES: Readonly<Record<string, string>> = {
   Unauthorized: '; the cluster does not know you: log in to it again, and see whether kubectl works',
 }
 
-/** Writes an error for people on standard error; the faults of files get a line each. */
+/** Writes an error for people on standard error; the faults of files, and those of an AggregateError, get a line each. */
 export function reportError(thrown: unknown): void {
   if (process.env['JOBICO_DEBUG'] && thrown instanceof Error)
     process.stderr.write(`${thrown.stack ?? thrown.name}\n`)
+  for (const fault of faultsIn(thrown)) process.stderr.write(`error: ${fault}${fixOf(thrown)}\n`)
+}
+
+function faultsIn(thrown: unknown): readonly string[] {
+  if (thrown instanceof AggregateError) return thrown.errors.map(messageOf)
   const message = messageOf(thrown)
-  const faults = thrown instanceof Error && thrown.name === 'JobFileError' ? message.split('\n') : [message]
-  for (const fault of faults) process.stderr.write(`error: ${fault}${fixOf(thrown)}\n`)
+  return thrown instanceof Error && thrown.name === 'JobFileError' ? message.split('\n') : [message]
 }
 
 function fixOf(thrown: unknown): string {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 import type { DeployOptions } from '../deploy/deploy.ts'
-import type { PushOptions } from '../push.ts'
+import type { PushOptions } from '../push/push.ts'
 import type { StatusOptions } from '../status.ts'
 import { example, inCluster, WHERE, wholeNumber } from './options.ts'
 
@@ -12,12 +12,13 @@ export function addClusterCommands(program: Command): void {
   inCluster(program.command('push'))
     .summary('bring modules into a cluster')
     .description(
-      'Checks modules and puts them into the module store of a namespace, under the names of their files.',
+      'Checks modules and puts them into the module store of a namespace, under the names of their files. What is there already is not sent again.',
     )
     .argument('<file...>', 'the modules')
+    .option('--check', 'only check the modules, and print what they are; needs no cluster')
     .addHelpText('after', example('jobico push build/echo.wasm'))
     .action(async (files: string[], options: PushOptions) => {
-      const { push } = await import('../push.ts')
+      const { push } = await import('../push/push.ts')
       await push(files, options)
     })
 

@@ -4,6 +4,7 @@ import { loadForCluster, type ClusterJob } from '../../job-files/cluster-files.t
 import { jobFiles } from '../job-files.ts'
 import { clusterModules, shadowWarning, type ClusterModules } from '../modules.ts'
 import { print, type Format } from '../output.ts'
+import { createProgress } from '../progress.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { applyAll } from './apply.ts'
@@ -44,9 +45,9 @@ export async function deploy(files: readonly string[], options: DeployOptions): 
 async function bring(
   cluster: ClusterTarget,
   files: readonly string[],
-  { namespace, timeout, forceConflicts: force = false }: DeployOptions,
+  { namespace, timeout, forceConflicts: force = false, output }: DeployOptions,
 ): Promise<readonly Deployed[]> {
-  const modules = clusterModules(cluster)
+  const modules = clusterModules(cluster, output === 'text' ? createProgress(process.stderr) : undefined)
   const { jobs, objects } = await loadForCluster(files, {
     namespace: cluster.namespace,
     only: namespace !== undefined,
@@ -83,8 +84,10 @@ async function pushAll(
 ): Promise<readonly PushedModule[]> {
   const pushed: PushedModule[] = []
   for (const { namespace, name, bytes } of read) {
-    const { digest } = await modules.push(namespace, name, bytes)
-    tell(`pushed ${name} into ${namespace}: ${digest}`)
+    const { digest, sent } = await modules.push(namespace, name, bytes)
+    tell(
+      sent ? `pushed ${name} into ${namespace}: ${digest}` : `unchanged ${name} in ${namespace}: ${digest}`,
+    )
     pushed.push({ namespace, name, digest })
   }
   return pushed

@@ -1,0 +1,56 @@
+import { clusterModules, shadowWarning } from '../modules.ts'
+import { print, type Format } from '../output.ts'
+import { createProgress } from '../progress.ts'
+import { tableLines } from '../table.ts'
+import type { ClusterTarget } from '../target/cluster.ts'
+import { atPlatform, type ClusterOptions } from '../target/target.ts'
+import { check } from './check.ts'
+import { checkFiles, faultsOf, isGood } from './files.ts'
+import { pushedForPrograms, pushedTable, type Pushed } from './view.ts'
+
+/** The options of `jobico push`. */
+export interface PushOptions extends ClusterOptions {
+  readonly output: Format
+  /** Only looks whether the modules can be run. */
+  readonly check?: boolean
+}
+
+/**
+ * Checks modules and puts them into the module store of the namespace; what is there already is not sent again. Throws an
+ * AggregateError with all that is wrong with any of them, before anything is put.
+ */
+export async function push(files: readonly string[], options: PushOptions): Promise<void> {
+  if (options.check === true) {
+    await check(files, options)
+    return
+  }
+  const { output } = options
+  const pushed = await atPlatform(options, async (platform) => {
+    if (platform.kind === 'dev')
+      throw new Error(
+        `${platform.place} takes a module over when its file is saved, so nothing needs to be pushed there; name a cluster with -n or --context to push into it, or only check with --check`,
+      )
+    return await pushInto(platform, files, output)
+  })
+  if (output === 'json') print(JSON.stringify(pushed.map(pushedForPrograms)))
+  else tableLines(pushedTable(pushed)).forEach(print)
+}
+
+async function pushInto(
+  cluster: ClusterTarget,
+  files: readonly string[],
+  output: Format,
+): Promise<readonly Pushed[]> {
+  const { namespace } = cluster
+  const checked = await checkFiles(files, await cluster.jobs())
+  const faults = faultsOf(checked)
+  if (faults.length > 0) throw new AggregateError(faults)
+  const target = clusterModules(cluster, output === 'text' ? createProgress(process.stderr) : undefined)
+  const pushed: Pushed[] = []
+  for (const { name, bytes, usedBy } of checked.filter(isGood)) {
+    pushed.push({ ...(await target.push(namespace, name, bytes)), usedBy })
+    const shadows = await target.shadows(namespace, name)
+    if (shadows.length > 0) process.stderr.write(`${shadowWarning(name, shadows)}\n`)
+  }
+  return pushed
+}

@@ -1,0 +1,67 @@
+import type { PutModule } from '../../../functions/shared/module-store.ts'
+import { inBytes } from '../../../functions/shared/refusal.ts'
+import { tableLines } from '../table.ts'
+import { isGood, type CheckedFile, type GoodFile } from './files.ts'
+import type { Use } from './uses.ts'
+
+/** A module that was pushed, and the events that run it. */
+export interface Pushed extends PutModule {
+  readonly usedBy: readonly Use[]
+}
+
+/** Modules that were pushed, as rows of a table. Pure. */
+export function pushedTable(pushed: readonly Pushed[]): string[][] {
+  const rows = pushed.map(({ name, digest, size, sent, usedBy }) => [
+    ...[name, digest, String(size), sent ? 'sent' : 'unchanged'],
+    usesText(usedBy) || 'no Job',
+  ])
+  return [['MODULE', 'DIGEST', 'BYTES', 'STATE', 'USED BY'], ...rows]
+}
+
+/** A module that was pushed, for `-o json`. Pure. */
+export function pushedForPrograms({ name, digest, size, sent, usedBy }: Pushed) {
+  return { name, digest, size, sent, usedBy: usedBy.map(useForPrograms) }
+}
+
+/** What modules are found to be, each as lines of its own. Pure. */
+export function checkedLines(good: readonly GoodFile[]): string[] {
+  return good.flatMap((each, index) => [...(index === 0 ? [] : ['']), ...tableLines(detailsOf(each))])
+}
+
+function detailsOf({ file, abi, bytes, digest, memory, imports, usedBy }: GoodFile): string[][] {
+  const [first = 'none', ...others] = imports.map(({ module, name, type }) => `${module}.${name}: ${type}`)
+  return [
+    ['MODULE', file],
+    ['ABI', abi],
+    ['BYTES', String(bytes.length)],
+    ['DIGEST', digest],
+    [
+      'MEMORY',
+      memory ? `${inBytes(memory.initialBytes)} at first, at most ${inBytes(memory.capBytes)}` : 'none',
+    ],
+    ['IMPORTS', first],
+    ...others.map((each) => ['', each]),
+    ['USED BY', usesText(usedBy) || 'no Job that is known'],
+  ]
+}
+
+/** What a file is found to be, for `-o json`. Pure. */
+export function checkedForPrograms(checked: CheckedFile) {
+  const { file, name } = checked
+  const usedBy = checked.usedBy.map(useForPrograms)
+  if (!isGood(checked)) return { file, name, ok: false, fault: checked.fault, usedBy }
+  const { abi, digest, bytes, memory = null, imports } = checked
+  return {
+    ...{ file, name, ok: true, abi, digest, size: bytes.length, memory },
+    imports: imports.map(({ module, name: of, type }) => ({ module, name: of, type })),
+    usedBy,
+  }
+}
+
+function usesText(usedBy: readonly Use[]): string {
+  return usedBy.map(({ job, event }) => `${job}/${event}`).join(', ')
+}
+
+function useForPrograms({ job, event }: Use) {
+  return { job, event }
+}
