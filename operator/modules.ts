@@ -1,6 +1,6 @@
 import type { JobEvent } from '../crds/job.ts'
 import { parseQuantity } from '../crds/quantity.ts'
-import { checkModule } from '../functions/guests/check.ts'
+import { checkModuleApart } from '../functions/guests/check-apart.ts'
 import { digestOf } from '../functions/shared/digest.ts'
 import { messageOf } from '../functions/shared/errors.ts'
 import { openModuleStore, type ModuleStore } from '../functions/shared/module-store.ts'
@@ -80,7 +80,7 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
       const bytes = await module.read()
       if (bytes === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
       if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
-      known = checkOf(bytes, wasm, parseQuantity(memory))
+      known = await checkOf(bytes, wasm, parseQuantity(memory))
       checked.set(key, known)
     }
     return 'fault' in known ? wrong('ModuleInvalid', known.fault) : { ...known, digest: module.digest }
@@ -113,9 +113,9 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
   }
 }
 
-function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Checked {
+async function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Promise<Checked> {
   try {
-    const { emits } = checkModule(bytes, { name, memoryBytes })
+    const { emits } = await checkModuleApart(bytes, { name, memoryBytes })
     return { emits }
   } catch (thrown) {
     return { fault: messageOf(thrown) }

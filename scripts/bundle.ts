@@ -20,6 +20,7 @@ const ENTRIES = {
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   worker: 'functions/runner/worker.ts',
+  'check-worker': 'functions/guests/check-worker.ts',
 }
 
 // CommonJS packages inside a module call require for the modules of Node.

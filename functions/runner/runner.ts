@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { abiNamed } from '../guests/abis.ts'
-import { checkModule } from '../guests/check.ts'
+import { checkModuleApart } from '../guests/check-apart.ts'
 import { sizeLimit } from '../shared/cloudevent-nats.ts'
 import { JobicoError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
@@ -56,7 +56,7 @@ export async function startRunner(
 ): Promise<Runner> {
   const { ref, concurrency, retry, timeoutMs } = config
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
-  const module = checkModule(bytes, { name, memoryBytes: config.memoryBytes })
+  const module = await checkModuleApart(bytes, { name, memoryBytes: config.memoryBytes })
   const abi = abiNamed(module.abi)
   const output = config.output && (await openOutput(ref, config.output))
   const emits = await openEmits(ref, config.emits)

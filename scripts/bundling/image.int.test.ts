@@ -31,7 +31,7 @@ t.test('the processes of the image start, before and after their code is compile
   for (const name of ['operator', 'listener', 'runner'])
     t.match(start(name), { status: 1, stdout: /CONFIG_INVALID/, stderr: '' }, `${name}, compiled`)
   t.match(start('schema-worker'), { status: 0, stderr: '' })
-  t.match(start('worker').stderr, /entry of a worker thread/)
+  for (const name of ['worker', 'check-worker']) t.match(start(name).stderr, /entry of a worker thread/, name)
 })
 
 t.test('whatever a pod is told to run is in the image', (t) => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
-import { checkModule } from '../../functions/guests/check.ts'
+import { checkModuleApart } from '../../functions/guests/check-apart.ts'
 import { JobicoError, messageOf } from '../../functions/shared/errors.ts'
 import type { LocalEvent, LocalJob, LocalModule } from '../job-files/local-job.ts'
 import type { Compiler } from './compiler.ts'
@@ -61,7 +61,7 @@ export async function readChecked(
   const path = module.kind === 'file' ? module.path : module.out
   try {
     const moduleBytes = await readFile(path)
-    const { emits } = checkModule(moduleBytes, { name: shownPath(path), memoryBytes })
+    const { emits } = await checkModuleApart(moduleBytes, { name: shownPath(path), memoryBytes })
     return { moduleBytes, emits }
   } catch (cause) {
     throw new JobicoError('MODULE_INVALID', `${file}: event ${name}: ${messageOf(cause)}`, {
