@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Transform } from 'assemblyscript/asc'
 import { JobicoError } from '../functions/shared/errors.ts'
+import { JsonClasses } from './json-classes/transform.ts'
 import { withSourceMap } from './source-map.ts'
 
 /** What to compile: absolute paths, or ones relative to the working directory. */
@@ -43,6 +45,7 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<{ 
   let sourceMap = ''
   const { error } = await main([entry, '--baseDir', baseDir, '--outFile', 'module.wasm', ...COMPILER_FLAGS], {
     stderr: messages,
+    transforms: [new JsonClasses() as unknown as Transform], // any object with a hook will do
     readFile: sources,
     writeFile: (_name, contents) => {
       if (typeof contents === 'string') sourceMap = contents

@@ -6,10 +6,11 @@ import { dataOf, loadGuest } from '../load-guest.ts'
 
 const out = join(t.testdir(), 'probe.wasm')
 await compileAssemblyScript({ entry: join(sdkDir(), 'test/assembly/probe.ts'), out })
-const { execute, logged } = loadGuest(out, [
+const variables = [
   ['NAME', 'the välue 😀'],
   ['AT_START', 'early'],
-])
+] as const
+const { execute, logged } = loadGuest(out, variables, ['json', 'text'])
 
 /** What the probe makes of a text. */
 const probe = (verb: string, text = '') => execute(`${verb}\n${text}`)
@@ -178,16 +179,33 @@ t.test('integers', (t) => {
       ['-7', '-7'],
       ['9007199254740992', '9007199254740992'],
       ['999999999999999999', '999999999999999999'],
+      ['9223372036854775807', '9223372036854775807'],
+      ['-9223372036854775808', '-9223372036854775808'],
     ],
     ...[
       ['1e3', '1000'],
       ['2.0', '2'],
       ['-0', '0'],
       ['1.2e1', '12'],
+      ['9.223372036854775807E+18', '9223372036854775807'],
+      ['1200e-2', '12'],
+      ['0e999999999', '0'],
+      ['0.00', '0'],
+      [`0.${'0'.repeat(500)}1e501`, '1'],
     ],
   ]
   for (const [text = '', want = ''] of integers) t.strictSame(probe('integer', text), ok(want), text)
-  for (const text of ['0.5', '1e300', '9223372036854775808', 'null', '"1"']) {
+  for (const text of [
+    '0.5',
+    '1e300',
+    '9223372036854775808',
+    '-9223372036854775809',
+    '1e-1',
+    '12.01',
+    'null',
+    '"1"',
+    `1${'0'.repeat(500)}e-501`,
+  ]) {
     t.match(
       probe('integer', text),
       { kind: 'reject', reason: /^the value should be an integer, but is / },
@@ -270,6 +288,17 @@ t.test('what a module asks of its host', (t) => {
   t.strictSame(logged, [])
   t.strictSame(probe('log', 'line'), { kind: 'ok', data: undefined })
   t.strictSame(logged, ['debug: line', 'info: line', 'warn: line', 'error: line'])
+  t.strictSame(probe('emit', '{"a": 1.0}'), {
+    kind: 'ok',
+    data: undefined,
+    emitted: [
+      { event: 'json', data: '{"a":1.0}' },
+      { event: 'text', data: '{"a": 1.0}' },
+    ],
+  })
+  const before = Date.now()
+  const time = Number(dataOf(probe('now')))
+  t.ok(before <= time && time <= Date.now())
   t.end()
 })
 

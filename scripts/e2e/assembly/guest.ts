@@ -8,7 +8,7 @@ export function run(version: string, text: string): string | null {
   if (data.has('spinMs')) spin(data.integer('spinMs'))
   if (data.has('reject')) return reject(data.string('reject'))
   if (data.has('rejectIn') && data.string('rejectIn') == version) return reject('not by ' + version)
-  if (data.has('retry')) return retry(data.string('retry'), 0.1)
+  if (data.has('retry')) return retry(0.1, data.string('retry'))
   const result = Json.object().set('version', version)
   if (data.has('n')) result.set('n', data.integer('n'))
   if (data.has('variable')) {

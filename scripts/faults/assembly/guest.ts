@@ -8,7 +8,7 @@ export function handle(text: string): string | null {
   const wish = data.string('do')
   if (wish == 'reject') return reject('as it was asked to')
   if (wish == 'retry')
-    return retry('as it was asked to', data.has('after') ? <f64>data.integer('after') : 0.2)
+    return retry(data.has('after') ? <f64>data.integer('after') : 0.2, 'as it was asked to')
   if (wish == 'trap') unreachable()
   if (wish == 'loop') spin(i64.MAX_VALUE / 2)
   if (wish == 'spin') spin(data.has('spinMs') ? data.integer('spinMs') : 100)

@@ -56,7 +56,7 @@ function part(amount: i64, rate: i64): i64 {
 /** The tax rate by the Job's TAX_PERCENT, such as "CH=8.1,DE=19". */
 function taxRateOf(country: string): i64 {
   const rates = env('TAX_PERCENT')
-  if (rates === null) return retry<i64>('TAX_PERCENT is not set: add it to the env of the Job', 60)
+  if (rates === null) return retry<i64>(60, 'TAX_PERCENT is not set: add it to the env of the Job')
   const entries = rates.split(',')
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i].split('=')

@@ -1,3 +1,4 @@
+import { decode } from './codec'
 import { reject } from './host'
 import { Json, JsonKind } from './json'
 import { JsonParser } from './json-parser'
@@ -36,6 +37,11 @@ export class CloudEvent {
       this.value = value
     }
     return value
+  }
+
+  /** The data as a T, such as a class with `@json`. Rejects the event where it does not fit; see `decode`. */
+  decode<T>(): T {
+    return decode<T>(this.dataText)
   }
 
   /** An extension attribute as text, or null when the event has none of this name (lower-case letters and digits). */

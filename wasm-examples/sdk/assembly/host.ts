@@ -49,15 +49,20 @@ export function reject<T = string | null>(reason: string): T {
 }
 
 /**
- * Ends this attempt and asks for another one, after so many seconds or, below 0, when the Job's `retry` says. After
+ * Ends this attempt and asks for another one after so many seconds or, with -1, when the Job's `retry` says. After
  * `maxAttempts` the event becomes a dead letter with this reason. Never returns; see `reject`.
  */
-export function retry<T = string | null>(reason: string, afterSeconds: f64 = -1): T {
-  hostRetry(afterSeconds, reason)
+export function retry<T = string | null>(seconds: f64, reason: string): T {
+  hostRetry(seconds, reason)
   return unreachable()
 }
 
 /** The value that the Job's `env` gives to this name, or null. */
 export function env(name: string): string | null {
   return hostEnv(name)
+}
+
+/** The time by the clock of the runner, in milliseconds since 1970-01-01T00:00:00Z. */
+export function now(): i64 {
+  return Date.now()
 }

@@ -1,3 +1,5 @@
+export { decode, encode } from './codec'
+export { emit } from './emit'
 export { CloudEvent, parseEvent } from './event'
-export { env, log, reject, retry } from './host'
+export { env, log, now, reject, retry } from './host'
 export { Json, JsonKind } from './json'

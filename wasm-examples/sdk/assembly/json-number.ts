@@ -1,5 +1,5 @@
 const MAX_EXACT: f64 = 9007199254740992 // 2^53: a float up to here holds every integer
-const MAX_DIGITS: i32 = 18 // of an integer that always fits an i64
+const MAX_POWER: i32 = 100_000_000 // of ten: beyond the length of any text
 
 /** The JSON text of a finite float, which reads back as the same float. */
 export function floatText(value: f64): string {
@@ -8,24 +8,88 @@ export function floatText(value: f64): string {
   return text.endsWith('.0') ? text.substring(0, text.length - 2) : text
 }
 
-/** Whether `integerOf` gives exactly what a JSON number says: up to 18 digits, or 2^53 where it has a point or exponent. */
-export function isExactInteger(text: string): bool {
-  if (isPlain(text)) return true
-  const value = parseFloat(text)
-  return Math.floor(value) == value && Math.abs(value) <= MAX_EXACT
-}
+/** The integer that a JSON number says, however it is written, such as 12, 12.0 or 1.2e1. */
+export class WholeNumber {
+  /** Whether it is one, of at most 64 bits without its sign. */
+  isExact: bool = true
+  isNegative: bool = false
+  /** Its value without the sign. */
+  magnitude: u64 = 0
 
-/** The integer that a JSON number says. */
-export function integerOf(text: string): i64 {
-  return isPlain(text) ? I64.parseInt(text) : <i64>parseFloat(text)
-}
-
-function isPlain(text: string): bool {
-  const from = text.startsWith('-') ? 1 : 0
-  if (text.length - from > MAX_DIGITS) return false
-  for (let i = from; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < 0x30 || unit > 0x39) return false
+  constructor(text: string) {
+    this.isNegative = text.startsWith('-')
+    const end = exponentIndex(text)
+    const power = end < text.length ? powerOf(text, end + 1) : 0
+    const point = text.indexOf('.')
+    let scale = power - (point < 0 ? 0 : end - point - 1)
+    const trailing = scale < 0 ? -scale : 0 // digits that have to be zeros
+    let digits = 0
+    for (let i = end - 1; i >= 0 && digits < trailing; i--) {
+      if (text.charCodeAt(i) == 0x2e) continue
+      if (isNonzeroDigit(text.charCodeAt(i))) this.isExact = false
+      digits++
+    }
+    this.addDigits(text, end, trailing)
+    for (; scale > 0 && this.magnitude != 0 && this.isExact; scale--) this.addDigit(0)
   }
-  return true
+
+  /** Whether an i64 holds it. */
+  get fitsSigned(): bool {
+    const most = <u64>i64.MAX_VALUE + (this.isNegative ? 1 : 0)
+    return this.isExact && this.magnitude <= most
+  }
+
+  /** Whether a u64 holds it. */
+  get fitsUnsigned(): bool {
+    return this.isExact && (!this.isNegative || this.magnitude == 0)
+  }
+
+  /** Its value, where an i64 holds it. */
+  get signed(): i64 {
+    return this.isNegative ? -(<i64>this.magnitude) : <i64>this.magnitude
+  }
+
+  private addDigits(text: string, end: i32, trailing: i32): void {
+    let left = digitsBefore(text, end) - trailing
+    for (let i = 0; i < end && left > 0; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit == 0x2d || unit == 0x2e) continue
+      this.addDigit(unit - 0x30)
+      left--
+    }
+  }
+
+  private addDigit(digit: u64): void {
+    const most = (u64.MAX_VALUE - digit) / 10
+    if (this.magnitude > most) this.isExact = false
+    else this.magnitude = this.magnitude * 10 + digit
+  }
+}
+
+function exponentIndex(text: string): i32 {
+  for (let i = 0; i < text.length; i++) {
+    if ((text.charCodeAt(i) | 0x20) == 0x65) return i
+  }
+  return text.length
+}
+
+/** The power of ten in a text from an index on, at most MAX_POWER either way. */
+function powerOf(text: string, from: i32): i32 {
+  const sign = text.charCodeAt(from)
+  const isNegative = sign == 0x2d
+  let power = 0
+  for (let i = sign == 0x2d || sign == 0x2b ? from + 1 : from; i < text.length; i++) {
+    power = min(power * 10 + text.charCodeAt(i) - 0x30, MAX_POWER)
+  }
+  return isNegative ? -power : power
+}
+
+function digitsBefore(text: string, end: i32): i32 {
+  const sign = text.startsWith('-') ? 1 : 0
+  const point = text.indexOf('.') < 0 ? 0 : 1
+  return end - sign - point
+}
+
+function isNonzeroDigit(unit: i32): bool {
+  return unit >= 0x31 && unit <= 0x39
 }

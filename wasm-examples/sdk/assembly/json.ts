@@ -1,5 +1,7 @@
+import { encode } from './codec'
+import { floatOf } from './decimal-float'
 import { reject } from './host'
-import { floatText, integerOf, isExactInteger } from './json-number'
+import { floatText, WholeNumber } from './json-number'
 import { JsonParser } from './json-parser'
 import { TextBuffer } from './text-buffer'
 
@@ -58,7 +60,7 @@ export class Json {
     return value
   }
 
-  /** The JSON value of a boolean, number, string, Json or array of those. NaN, infinities and null become `null`. */
+  /** The JSON value of a boolean, number, string, Json, @json class or array of those. NaN, infinities and null become `null`. */
   static of<T>(value: T): Json {
     if (isBoolean<T>()) return Json.ofBoolean(<bool>value)
     else if (isInteger<T>() && !isReference<T>()) return Json.ofNumberText(`${value}`)
@@ -68,7 +70,8 @@ export class Json {
       if (isString<T>()) return Json.ofString(changetype<string>(value))
       // @ts-ignore: T is an array here
       else if (isArray<T>()) return Json.ofArray(changetype<valueof<T>[]>(value))
-      else return changetype<Json>(Json.same<NonNullable<T>>(changetype<NonNullable<T>>(value)))
+      else if (idof<T>() == idof<Json>()) return changetype<Json>(value)
+      else return Json.parse(encode<NonNullable<T>>(changetype<NonNullable<T>>(value)))
     }
   }
 
@@ -107,6 +110,23 @@ export class Json {
     return this.list![index]
   }
 
+  /** Whether there is a member of this name, though it be null. */
+  contains(key: string): bool {
+    return this.kind == JsonKind.Object && this.map!.has(key)
+  }
+
+  /** This number as an integer; null where it is none of 64 bits, or no number. */
+  whole(): WholeNumber | null {
+    if (this.kind != JsonKind.Number) return null
+    const whole = new WholeNumber(this.text)
+    return whole.isExact ? whole : null
+  }
+
+  /** What this is, as a reason names it: its digits, or its kind. */
+  describe(): string {
+    return this.kind == JsonKind.Number ? this.text : kindName(this.kind)
+  }
+
   /** The names of the members, in the order in which they came. */
   keys(): string[] {
     return this.kind == JsonKind.Object ? this.map!.keys() : []
@@ -131,7 +151,7 @@ export class Json {
     return this.get(key).asString(key)
   }
 
-  /** The member's value, an integer: exact up to 18 digits. */
+  /** The member's value, an integer that an i64 holds; 12.0 and 1.2e1 are integers, too. */
   integer(key: string): i64 {
     return this.get(key).asInteger(key)
   }
@@ -161,15 +181,15 @@ export class Json {
     return this.kind == JsonKind.String ? this.text : this.mismatch<string>(name, 'a string')
   }
 
-  /** This integer: exact up to 18 digits. */
+  /** This integer, that an i64 holds. */
   asInteger(name: string = 'the value'): i64 {
-    if (this.kind == JsonKind.Number && isExactInteger(this.text)) return integerOf(this.text)
-    return this.mismatch<i64>(name, 'an integer')
+    const whole = this.whole()
+    return whole !== null && whole.fitsSigned ? whole.signed : this.mismatch<i64>(name, 'an integer')
   }
 
   /** This number, rounded to the nearest 64-bit float. */
   asNumber(name: string = 'the value'): f64 {
-    return this.kind == JsonKind.Number ? parseFloat(this.text) : this.mismatch<f64>(name, 'a number')
+    return this.kind == JsonKind.Number ? floatOf(this.text) : this.mismatch<f64>(name, 'a number')
   }
 
   /** This true or false. */
@@ -194,7 +214,8 @@ export class Json {
     return buffer.toString()
   }
 
-  private write(buffer: TextBuffer, depth: i32): void {
+  /** Adds the JSON text to a buffer; `depth` is how deep it is nested there. */
+  write(buffer: TextBuffer, depth: i32): void {
     switch (this.kind) {
       case JsonKind.Null:
         return buffer.append('null')
@@ -234,8 +255,7 @@ export class Json {
   }
 
   private mismatch<T>(name: string, wanted: string): T {
-    const found = this.isNull ? 'missing' : this.kind == JsonKind.Number ? this.text : kindName(this.kind)
-    return reject<T>(`${name} should be ${wanted}, but is ${found}`)
+    return reject<T>(`${name} should be ${wanted}, but is ${this.isNull ? 'missing' : this.describe()}`)
   }
 
   private static ofBoolean(value: bool): Json {
@@ -255,17 +275,12 @@ export class Json {
     for (let i = 0; i < values.length; i++) result.push(values[i])
     return result
   }
-
-  // Compiles for Json alone, so that `of` with any other class is an error of the compiler.
-  private static same<T>(value: T): T {
-    if (idof<T>() != idof<Json>())
-      ERROR('Json.of takes booleans, numbers, strings, Json values and arrays of those')
-    return value
-  }
 }
 
 function kindName(kind: JsonKind): string {
   switch (kind) {
+    case JsonKind.Null:
+      return 'null'
     case JsonKind.Boolean:
       return 'true or false'
     case JsonKind.String:

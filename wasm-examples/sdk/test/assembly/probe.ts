@@ -1,5 +1,5 @@
 // Does with the SDK what the first line of its text says, so that tests can see what comes of it.
-import { Json, env, log, parseEvent, reject, retry } from 'jobico'
+import { Json, emit, env, log, now, parseEvent, reject, retry } from 'jobico'
 
 const atStart = env('AT_START')
 
@@ -17,17 +17,25 @@ export function handle(text: string): string | null {
   if (verb == 'cycle') return cycle()
   if (verb == 'env') return Json.of([env(rest), atStart]).toString()
   if (verb == 'garbage') return garbage(I32.parseInt(rest))
+  if (verb == 'emit') return emitAll(rest)
+  if (verb == 'now') return now().toString()
   return finish(verb, rest)
 }
 
 function finish(verb: string, rest: string): string | null {
   if (verb == 'reject') reject(rest)
-  if (verb == 'retry') return retry(rest)
-  if (verb == 'retry-after') return retry(rest, 1.5)
+  if (verb == 'retry') return retry(-1, rest)
+  if (verb == 'retry-after') return retry(1.5, rest)
   log.debug(rest)
   log.info(rest)
   log.warn(rest)
   log.error(rest)
+  return null
+}
+
+function emitAll(text: string): string | null {
+  emit('json', Json.parse(text))
+  emit('text', text)
   return null
 }
 

@@ -1,0 +1,98 @@
+import {
+  constructorOf,
+  decoratorOf,
+  instanceFields,
+  isHidden,
+  sourceText,
+  stringArgument,
+  typeNames,
+  typeText,
+  type Class,
+  type Field,
+  type Range,
+  type TypeNode,
+} from './ast.ts'
+
+/** One field of a class with `@json`, as the generated code needs to know it. */
+export interface Member {
+  readonly field: string
+  /** Its name in JSON; undefined for a field that stays out of it. */
+  readonly key: string | undefined
+  readonly type: string
+  readonly isNullable: boolean
+  /** The source of the value that it has where JSON has none. */
+  readonly initial: string | undefined
+}
+
+/** What can't be had of a class, and where. */
+export type Complain = (range: Range, problem: string) => void
+
+/** Types whose members are known here; all others have to be classes with `@json`, enums or type parameters. */
+const COLLECTIONS: readonly string[] = ['Map', 'Set', 'StaticArray', 'ArrayBuffer', 'Date', 'Function']
+const TYPED_ARRAY = /^(?:Uint8Clamped|(?:Int|Uint)(?:8|16|32|64)|Float(?:32|64))Array$/
+
+const PRIMITIVE = /^(?:bool|[iu](?:8|16|32|64|size)|f32|f64)$/
+
+/** The members of a class, and complaints about those that JSON can't have; `plain` are classes without `@json`. */
+export function membersOf(declaration: Class, plain: ReadonlySet<string>, complain: Complain): Member[] {
+  const parameters = constructorOf(declaration)?.signature.parameters ?? []
+  const members = instanceFields(declaration).flatMap((field) => {
+    const initial = field.initializer ?? parameters[field.parameterIndex]?.initializer ?? null
+    return memberOf(field, initial === null ? undefined : sourceText(initial.range), plain, complain) ?? []
+  })
+  const keys = members.flatMap(({ key }) => key ?? [])
+  const twice = keys.find((key, index) => keys.indexOf(key) < index)
+  if (twice !== undefined)
+    complain(declaration.name.range, `two members are ${twice} in JSON: rename one of them`)
+  return members
+}
+
+/** Whether a type needs no value to begin with, since zero or null is one. */
+export function hasZero(type: TypeNode): boolean {
+  return type.isNullable || PRIMITIVE.test(typeText(type) ?? '')
+}
+
+function memberOf(
+  field: Field,
+  initial: string | undefined,
+  plain: ReadonlySet<string>,
+  complain: Complain,
+): Member | undefined {
+  const { name, type } = field
+  const fault = faultOf(field, initial, plain)
+  if (fault !== undefined) complain(type.range, `${name.text} ${fault}`)
+  const text = typeText(type)
+  if (text === undefined || fault !== undefined) return undefined
+  const key = isHidden(field) ? undefined : keyOf(field, complain)
+  return { field: name.text, key, type: text, isNullable: type.isNullable, initial }
+}
+
+function faultOf(field: Field, initial: string | undefined, plain: ReadonlySet<string>): string | undefined {
+  const { type } = field
+  if (!isHidden(field))
+    return typeText(type) === undefined
+      ? 'is of a type that JSON does not have'
+      : typeFault(typeNames(type), plain)
+  return initial === undefined && !hasZero(type)
+    ? 'needs a value to begin with, as decode calls no constructor'
+    : undefined
+}
+
+function keyOf(field: Field, complain: Complain): string {
+  const decorator = decoratorOf(field, 'key')
+  if (decorator === undefined) return field.name.text
+  const key = stringArgument(decorator)
+  if (key === undefined)
+    complain(decorator.range, `@key needs the name in JSON: write @key("order-id"), or what it is`)
+  return key ?? field.name.text
+}
+
+function typeFault(names: readonly string[], plain: ReadonlySet<string>): string | undefined {
+  const collection = names.find((name) => COLLECTIONS.includes(name) || TYPED_ARRAY.test(name))
+  if (collection !== undefined)
+    return `is a ${collection}, which JSON does not have: make it an array, a class with @json, or Json`
+  const missing = names.find((name) => plain.has(name))
+  if (missing !== undefined)
+    return `is a ${missing}, which is not for JSON: put @json before class ${missing}`
+  return undefined
+}

@@ -1,0 +1,14 @@
+import { encode } from './codec'
+
+// @ts-ignore: decorator
+@external('jobico', 'emit')
+declare function hostEmit(event: string, data: string): void
+
+/**
+ * Sends data to another event of this Job, once this execution ends well. The data is a class with `@json`, a Json, or a
+ * string that is JSON text; it has to match the schema of that event.
+ */
+export function emit<T>(event: string, data: T): void {
+  if (isString<T>()) hostEmit(event, changetype<string>(data))
+  else hostEmit(event, encode<T>(data))
+}
