@@ -1,13 +1,14 @@
 import { JobicoError } from '../shared/errors.ts'
 import { lebOf } from './bytes.ts'
 import { customSection } from './custom-section.ts'
-import { LIMIT, readWasm, type WasmModule } from './wasm.ts'
+import { LIMIT, readWasm, type SectionRange, type WasmModule } from './wasm.ts'
 
 /** Bytes of a page of linear memory. */
 export const PAGE_BYTES = 65536
 
 const MOST_PAGES = 65536
 const MOST_TABLE_ENTRIES = 1_000_000
+const TABLE_SECTION = 4
 const MEMORY_SECTION = 5
 const SHIFT_SECTION = 'jobico.shift'
 const NOT_CAPPABLE: readonly (readonly [flag: number, fault: string])[] = [
@@ -19,7 +20,7 @@ const NOT_CAPPABLE: readonly (readonly [flag: number, fault: string])[] = [
 /** A copy of the module whose memory can't grow above `maxBytes`; MODULE_INVALID where that can't be had. */
 export function capMemory(bytes: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
   const module = readWasm(bytes)
-  const faults = memoryFaults(module, maxBytes)
+  const faults = [...memoryFaults(module, maxBytes), ...tableFaults(module)]
   if (faults.length > 0) throw new JobicoError('MODULE_INVALID', faults.join('; '))
   return withMaximum(bytes, module, maxBytes)
 }
@@ -45,32 +46,72 @@ export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
 
 /** What is wrong with a module's tables. Their entries are on the thread's heap: too many of them end the whole process. */
 export function tableFaults(module: WasmModule): string[] {
-  const entries = module.tables.reduce((sum, { max }) => sum + max, 0)
+  const entries = leastEntries(module)
   if (entries <= MOST_TABLE_ENTRIES) return []
-  const size = Number.isFinite(entries) ? `${entries} entries` : 'entries without end'
-  return [`its tables may have ${size}, the limit is ${MOST_TABLE_ENTRIES}: compile it without --growTable`]
+  return [`its tables may have ${entries} entries, the limit is ${MOST_TABLE_ENTRIES}: compile it with fewer`]
 }
 
-/** As `capMemory`, for a module that was read and has no memory faults. */
+/** As `capMemory`, for a module that was read and has no faults; its tables can't grow past their limit either. */
 export function withMaximum(
   bytes: Uint8Array,
   module: WasmModule,
   maxBytes: number,
 ): Uint8Array<ArrayBuffer> {
-  const [memory] = module.memories
-  if (!memory || !module.memorySection) return new Uint8Array(bytes)
-  const [start, end] = module.memorySection
+  const edits = [...cappedTables(module), ...cappedMemory(module, maxBytes)]
+  if (edits.length === 0) return new Uint8Array(bytes)
+  const parts: Uint8Array[] = []
+  let done = 0
+  let shift = 0
+  for (const { range, section } of edits.sort((one, other) => one.range[0] - other.range[0])) {
+    const [start, end] = range
+    parts.push(bytes.subarray(done, start), section)
+    done = end
+    shift += section.length - (end - start)
+  }
+  const told = customSection(SHIFT_SECTION, new Uint8Array(Int32Array.of(shift).buffer))
+  return new Uint8Array(Buffer.concat([...parts, bytes.subarray(done), told]))
+}
+
+/** A section that takes the place of another. */
+interface Edit {
+  readonly range: SectionRange
+  readonly section: Uint8Array
+}
+
+function cappedMemory({ memories, memorySection }: WasmModule, maxBytes: number): Edit[] {
+  const [memory] = memories
+  if (!memory || !memorySection) return []
   const max = Math.min(memory.max, pagesIn(maxBytes))
   const body = [1, LIMIT.bounded, ...lebOf(memory.min), ...lebOf(max)]
-  const section = Uint8Array.from([MEMORY_SECTION, ...lebOf(body.length), ...body])
-  const shift = customSection(SHIFT_SECTION, Uint8Array.from([section.length - (end - start)]))
-  return new Uint8Array(Buffer.concat([bytes.subarray(0, start), section, bytes.subarray(end), shift]))
+  return [{ range: memorySection, section: sectionOf(MEMORY_SECTION, body) }]
+}
+
+/** Tables without a maximum, as Go makes them, share what the others leave of the limit. */
+function cappedTables(module: WasmModule): Edit[] {
+  const { tables, tableSection } = module
+  const endless = tables.filter(({ max }) => max === Infinity).length
+  if (endless === 0 || !tableSection) return []
+  const room = Math.floor((MOST_TABLE_ENTRIES - leastEntries(module)) / endless)
+  const body = tables.flatMap(({ element, flags, min, max }) => [
+    ...[element, flags | LIMIT.bounded],
+    ...[...lebOf(min), ...lebOf(max === Infinity ? min + room : max)],
+  ])
+  return [{ range: tableSection, section: sectionOf(TABLE_SECTION, [...lebOf(tables.length), ...body]) }]
+}
+
+/** How many entries the tables have room for, those without a maximum before they grow. */
+function leastEntries({ tables }: WasmModule): number {
+  return tables.reduce((sum, { min, max }) => sum + (max === Infinity ? min : max), 0)
+}
+
+function sectionOf(id: number, body: readonly number[]): Uint8Array {
+  return Uint8Array.from([id, ...lebOf(body.length), ...body])
 }
 
 /** By how many bytes the cap has moved what comes after the memory section, such as the code. */
 export function capShift(module: WebAssembly.Module): number {
   const section = WebAssembly.Module.customSections(module, SHIFT_SECTION).at(-1) // an earlier one is the module's own
-  return section?.byteLength === 1 ? new DataView(section).getInt8(0) : 0
+  return section?.byteLength === 4 ? new DataView(section).getInt32(0, true) : 0
 }
 
 /** Bytes as MiB with at most one decimal, such as `64 MiB`. */

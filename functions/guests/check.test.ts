@@ -144,11 +144,6 @@ const refused: { name: string; bytes: Uint8Array; says: RegExp[] }[] = [
     says: [/starts with 125 MiB of memory, its cap is 64 MiB: raise `memory`/],
   },
   {
-    name: 'a table without end',
-    bytes: fromWat(RUNTIME, NULL, '(table 1 externref)'),
-    says: [/entries without end.*--growTable/],
-  },
-  {
     name: 'a huge table',
     bytes: fromWat(RUNTIME, NULL, '(table 9000000 9000000 funcref)'),
     says: [/9000000 entries/],
@@ -222,6 +217,37 @@ t.test('capMemory', (t) => {
   }
   t.throws(() => capMemory(withMemory('65'), 4 * MiB), { code: 'MODULE_INVALID', message: /raise `memory`/ })
   t.same(capMemory(fromWat(), MiB), fromWat(), 'a module without memory stays as it is')
+  t.end()
+})
+
+t.test('tables without a maximum get one', (t) => {
+  const cases = [
+    { name: 'one', wat: '(table 7 funcref)', max: [1_000_000] },
+    {
+      name: 'one beside one that has its own',
+      wat: '(table 7 externref)(table 5 1000 funcref)',
+      max: [999_000, 1000],
+    },
+    { name: 'two share', wat: '(table 4 funcref)(table 2 externref)', max: [500_001, 499_999] },
+    { name: 'one that has its own', wat: '(table 1 2 funcref)', max: [2] },
+  ]
+  for (const { name, wat, max } of cases) {
+    const grow =
+      '(func (export "grow") (param i32) (result i32) (table.grow 0 (ref.null func) (local.get 0)))'
+    const isGrown = wat.startsWith('(table 7 funcref')
+    const capped = capMemory(fromWat(wat, '(memory 1)', isGrown ? grow : ''), MiB)
+    t.match(
+      readWasm(capped).tables.map((table) => table.max),
+      max,
+      name,
+    )
+    t.ok(WebAssembly.validate(capped), name)
+    if (!isGrown) continue
+    const exports = new WebAssembly.Instance(new WebAssembly.Module(capped)).exports as {
+      grow: (by: number) => number
+    }
+    t.strictSame([exports.grow(999_994), exports.grow(999_993), exports.grow(1)], [-1, 7, -1])
+  }
   t.end()
 })
 

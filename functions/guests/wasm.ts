@@ -26,14 +26,21 @@ export interface Limits {
   readonly max: number
 }
 
+/** A table that the module itself declares; `element` is the byte of its type. */
+export interface Table extends Limits {
+  readonly element: number
+}
+
+/** Byte range of a whole section, its header included. */
+export type SectionRange = readonly [start: number, end: number]
+
 /** What Jobico needs to know of a module. Bodies of functions are not looked at. */
 export interface WasmModule {
   readonly imports: readonly WasmImport[]
   readonly exports: readonly WasmExport[]
   /** Memories that the module itself declares; imported ones are among the imports. */
   readonly memories: readonly Limits[]
-  /** Tables that the module itself declares. */
-  readonly tables: readonly Limits[]
+  readonly tables: readonly Table[]
   /** True where a start function runs during instantiation. */
   readonly hasStart: boolean
   /** The types of the type section, as of functions. */
@@ -43,8 +50,8 @@ export interface WasmModule {
   readonly tags: readonly number[]
   /** Byte range of what is in the code section. */
   readonly code: readonly [start: number, end: number] | undefined
-  /** Byte range of the whole memory section, its header included. */
-  readonly memorySection: readonly [start: number, end: number] | undefined
+  readonly memorySection: SectionRange | undefined
+  readonly tableSection: SectionRange | undefined
 }
 
 /** Bits of the flags of limits. */
@@ -83,6 +90,7 @@ const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
   [0x70, 'funcref'],
   [0x6f, 'externref'],
 ])
+const REFERENCES: ReadonlySet<number> = new Set([0x70, 0x6f])
 const KINDS: readonly ExternKind[] = ['function', 'table', 'memory', 'global', 'tag']
 
 interface Section {
@@ -115,6 +123,7 @@ export function readWasm(bytes: Uint8Array): WasmModule {
   const declared = sections.get(SECTION.function)?.body
   if (declared) readFunctions(declared, functions)
   const memory = sections.get(SECTION.memory)
+  const table = sections.get(SECTION.table)
   const code = sections.get(SECTION.code)?.body
   return {
     types: functions.types,
@@ -124,9 +133,10 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     imports,
     exports: entries(sections.get(SECTION.export), 'exports', (body) => readExport(body, functions)),
     memories: entries(memory, 'memories', readLimits),
-    tables: entries(sections.get(SECTION.table), 'tables', readTable),
+    tables: entries(table, 'tables', readTable),
     hasStart: sections.has(SECTION.start),
     memorySection: memory && [memory.start, memory.end],
+    tableSection: table && [table.start, table.end],
   }
 }
 
@@ -244,9 +254,12 @@ function readKind(cursor: Cursor): ExternKind {
   return kind
 }
 
-function readTable(cursor: Cursor): Limits {
-  readValueType(cursor)
-  return readLimits(cursor)
+function readTable(cursor: Cursor): Table {
+  const at = cursor.offset
+  const element = cursor.byte('the type of a table')
+  if (!REFERENCES.has(element))
+    throw malformed(at, `the table type 0x${element.toString(16)} is not supported`)
+  return { element, ...readLimits(cursor) }
 }
 
 function readTag(cursor: Cursor): number {
