@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
 import { measureDurability, SYNC_INTERVALS } from './durability.ts'
+import { measureInvocation } from './invocation.ts'
 import { openPlace } from './place.ts'
 import { measureRun } from './run.ts'
 
@@ -18,7 +19,7 @@ Needs wrk, and the bundles of "npm run build".
   --json        prints one line of JSON and no table
 `
 
-/** One line of the table: a rate of ours over a rate of nothing but its surroundings. */
+/** One line of the table: a rate or a cost of ours over that of nothing but its surroundings. */
 interface Figure {
   readonly name: string
   readonly unit: string
@@ -31,10 +32,15 @@ function figure(name: string, unit: string, ours: number, bare: number): Figure 
   return {
     name,
     unit,
-    ours: Math.round(ours),
-    bare: Math.round(bare),
+    ours: rounded(ours),
+    bare: rounded(bare),
     ratio: Math.round((ours / bare) * 1_000) / 1_000,
   }
+}
+
+/** Three digits are more than a measurement has. */
+function rounded(value: number): number {
+  return value >= 1_000 ? Math.round(value) : Number(value.toPrecision(3))
 }
 
 async function main(): Promise<void> {
@@ -60,6 +66,8 @@ async function main(): Promise<void> {
     const accept = await measureAccept(place, Number(values.seconds), Number(values.rounds))
     tell(`runner: a backlog of ${values.backlog} events, twice`)
     const run = await measureRun(place, Number(values.backlog))
+    tell('guests: an echo of 1 KiB in AssemblyScript')
+    const cost = await measureInvocation(place)
     tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
     const durable = await measureDurability(
       processEnvironment(),
@@ -70,6 +78,15 @@ async function main(): Promise<void> {
     report(values.json, [
       figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
       figure('runner runs echo / bare consume and ack', 'events/s', run.runner, run.bare),
+      figure('an instantiation / a call of a function', 'µs', cost.instantiation, cost.call),
+      figure(
+        'echo of 1 KiB in a fresh instance / its instantiation',
+        'µs',
+        cost.execution,
+        cost.instantiation,
+      ),
+      figure('the same through a pool of one thread / in a thread', 'µs', cost.oneThread, cost.execution),
+      figure(`the same through a pool of ${cost.threads} / of one`, 'µs', cost.allThreads, cost.oneThread),
       ...SYNC_INTERVALS.slice(1).map((interval) =>
         figure(
           `listener with sync_interval ${interval} / with 2m`,
