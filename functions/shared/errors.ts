@@ -35,7 +35,7 @@ export const ERROR_CODES = {
   SCHEMA_INVALID: { status: 500, title: 'The JSON Schema is not valid' },
   MODULE_INVALID: { status: 500, title: 'The module is not valid' },
   NATS_TOO_OLD: { status: 500, title: 'The NATS server is too old' },
-  STREAM_REFUSED: { status: 500, title: 'NATS refused to make a stream' },
+  STREAM_REFUSED: { status: 500, title: 'NATS refused to make a stream, or has no room' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 /** One of the codes of ERROR_CODES. */
