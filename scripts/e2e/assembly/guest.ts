@@ -1,4 +1,4 @@
-import { Json, env, log, parseEvent, reject, retry } from 'jobico'
+import { Json, emit, env, log, parseEvent, reject, retry } from 'jobico'
 
 /** Does what the event's data says, and tells which version of the code ran. */
 export function run(version: string, text: string): string | null {
@@ -6,6 +6,7 @@ export function run(version: string, text: string): string | null {
   const data = event.data
   log.info(`Running ${event.id} as ${version}`)
   if (data.has('spinMs')) spin(data.integer('spinMs'))
+  if (data.has('emitTo')) emit(data.string('emitTo'), Json.object().set('n', data.integer('n') + 1))
   if (data.has('reject')) return reject(data.string('reject'))
   if (data.has('rejectIn') && data.string('rejectIn') == version) return reject('not by ' + version)
   if (data.has('retry')) return retry(0.1, data.string('retry'))

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 import t, { type Test } from 'tap'
 
-import { eventKey } from '../../../functions/shared/names.ts'
+import { eventKey, streamNames } from '../../../functions/shared/names.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
@@ -60,6 +60,28 @@ t.test('a chain of two events', { buffered: true }, async (t) => {
   const [second] = await nats.ended({ ...ref, event: 'welcome' }, [eventKey(cause.source, cause.id)])
   t.match(resultOf(second), { to: 'ada@example.org', subject: 'Te damos la bienvenida' })
   t.match(second, { result: { attributes: { causationid: key, causationsource: cause.source } } })
+})
+
+t.test('an event that a module emits', { buffered: true }, async (t) => {
+  const { c, nats } = await start(t, 'emit')
+  await c.apply(schema({ type: 'object', properties: { n: { maximum: 10 } } }, 'small'))
+  const small = event('small', { schema: { key: 'small' } })
+  await c.apply(job('emitter', [event('ev1'), small]))
+  await c.ready('emitter')
+  const url = await c.url('emitter', 'ev1')
+  const ref = { namespace: c.namespace, job: 'emitter', event: 'ev1' }
+  const emittedBy = (key: string) => [
+    eventKey(`/namespaces/${c.namespace}/jobs/emitter/events/ev1`, `${key}-1`),
+  ]
+  const key = await accepted(url, { n: 5, emitTo: 'small' })
+  const [first] = await nats.ended(ref, [key])
+  t.same(resultOf(first), { version: 'v1', n: 5 })
+  const [second] = await nats.ended({ ...ref, event: 'small' }, emittedBy(key))
+  t.same(resultOf(second), { version: 'v1', n: 6 })
+  const misfit = await accepted(url, { n: 10, emitTo: 'small' })
+  const reason = /what it emits does not match the schema of the event small: \/n/
+  t.match(await nats.ended(ref, [misfit]), [{ kind: 'dead', code: 'OUTPUT_INVALID', reason }])
+  await nats.manager.streams.purge(streamNames(ref).outcomes) // a queue with a dead letter outlives its Job
 })
 
 t.test('an HTTP sink', { buffered: true }, async (t) => {
