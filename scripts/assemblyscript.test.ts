@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import t from 'tap'
 import { compileAssemblyScript, sdkDir } from './assemblyscript.ts'
+import { readMappings } from '../functions/guests/mappings.ts'
+import { SOURCE_MAP_SECTION, sourceMapOf } from '../functions/guests/source-map.ts'
 import { buildExamples, sampleModules, sampleNames } from './build-examples.ts'
 
 const handle = (body: string) => `export function handle(text: string): string | null {\n  ${body}\n}\n`
@@ -103,6 +105,25 @@ t.test('a source gives the same bytes from any folder and in any company', async
   t.teardown(() => process.chdir(before))
   const together = await Promise.all([compiled('echo', 'c'), compiled('order', 'd')])
   for (const [index, bytes] of together.entries()) t.ok(alone[index]?.equals(bytes))
+})
+
+t.test('a module has the lines of its own sources in itself', async (t) => {
+  const line = 'return text.length > 5 ? twice(text) : null'
+  const twice = 'export function twice(text: string): string {\n  return text + text\n}\n'
+  const source = `import { twice } from './lib/twice'\nimport { log } from 'jobico'\n${handle(`log.info(text); ${line}`)}`
+  const dir = t.testdir({ assembly: { 'index.ts': source, lib: { 'twice.ts': twice } } })
+  const out = join(dir, 'x.wasm')
+  await compileAssemblyScript({ entry: join(dir, 'assembly/index.ts'), out })
+  const bytes = readFileSync(out)
+  const module = new WebAssembly.Module(new Uint8Array(bytes))
+  const map = sourceMapOf(module)
+  t.same(map?.sources, ['assembly/index.ts', 'assembly/lib/twice.ts'], 'and of no library')
+  t.equal(WebAssembly.Module.customSections(module, SOURCE_MAP_SECTION).length, 1)
+  t.ok((map?.mappings.length ?? Infinity) < 300)
+  const lines = new Set<string>()
+  readMappings(map?.mappings ?? '', (_, number, at) => void lines.add(`${map?.sources[number]}:${at + 1}`))
+  for (const want of ['assembly/index.ts:4', 'assembly/lib/twice.ts:2']) t.ok(lines.has(want), want)
+  t.notOk(bytes.includes('twice(text) : null'), 'no text of the sources')
 })
 
 t.test('another SDK can be given', async (t) => {
