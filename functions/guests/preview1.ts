@@ -1,5 +1,5 @@
 import { ConsoleStdout, File, OpenFile, WASI } from '@bjorn3/browser_wasi_shim'
-import type { Host } from './abi.ts'
+import type { Host, Outcome } from './abi.ts'
 import { end, trapped, type Guest } from './execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from './offer.ts'
@@ -13,6 +13,8 @@ export interface Process {
   readonly stdin: Uint8Array
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
+  /** What becomes of it when it calls proc_exit. */
+  readonly exited: (status: number) => Outcome
 }
 
 /** The functions of WASI preview 1 for one guest after the other: standard streams, clocks and randomness; no file, no socket. */
@@ -21,16 +23,6 @@ export interface Preview1 {
   begin(process: Process): void
   /** Lets go of all that the guest had. */
   end(): void
-}
-
-/** A guest that has called proc_exit. */
-export class Exit extends Error {
-  readonly status: number
-
-  constructor(status: number) {
-    super(`it exited with status ${status}`)
-    this.status = status
-  }
 }
 
 type Call = (...args: (number | bigint)[]) => unknown
@@ -44,6 +36,7 @@ const VECTOR_COUNT = 2 // which argument it is
 /** Makes the functions, to be used by one guest. */
 export function createPreview1(guest: Guest): Preview1 {
   const shim = new WASI([NAME], [], [], { debug: false }) // which prints, unless told otherwise
+  let exited: Process['exited'] = hasExited
   const memory = () => guest.memory ?? end(guest, trapped('it called WASI before its instantiation was over'))
   shim.inst = {
     exports: {
@@ -53,11 +46,12 @@ export function createPreview1(guest: Guest): Preview1 {
     },
   }
   const own: Record<string, Call> = {
-    proc_exit: (status) => {
-      throw new Exit(Number(status))
-    },
+    proc_exit: (status) => end(guest, exited(Number(status))),
     proc_raise: (signal) => end(guest, trapped(`it raised the signal ${signal}`)),
     poll_oneoff: (...args) => pollOneoff(memory(), args.map(Number)),
+    // To the shim, standard input is a file: it would give it any size, out of the memory of the host.
+    fd_allocate: () => ERRNO.notSupported,
+    fd_filestat_set_size: () => ERRNO.notSupported,
     sock_accept: () => ERRNO.notSupported,
     sock_recv: () => ERRNO.notSupported,
     sock_send: () => ERRNO.notSupported,
@@ -70,7 +64,9 @@ export function createPreview1(guest: Guest): Preview1 {
   }
   return {
     imports: bare([...PREVIEW1_TYPES.keys()].map((name) => [name, call(name)])),
-    begin({ variables, stdin, stdout, stderr }) {
+    begin(process) {
+      const { variables, stdin, stdout, stderr } = process
+      exited = process.exited
       shim.env = [...variables]
       shim.fds = [
         new OpenFile(new File(stdin, { readonly: true })),
@@ -79,10 +75,16 @@ export function createPreview1(guest: Guest): Preview1 {
       ]
     },
     end() {
+      exited = hasExited
       shim.env = []
       shim.fds = []
     },
   }
+}
+
+/** The outcome of a guest whose exit means nothing. */
+function hasExited(status: number): Outcome {
+  return trapped(`it exited with status ${status}`)
 }
 
 /** WebAssembly hands over i32 as signed numbers. */
@@ -119,7 +121,13 @@ export function loggedStreams(guest: Guest, host: Host): LoggedStreams {
     during(run) {
       const stdout = lineSplitter((line) => host.log('info', line))
       const stderr = lineSplitter((line) => host.log('error', line))
-      preview1.begin({ variables, stdin: new Uint8Array(), stdout: stdout.write, stderr: stderr.write })
+      preview1.begin({
+        variables,
+        stdin: new Uint8Array(),
+        stdout: stdout.write,
+        stderr: stderr.write,
+        exited: hasExited,
+      })
       try {
         return run()
       } finally {

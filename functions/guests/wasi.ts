@@ -5,7 +5,7 @@ import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from './offer.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
-import { Exit, createPreview1 } from './preview1.ts'
+import { createPreview1 } from './preview1.ts'
 import { RESULT_CHARS, broken, jsonOutcome, textOf, tooLarge } from './result.ts'
 
 interface GuestExports {
@@ -70,11 +70,14 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
         stdout.push(bytes)
       },
       stderr: stderr.write,
+      exited(status) {
+        stderr.end()
+        return outcomeOf(status, { stdout, lastLine })
+      },
     })
     try {
-      const status = statusOf(module, imports, guest)
-      stderr.end()
-      return outcomeOf(status, { stdout, lastLine })
+      run(module, imports, guest)
+      return resultOf(Buffer.concat(stdout))
     } finally {
       stderr.end()
       preview1.end()
@@ -82,17 +85,10 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
   })
 }
 
-/** Runs the command to its end, and gives its exit status. */
-function statusOf(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Guest): number {
+function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Guest): void {
   const exports = new WebAssembly.Instance(module, imports).exports as unknown as GuestExports
   guest.memory = exports.memory
-  try {
-    exports._start()
-    return EXIT.ok
-  } catch (thrown) {
-    if (thrown instanceof Exit) return thrown.status
-    throw thrown
-  }
+  exports._start()
 }
 
 function outcomeOf(status: number, { stdout, lastLine }: Written): Outcome {
