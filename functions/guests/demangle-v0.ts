@@ -152,9 +152,10 @@ function readNested(symbol: Symbol): string {
 function readIdentifier(symbol: Symbol): string {
   symbol.match(DISAMBIGUATOR)
   const punycode = symbol.take('u')
-  const length = Number(symbol.match(/0|[1-9]\d{0,3}/y) ?? NaN)
+  const digits = symbol.match(/0|[1-9]\d{0,3}/y)
+  if (digits === undefined) throw new SyntaxError('an identifier has no length')
   symbol.take('_')
-  const name = Array.from({ length }, () => symbol.next()).join('')
+  const name = Array.from({ length: Number(digits) }, () => symbol.next()).join('')
   return punycode ? `{${name}}` : name
 }
 

@@ -3,7 +3,7 @@ import { shown } from './shown.ts'
 
 // What stands between a module's own functions and a trap: library and runtime of AssemblyScript, Rust, TinyGo and C.
 const LIBRARY =
-  /^(?:~lib\/|export:|<?(?:core|std|alloc|compiler_builtins|dlmalloc)::|rust_|_*rustc?_|__rg_|__wasi_|runtime\.|wasm_)|^(?:_*abort|_*exit|_*assert_fail|_start|_initialize|__original_main|__main_void|__wasm_call_ctors|(?:dl|emmalloc_)?(?:malloc|calloc|realloc|free))(?:$|\.)/
+  /^(?:~lib\/|export:|<?(?:core|std|alloc|compiler_builtins|dlmalloc)::|rust_(?:panic|begin_unwind|oom)|_+rustc?(?:_|::)|__rg_|__wasi_|runtime\.|wasm_)|^(?:_*abort|_*exit|_*assert_fail|_start|_initialize|__original_main|__main_void|__wasm_call_ctors|(?:dl|emmalloc_)?(?:malloc|calloc|realloc|free))(?:$|\.)/
 // Folders of AssemblyScript and packages of Go, also within type arguments.
 const FOLDERS = /(?:[\w.~@-]+\/)+(?=\S)/g
 const ALLOCATORS = /^~lib\/rt\/|handle_alloc_error|alloc_error_handler|rust_oom|__rg_oom/
