@@ -16,13 +16,15 @@ export interface CompileOptions {
   readonly out: string
   /** The folder of the SDK that `from "jobico"` means; by default the one in this package. */
   readonly sdkDir?: string
+  /** Whether to make it small and fast, which takes most of the time; by default it is. */
+  readonly optimize?: boolean
 }
 
 // The incremental collector costs an event some 20 µs more than the stub, which never frees: a loop that adds up
 // strings would end there as a trap at the Job's memory. An exported start lets globals call the SDK. The names of
 // functions (--debug) and their lines are for the reason of a trap.
 const COMPILER_FLAGS = [
-  ...['-O3', '--debug', '--sourceMap', '--exportRuntime', '--exportStart', '_initialize'],
+  ...['--debug', '--sourceMap', '--exportRuntime', '--exportStart', '_initialize'],
   ...['--runtime', 'incremental', '--noColors'],
 ]
 
@@ -43,7 +45,9 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<{ 
 
   let binary: Uint8Array | undefined
   let sourceMap = ''
-  const { error } = await main([entry, '--baseDir', baseDir, '--outFile', 'module.wasm', ...COMPILER_FLAGS], {
+  const level = options.optimize === false ? '-O0' : '-O3'
+  const place = [entry, '--baseDir', baseDir, '--outFile', 'module.wasm']
+  const { error } = await main([...place, level, ...COMPILER_FLAGS], {
     stderr: messages,
     transforms: [new JsonClasses() as unknown as Transform], // any object with a hook will do
     readFile: sources,

@@ -17,6 +17,9 @@ const root = join(import.meta.dirname, '..')
 const ENTRIES = {
   jobico: 'scripts/jobico.ts',
   compiler: 'scripts/dev/compiler-worker.ts',
+  guest: 'scripts/testing/guest-thread.ts',
+  testing: 'scripts/testing/load-guest.ts',
+  'json-classes': 'scripts/json-classes/plugin.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   worker: 'functions/runner/worker.ts',

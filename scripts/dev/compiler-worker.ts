@@ -8,6 +8,8 @@ export interface CompileRequest {
   readonly id: number
   readonly entry: string
   readonly out: string
+  /** Whether to make it small and fast, which takes most of the time. */
+  readonly optimize: boolean
 }
 
 /** How a compilation ended: with the compiler's warnings, or with what is wrong. */
@@ -20,8 +22,8 @@ export interface CompileAnswer {
 if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
 
-port.on('message', ({ id, entry, out }: CompileRequest) => {
-  compileAssemblyScript({ entry, out }).then(
+port.on('message', ({ id, ...options }: CompileRequest) => {
+  compileAssemblyScript(options).then(
     ({ diagnostics }) => port.postMessage({ id, diagnostics } satisfies CompileAnswer),
     (thrown: unknown) => port.postMessage({ id, fault: messageOf(thrown) } satisfies CompileAnswer),
   )

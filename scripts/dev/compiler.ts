@@ -7,12 +7,15 @@ import { entryUrl } from './entries.ts'
 /** Compiles AssemblyScript on a thread of its own, which stays warm, so that nothing else waits meanwhile. */
 export interface Compiler {
   /** Compiles a module and gives the compiler's warnings; throws MODULE_INVALID with the place of each fault. */
-  compile(module: Omit<CompileRequest, 'id'>): Promise<string>
+  compile(module: Pick<CompileRequest, 'entry' | 'out'>): Promise<string>
   close(): Promise<void>
 }
 
+/** How to compile; `optimize` makes modules small and fast, and takes most of the time. */
+export type CompilerOptions = Pick<CompileRequest, 'optimize'>
+
 /** A compiler whose thread starts with the first module. */
-export function createCompiler(): Compiler {
+export function createCompiler({ optimize }: CompilerOptions): Compiler {
   const waiting = new Map<number, PromiseWithResolvers<string>>()
   let worker: Worker | undefined
   let count = 0
@@ -41,7 +44,7 @@ export function createCompiler(): Compiler {
       worker.ref()
       const request = Promise.withResolvers<string>()
       waiting.set(++count, request)
-      worker.postMessage({ id: count, ...module } satisfies CompileRequest)
+      worker.postMessage({ id: count, ...module, optimize } satisfies CompileRequest)
       return request.promise
     },
     async close() {

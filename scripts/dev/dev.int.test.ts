@@ -127,7 +127,7 @@ t.test('what is saved is served; what is bad leaves the version before', async (
   const dead = await runCli(['send', 'ev1', '--data', JSON.stringify(PERSON), '--wait'], folder)
   t.match(dead, { code: 1, stdout: '', stderr: /error: dead: REJECTED: never \(1 attempt\)/ })
 
-  edit(source, 'reject("never")', 'retry("not yet", 0.01)')
+  edit(source, 'reject("never")', 'retry(0.01, "not yet")')
   edit(source, 'import { reject', 'import { retry')
   edit(jobFile, 'key: schema-ev1', 'key: schema-ev1\n      retry: {maxAttempts: 2}')
   await dev.waitFor(/(reloaded runner\/ev1\n[^]*){3}/)

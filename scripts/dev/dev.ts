@@ -132,7 +132,7 @@ async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
   scope.add(() => claim.release())
   const gateway = await startGateway({ ...options, describe: () => instanceOf(ground) })
   scope.add(() => gateway.kill())
-  const compiler = createCompiler()
+  const compiler = createCompiler({ optimize: false }) // what is saved is to serve at once
   scope.add(() => compiler.close())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 
 import { checkModuleApart } from '../../functions/guests/check-apart.ts'
 import { JobicoError, messageOf } from '../../functions/shared/errors.ts'
@@ -15,7 +15,8 @@ export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJo
 /** Compiles, reads and checks the modules of Jobs; `warn` is given the compiler's warnings. */
 export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: string) => void): Prepare {
   const compile = createCompile(compiler, warn)
-  return async (jobs) => {
+  return async (wanted) => {
+    const jobs = wanted.map((job) => ({ ...job, events: job.events.map(compiledApart) }))
     await compile(jobs.flatMap(({ events }) => events.map(({ module }) => module)))
     return await allOrFaults(
       jobs.map(async (job) => ({
@@ -26,6 +27,13 @@ export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: 
       })),
     )
   }
+}
+
+/** The event with its module compiled to a place of its own: build/ is for what is made to be deployed. */
+function compiledApart(event: LocalEvent): LocalEvent {
+  const { module } = event
+  if (module.kind === 'file') return event
+  return { ...event, module: { ...module, out: join(dirname(module.out), 'dev', basename(module.out)) } }
 }
 
 /**

@@ -1,13 +1,15 @@
 import { Option, type Command } from 'commander'
 
+import type { BuildOptions } from '../build.ts'
 import type { DevCommandOptions } from '../dev.ts'
 import type { InitOptions } from '../init.ts'
 import { TEMPLATES } from '../project-files.ts'
+import type { TestOptions } from '../test.ts'
 import { example, jsonOption, outputOption, wholeNumber } from './options.ts'
 
 const MAX_PORT = 65_535
 
-/** The commands for a project on this machine: init and dev. */
+/** The commands for a project on this machine: init, dev, build and test. */
 export function addProjectCommands(program: Command): void {
   program
     .command('init')
@@ -44,5 +46,36 @@ export function addProjectCommands(program: Command): void {
     .action(async (files: string[], options: DevCommandOptions) => {
       const { dev } = await import('../dev.ts')
       await dev(files, options)
+    })
+
+  program
+    .command('build')
+    .summary('compile the modules of Jobs')
+    .description(
+      'Compiles the AssemblyScript modules of Jobs into build/, and checks them as before they are pushed.',
+    )
+    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .addOption(outputOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('jobico build'))
+    .action(async (files: string[], options: BuildOptions) => {
+      const { build } = await import('../build.ts')
+      await build(files, options)
+    })
+
+  program
+    .command('test')
+    .summary('run the examples of Jobs, and compare what comes out')
+    .description(
+      'Compiles the modules of Jobs, and runs the events in event.json and examples/<event>/*.json through schemas and modules. What comes out is held against expected.json, or <name>.expected.json beside each. Ends with 1 where one differs.',
+    )
+    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .option('--update', 'write what comes out where it differs from what is expected, or nothing is')
+    .addOption(outputOption())
+    .addOption(jsonOption())
+    .addHelpText('after', example('jobico test'))
+    .action(async (files: string[], options: TestOptions) => {
+      const { test } = await import('../test.ts')
+      await test(files, options)
     })
 }

@@ -19,7 +19,7 @@ export async function readModules(jobs: readonly ClusterJob[]): Promise<readonly
       module === undefined ? [] : [{ namespace, file, wasm, event: { name, module, memoryBytes } }],
     ),
   )
-  const compiler = createCompiler()
+  const compiler = createCompiler({ optimize: true })
   try {
     const compile = createCompile(compiler, (text) => process.stderr.write(`warning: ${text}\n`))
     await compile(sources.map(({ event }) => event.module))

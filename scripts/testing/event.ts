@@ -1,0 +1,15 @@
+import { checkAttributes, type CloudEvent } from '../../functions/shared/cloudevent.ts'
+
+/** A CloudEvent with what is not given filled in; `data` is a value of JSON. Throws EVENT_INVALID. */
+export function cloudEvent(attributes: Readonly<Record<string, string>>, data: unknown): CloudEvent {
+  const given = {
+    ...{ specversion: '1.0', id: 'example', source: '/example', type: 'example' },
+    ...(data === undefined ? {} : { datacontenttype: 'application/json' }),
+    ...attributes,
+  }
+  return {
+    attributes: checkAttributes(Object.entries(given)),
+    data: data === undefined ? undefined : new TextEncoder().encode(JSON.stringify(data)),
+    trace: {},
+  }
+}

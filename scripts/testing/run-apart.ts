@@ -1,0 +1,31 @@
+import { Worker } from 'node:worker_threads'
+
+import { entryUrl } from '../dev/entries.ts'
+import type { GuestAnswer, GuestTask } from './guest-thread.ts'
+import type { Ran } from './guest.ts'
+
+/** Runs one event on a thread of its own, which is ended after `timeoutMs`. Rejects with what keeps the module from running. */
+export function runApart(task: GuestTask, timeoutMs: number): Promise<Ran> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ran>()
+  const worker = new Worker(entryUrl('guest'), {
+    workerData: task,
+    env: {},
+    resourceLimits: { stackSizeMb: 4 },
+  })
+  let timer: NodeJS.Timeout | undefined
+  worker.on('message', (answer: GuestAnswer) => {
+    if (answer.kind === 'begun') timer = setTimeout(() => resolve(timedOut(timeoutMs)), timeoutMs)
+    else resolve({ outcome: answer.outcome, lines: answer.lines })
+  })
+  worker.on('error', reject)
+  worker.on('exit', () => reject(new Error('the thread of the execution died')))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    void worker.terminate()
+  })
+}
+
+function timedOut(timeoutMs: number): Ran {
+  const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1_000} s) and was stopped`
+  return { outcome: { kind: 'retry', code: 'TIMEOUT', reason }, lines: [] }
+}

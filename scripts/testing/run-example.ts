@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises'
+
+import type { CloudEvent } from '../../functions/shared/cloudevent.ts'
+import { eventKey, resultSource } from '../../functions/shared/names.ts'
+import { compileSchema } from '../../schemas/validator.ts'
+import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
+import { cloudEvent } from './event.ts'
+import { readExample, shown, type Example } from './examples.ts'
+import type { Line } from './guest.ts'
+import { runApart } from './run-apart.ts'
+import { seenInvalid, seenOf, type Seen } from './seen.ts'
+
+/** What an example came to, and what the modules logged on its way. */
+export interface Ending {
+  readonly seen: Seen
+  readonly lines: readonly Line[]
+}
+
+/**
+ * Runs an example: its data through the schema, the event through the module, and a result with an `output` event on
+ * through that one. What is emitted is held against the schema of its event, and not run.
+ */
+export async function runExample({ job, event, file }: Example): Promise<Ending> {
+  const { attributes, data } = await readExample(file)
+  const lines: Line[] = []
+  let at = event
+  let next = cloudEvent(attributes, data)
+  for (;;) {
+    const refused = refusal(at, dataOf(next))
+    if (refused !== undefined) return { seen: refused, lines }
+    const ran = await runOne(job, at, next)
+    lines.push(...ran.lines)
+    const { outcome } = ran
+    if (outcome.kind !== 'ok') return { seen: seenOf(outcome), lines }
+    const wrong = (outcome.emitted ?? []).map((each) =>
+      refusal(eventNamed(job, each.event), JSON.parse(each.data)),
+    )
+    const [first] = wrong.filter((each) => each !== undefined)
+    if (first !== undefined) return { seen: first, lines }
+    const { output } = at
+    if (output === undefined || 'sink' in output || outcome.data === undefined)
+      return { seen: seenOf(outcome), lines }
+    next = resultEvent(job, at, next, JSON.parse(outcome.data))
+    at = eventNamed(job, output.event)
+  }
+}
+
+async function runOne(
+  job: LocalJob,
+  { name, module, memoryBytes, env, timeoutMs }: LocalEvent,
+  event: CloudEvent,
+) {
+  const path = module.kind === 'file' ? module.path : module.out
+  const events = job.events.map((each) => each.name).filter((each) => each !== name)
+  const surroundings = { name: shown(path), memoryBytes, env, events }
+  return await runApart({ module: await readFile(path), surroundings, event }, timeoutMs)
+}
+
+function refusal({ name, schema }: LocalEvent, data: unknown): Seen {
+  const faults = compileSchema(schema.json)(data)
+  return faults.length === 0 ? undefined : seenInvalid(name, faults)
+}
+
+function eventNamed({ events }: LocalJob, wanted: string): LocalEvent {
+  const found = events.find(({ name }) => name === wanted)
+  if (found === undefined) throw new Error(`there is no event ${wanted}`) // what a Job may name was checked before
+  return found
+}
+
+/** The event that a result is for the next one. */
+function resultEvent(
+  { namespace, name }: LocalJob,
+  event: LocalEvent,
+  cause: CloudEvent,
+  data: unknown,
+): CloudEvent {
+  const { id, source, type, subject } = cause.attributes
+  return cloudEvent(
+    {
+      id: eventKey(source, id),
+      source: resultSource({ namespace, job: name, event: event.name }),
+      type: `${type}.result`,
+      causationid: id,
+      causationsource: source,
+      ...(subject === undefined ? {} : { subject }),
+    },
+    data,
+  )
+}
+
+function dataOf({ data }: CloudEvent): unknown {
+  return data === undefined ? undefined : JSON.parse(new TextDecoder().decode(data))
+}
