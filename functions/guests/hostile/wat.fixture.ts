@@ -2,7 +2,7 @@ import { PREVIEW1, PREVIEW1_TYPES } from '../preview1-types.ts'
 import { RUNTIME, fromWat, handle } from '../test-modules.ts'
 
 /** What the ABI `assemblyscript` offers, each under its own name, and `now` for Date.now. */
-const SCRIPT_IMPORTS = `
+export const SCRIPT_IMPORTS = `
   (import "env" "abort" (func $abort (param i32 i32 i32 i32)))
   (import "env" "console.log" (func $print (param i32)))
   (import "env" "Date.now" (func $now (result f64)))
