@@ -1,7 +1,8 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { build } from 'esbuild'
+import ts from 'typescript'
 
 import { licences } from './bundling/licences.ts'
 import { compiledMetaSchemas } from './bundling/meta-schemas.ts'
@@ -48,4 +49,14 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
+await writeFile(join(root, 'dist', 'testing.d.ts'), await declarations('scripts/testing/load-guest.ts'))
 await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
+
+/** What a file that stands for itself declares to those who import it. */
+async function declarations(file: string): Promise<string> {
+  const source = await readFile(join(root, file), 'utf8')
+  return ts.transpileDeclaration(source, {
+    fileName: file,
+    compilerOptions: { target: ts.ScriptTarget.ES2024 },
+  }).outputText
+}

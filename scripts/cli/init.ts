@@ -2,8 +2,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
 import { writeEditorFiles } from '../dev/editor-files.ts'
+import { linkPackage } from '../dev/link-package.ts'
 import { print } from './output.ts'
-import { projectFiles, type Template } from './project-files.ts'
+import { newProject, type Template } from './templates/project-files.ts'
 
 /** The options of `jobico init`. */
 export interface InitOptions {
@@ -25,19 +26,22 @@ export async function init(folder: string, { template }: InitOptions): Promise<v
   await mkdir(target, { recursive: true })
   if ((await readdir(target)).length > 0)
     throw new Error(`the folder ${folder} is not empty; choose another name, or empty it first`)
-  for (const [path, content] of Object.entries(projectFiles(name, template))) {
+  const { event, files } = newProject(name, template)
+  for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(target, path)), { recursive: true })
     await writeFile(join(target, path), content)
   }
   await writeEditorFiles(target)
-  print(nextSteps(target))
+  await linkPackage(target)
+  print(nextSteps(target, event))
 }
 
-function nextSteps(target: string): string {
-  return `made a Job with one event, hello, in ${target}
+function nextSteps(target: string, event: string): string {
+  return `made a Job in ${target}
 
 next:
   cd ${relative(process.cwd(), target) || '.'}
   npx jobico dev                                     # compiles and serves it; reloads when a file is saved
-  npx jobico send hello --file event.json --wait     # in another terminal`
+  npx jobico send ${event} --file event.json --wait     # in another terminal
+  npm test                                           # runs its examples, and test/`
 }

@@ -1,12 +1,13 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import pc from 'picocolors'
 
 import type { LocalJob } from '../job-files/local-job.ts'
+import { linkPackage } from '../dev/link-package.ts'
 import { loadJobs } from '../job-files/load.ts'
 import { examplesOf, readJson, shown, type Example } from '../testing/examples.ts'
 import { runExample, type Ending } from '../testing/run-example.ts'
-import { existsSync } from 'node:fs'
 import { buildModules } from './build.ts'
 import { jobFiles } from './job-files.ts'
 import { diffLines } from './line-diff.ts'
@@ -34,6 +35,7 @@ export async function test(files: readonly string[], { output, update = false }:
   const { jobs } = await loadJobs(jobFiles(files, 'test'))
   const examples = await examplesOf(jobs)
   if (examples.length === 0) throw new Error(noExamples(jobs))
+  if (existsSync('package.json')) await linkPackage(process.cwd()) // for the tests that follow this in npm test
   await buildModules(jobs)
   const verdicts: Verdict[] = []
   for (const example of examples) {

@@ -16,8 +16,10 @@ export async function writeEditorFiles(folder: string): Promise<void> {
   const tsconfig = {
     extends: fileURLToPath(import.meta.resolve('assemblyscript/std/assembly.json')),
     compilerOptions: {
+      strictPropertyInitialization: false, // decode gives the members of @json classes their values
       paths: { jobico: [fileURLToPath(packageFile('wasm-examples/sdk/assembly/index.ts'))] },
     },
+    files: [fileURLToPath(packageFile('wasm-examples/sdk/assembly/json-class.d.ts'))],
     include: ['../assembly/**/*.ts'],
   }
   await writeFile(join(target, 'tsconfig.json'), `${JSON.stringify(tsconfig, null, 2)}\n`)

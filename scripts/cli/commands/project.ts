@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import type { BuildOptions } from '../build.ts'
 import type { DevCommandOptions } from '../dev.ts'
 import type { InitOptions } from '../init.ts'
-import { TEMPLATES } from '../project-files.ts'
+import { TEMPLATES } from '../templates/project-files.ts'
 import type { TestOptions } from '../test.ts'
 import { example, jsonOption, outputOption, wholeNumber } from './options.ts'
 
@@ -14,12 +14,14 @@ export function addProjectCommands(program: Command): void {
   program
     .command('init')
     .summary('make the folder of a new Job')
-    .description('Makes a folder with a Job file, an AssemblyScript module and an event to try it with.')
+    .description(
+      'Makes a folder with a Job file, an AssemblyScript module, an event to try it with, and tests: minimal, json with classes, or chain of two events.',
+    )
     .argument('<name>', 'the name of the Job, and of the folder')
     .addOption(
       new Option('-t, --template <name>', 'what to begin with').choices(TEMPLATES).default(TEMPLATES[0]),
     )
-    .addHelpText('after', example('jobico init hello'))
+    .addHelpText('after', example('jobico init hello --template json'))
     .action(async (name: string, options: InitOptions) => {
       const { init } = await import('../init.ts')
       await init(name, options)

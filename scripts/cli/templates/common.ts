@@ -1,0 +1,94 @@
+/** A project that `jobico init` can make. */
+export interface Project {
+  /** The event that its `event.json` goes to. */
+  readonly event: string
+  /** What the README says that it does. */
+  readonly about: string
+  /** Rows of the README's table of files, beside those that all projects have. */
+  readonly rows: readonly (readonly [file: string, what: string])[]
+  /** Its own files, by path. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** The text of a file of JSON. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+/** The files that every project has, by path. Pure. */
+export function commonFiles(name: string, { event, about, rows }: Project): Readonly<Record<string, string>> {
+  return {
+    'package.json': json({
+      name,
+      private: true,
+      type: 'module',
+      scripts: {
+        dev: 'jobico dev',
+        build: 'jobico build',
+        test: 'jobico test && node --test',
+        deploy: 'jobico deploy',
+      },
+    }),
+    'assembly/tsconfig.json': json({ extends: '../.jobico/tsconfig.json', include: ['./**/*.ts'] }),
+    '.vscode/extensions.json': json({ recommendations: ['redhat.vscode-yaml'] }),
+    '.vscode/settings.json': json({
+      'yaml.validate': true, // by the schema that the first line of job.yaml names
+      'files.watcherExclude': { '**/.jobico/**': true, '**/build/**': true },
+    }),
+    '.gitignore': '.jobico/\nbuild/\nnode_modules/\n',
+    'README.md': readme(name, event, about, rows),
+  }
+}
+
+/** One document of a Job file. */
+export function jobDocument(name: string, events: string): string {
+  return `# yaml-language-server: $schema=.jobico/job.schema.json
+apiVersion: jobico.coeux.dev/v1
+kind: Job
+metadata:
+  name: ${name}
+spec:
+  events:
+${events}`
+}
+
+/** The ConfigMap of a schema, as another document of a Job file. */
+export function schemaDocument(event: string, schema: object): string {
+  const text = JSON.stringify(schema, null, 2).replaceAll(/^/gm, '    ')
+  return `---
+# yaml-language-server: $schema=
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: schema-${event}
+data:
+  schema-${event}.json: |
+${text}
+`
+}
+
+function readme(name: string, event: string, about: string, rows: Project['rows']): string {
+  const all = [
+    ['job.yaml', "the Job, and the JSON Schema of each event's data"],
+    ...rows,
+    ['event.json, expected.json', 'an example, and what comes of it'],
+    ['test/', 'tests of the modules with plain Node'],
+  ]
+  return `# ${name}
+
+${about}
+
+\`\`\`sh
+npx jobico dev                                       # compiles and serves it; reloads when a file is saved
+npx jobico send ${event} --file event.json --wait     # in another terminal: prints the result
+npm test                                             # runs the examples, then test/
+\`\`\`
+
+| file | what it is |
+|---|---|
+${all.map(([file = '', what = '']) => `| \`${file.replaceAll(', ', '`, `')}\` | ${what} |`).join('\n')}
+
+More examples go into \`examples/<event>/<name>.json\`, with \`<name>.expected.json\` beside each; \`npx jobico test --update\`
+writes what comes out. \`.jobico/\`, \`build/\` and the link \`node_modules/jobico\` are made by \`jobico\` and need not be kept.
+`
+}

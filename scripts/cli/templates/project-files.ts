@@ -1,0 +1,21 @@
+import { chain } from './chain.ts'
+import { commonFiles, type Project } from './common.ts'
+import { jsonClasses } from './json.ts'
+import { minimal } from './minimal.ts'
+
+/** The projects that `jobico init` can make. */
+export const TEMPLATES = ['minimal', 'json', 'chain'] as const
+
+/** One of TEMPLATES. */
+export type Template = (typeof TEMPLATES)[number]
+
+const MAKERS: Readonly<Record<Template, (name: string) => Project>> = { minimal, json: jsonClasses, chain }
+
+/** A new project: its files by path, and the event that its event.json goes to; `name` is the Job's. Pure. */
+export function newProject(
+  name: string,
+  template: Template,
+): { readonly event: string; readonly files: Readonly<Record<string, string>> } {
+  const project = MAKERS[template](name)
+  return { event: project.event, files: { ...project.files, ...commonFiles(name, project) } }
+}
