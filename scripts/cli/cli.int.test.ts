@@ -223,7 +223,19 @@ t.test('mistakes on the command line', { jobs: 2 }, (t) => {
 
 t.test('every command has help with an example', { jobs: 2 }, (t) => {
   for (const command of [
-    ...[[], ['dev'], ['send'], ['get'], ['init'], ['tail'], ['push'], ['deploy'], ['status']],
+    ...[
+      [],
+      ['dev'],
+      ['send'],
+      ['get'],
+      ['init'],
+      ['build'],
+      ['test'],
+      ['tail'],
+      ['push'],
+      ['deploy'],
+      ['status'],
+    ],
     ...[['dead'], ['dead', 'list'], ['dead', 'show'], ['dead', 'redrive'], ['dead', 'purge']],
   ]) {
     t.test(command.join(' ') || 'jobico', async (t) => {
