@@ -79,13 +79,16 @@ const SHELLS: Readonly<Record<AbiName, string>> = {
     function say(level: i32, message: string): void { write(2, message + '\\n') }
     function reject(reason: string): void { say(1, reason); proc_exit(65) }
     function retry(reason: string): void { say(1, reason); proc_exit(75) }
+    function panics(): void { write(2, 'panic: the sky fell\\n\\nmain.main()\\n  main.go:21\\n'); proc_exit(2) }
     export function _start(): void {
       const most = 4194304
       const room = heap.alloc(most)
       store<usize>(part, room)
       store<i32>(part, most, 4)
       if (fd_read(0, part, 1, part + 8) != 0) unreachable()
-      const text = act(String.UTF8.decodeUnsafe(room, load<i32>(part + 8)))
+      const told = String.UTF8.decodeUnsafe(room, load<i32>(part + 8))
+      if (told == 'panic') panics()
+      const text = act(told)
       if (text !== null) write(1, text)
     }`,
 }

@@ -44,6 +44,11 @@ const cases: readonly Case[] = [
     },
     logs: { wasi: info('no such customer') },
   },
+  {
+    told: 'panic',
+    want: { wasi: retry('MODULE_TRAP', 'it exited with status 2: panic: the sky fell') },
+    logs: { wasi: info('panic: the sky fell', '', 'main.main()', '  main.go:21') },
+  },
   { told: 'trap', want: all(retry('MODULE_TRAP', /unreachable/)) },
   { told: 'loop', want: all(retry('TIMEOUT', /timeoutSeconds \(3 s\)/)), logs: all(info('looping')) },
   { told: 'memory', want: all(retry('MODULE_TRAP', /MiB of memory in use and no room.*raise `memory`/)) },

@@ -18,10 +18,13 @@ interface Written {
   readonly stdout: readonly Uint8Array[]
   /** The last line on standard error. */
   readonly lastLine: string
+  /** The last line there that names an error, such as the first of a stack trace; else empty. */
+  readonly errorLine: string
 }
 
 /** Exit statuses with a meaning, as in BSD's sysexits.h. */
 const EXIT = { ok: 0, reject: 65, retry: 75 } as const
+const ERROR = /panic|error|exception|fatal/i
 const ENCODER = new TextEncoder()
 
 /**
@@ -56,9 +59,10 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
   return executor(guest, AT_REST, ({ text, variables = [] }) => {
     const stdout: Uint8Array[] = []
     let size = 0
-    let lastLine = ''
+    let [lastLine, errorLine] = ['', '']
     const stderr = lineSplitter((line) => {
       if (line.trim() !== '') lastLine = line
+      if (ERROR.test(line)) errorLine = line
       host.log('info', line)
     })
     preview1.begin({
@@ -72,7 +76,7 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
       stderr: stderr.write,
       exited(status) {
         stderr.end()
-        return outcomeOf(status, { stdout, lastLine })
+        return outcomeOf(status, { stdout, lastLine, errorLine })
       },
     })
     try {
@@ -91,12 +95,12 @@ function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Gu
   exports._start()
 }
 
-function outcomeOf(status: number, { stdout, lastLine }: Written): Outcome {
+function outcomeOf(status: number, { stdout, lastLine, errorLine }: Written): Outcome {
   if (status === EXIT.ok) return resultOf(Buffer.concat(stdout))
   const reason = cut(lastLine === '' ? `it exited with status ${status}` : lastLine, REASON_CHARS)
   if (status === EXIT.reject) return { kind: 'reject', code: 'REJECTED', reason }
   if (status === EXIT.retry) return { kind: 'retry', code: 'RETRY_REQUESTED', reason }
-  return trapped(lastLine === '' ? reason : `it exited with status ${status}: ${lastLine}`)
+  return trapped(lastLine === '' ? reason : `it exited with status ${status}: ${errorLine || lastLine}`)
 }
 
 function resultOf(bytes: Uint8Array): Outcome {
