@@ -25,6 +25,8 @@ export interface BodyCost {
   readonly lookups: number
   /** The same, where the flow of control parts or meets: for each value, the compiler notes where it is. */
   readonly notes: number
+  /** True where a call takes the place of its caller. */
+  readonly tailCalls: boolean
 }
 
 interface Block {
@@ -58,6 +60,7 @@ export function readBody(reader: CodeReader, params: number, context: CodeContex
   let nesting = 0
   let lookups = 0
   let notes = 0
+  let tailCalls = false
   while (reading.blocks.length > 0) {
     const instruction = readOpcode(reader)
     const alive = params + locals + height
@@ -65,12 +68,13 @@ export function readBody(reader: CodeReader, params: number, context: CodeContex
     if (instruction.flow === undefined) instruction.skip(reader)
     else {
       notes += alive
+      tailCalls ||= instruction.flow === 'tail call'
       height = follow(reading, instruction, height)
       nesting = Math.max(nesting, reading.blocks.length)
     }
     height = Math.max(0, height + instruction.height)
   }
-  return { locals, nesting, lookups, notes }
+  return { locals, nesting, lookups, notes, tailCalls }
 }
 
 function readLocals(reader: CodeReader): number {

@@ -10,7 +10,8 @@ const FAULTS_TOLD = 3
 const FIX = 'compile it with optimisation, or split it'
 
 /**
- * What makes a module too dear to compile, each with its fix; empty where nothing does. Linear in the size of the code.
+ * What in a module's code nothing could stop, most of all what is too dear to compile, each with its fix; empty where there
+ * is nothing. Linear in the size of the code.
  * Throws MODULE_INVALID where the code can't be read.
  */
 export function codeFaults(bytes: Uint8Array, module: WasmModule): string[] {
@@ -38,7 +39,7 @@ export function codeFaults(bytes: Uint8Array, module: WasmModule): string[] {
   return faults
 }
 
-function bodyFaults({ nesting, lookups, notes }: BodyCost, index: number): string[] {
+function bodyFaults({ nesting, lookups, notes, tailCalls }: BodyCost, index: number): string[] {
   const faults: string[] = []
   if (nesting > MOST.nesting) faults.push(`nests blocks ${nesting} deep, the limit is ${MOST.nesting}`)
   if (lookups > MOST.lookups || notes > MOST.notes) {
@@ -47,7 +48,11 @@ function bodyFaults({ nesting, lookups, notes }: BodyCost, index: number): strin
       `has ${share} times as many variables, branches and instructions as can be compiled in a second`,
     )
   }
-  return faults.map((fault) => `its function ${index} ${fault}: ${FIX}`)
+  const told = faults.map((fault) => `its function ${index} ${fault}: ${FIX}`)
+  // A function that goes on and on like this never looks whether its thread is to end.
+  if (tailCalls)
+    told.push(`its function ${index} has tail calls, which no deadline can stop: compile it without them`)
+  return told
 }
 
 function contextOf({ types, functions, tags }: WasmModule): CodeContext {

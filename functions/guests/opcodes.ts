@@ -11,7 +11,7 @@ import {
   type CodeReader,
 } from './code-reader.ts'
 
-/** What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave`, nothing is reached. */
+/** What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave` and `tail call`, nothing is reached. */
 export type Flow =
   | 'block'
   | 'if'
@@ -22,6 +22,7 @@ export type Flow =
   | 'end'
   | 'branch'
   | 'leave'
+  | 'tail call'
   | 'call'
   | 'call of a type'
 
@@ -54,10 +55,10 @@ const ONE_BYTE: readonly Row[] = [
   [0x0f, 0x0f, nothing, 0, 'leave'],
   [0x10, 0x10, nothing, 0, 'call'],
   [0x11, 0x11, number, -1, 'call of a type'],
-  [0x12, 0x12, number, 0, 'leave'],
-  [0x13, 0x13, twoNumbers, 0, 'leave'],
+  [0x12, 0x12, number, 0, 'tail call'],
+  [0x13, 0x13, twoNumbers, 0, 'tail call'],
   [0x14, 0x14, nothing, -1, 'call of a type'],
-  [0x15, 0x15, number, 0, 'leave'],
+  [0x15, 0x15, number, 0, 'tail call'],
   [0x18, 0x18, number, 0, 'delegate'],
   [0x19, 0x19, nothing, 0, 'catch_all'],
   [0x1a, 0x1a, nothing, -1],

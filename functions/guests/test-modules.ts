@@ -30,6 +30,7 @@ export function handle(body: string): string {
 export function fromWat(...parts: readonly string[]): Uint8Array<ArrayBuffer> {
   const features = {
     exceptions: true,
+    tail_call: true,
     reference_types: true,
     threads: true,
     multi_memory: true,

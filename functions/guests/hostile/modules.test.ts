@@ -119,6 +119,16 @@ const refused: readonly Refused[] = [
     bytes: () => nested(100_000),
     says: /function \d+ nests blocks 100001 deep, the limit is 20000/,
   },
+  // V8 does not end a thread that goes on in tail calls.
+  ...[
+    ['a tail call', '(return_call $f)'],
+    ['an indirect tail call', '(return_call_indirect (result i32) (i32.const 0))'],
+  ].map(([name, call]) => ({
+    name: String(name),
+    bytes: () =>
+      script('(call $f)', `(table 1 1 funcref) (elem (i32.const 0) $f) (func $f (result i32) ${call})`),
+    says: /function 12 has tail calls, which no deadline can stop: compile it without them/,
+  })),
   {
     name: 'more functions with variables than can be looked at',
     bytes: () => withBodies(1_100, 50_000),
