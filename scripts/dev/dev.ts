@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 
 import { messageOf } from '../../functions/shared/errors.ts'
 import type { QueuePlan } from '../../functions/shared/streams.ts'
@@ -185,7 +186,8 @@ async function bring(ground: Ground, { jobs: wanted }: LoadedJobs): Promise<void
   const jobs = await ground.prepare(wanted)
   const { logLevel } = options
   const desired = desiredOf(jobs, { natsUrl: nats.url, runDir: runFolder.path, logLevel })
-  await makeQueues(nats.url, desired.plans)
+  // What keeps the queues looks after those that are there.
+  if (!isDeepStrictEqual(desired.plans, ground.plans)) await makeQueues(nats.url, desired.plans)
   await runFolder.write(desired.files)
   const changed = await children.apply(desired.children)
   ground.jobs = jobs

@@ -80,7 +80,7 @@ ${about}
 
 \`\`\`sh
 npx jobico dev                                       # compiles and serves it; reloads when a file is saved
-npx jobico send ${event} --file event.json --wait     # in another terminal: prints the result
+${`npx jobico send ${event} --file event.json --wait`.padEnd(53)}# in another terminal: prints the result
 npm test                                             # runs the examples, then test/
 \`\`\`
 

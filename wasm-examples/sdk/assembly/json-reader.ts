@@ -47,6 +47,7 @@ export class JobicoJsonReader {
   /** Gives a field its value, also one that is readonly. */
   assign<T>(target: usize, offset: usize, value: T): void {
     store<T>(target + offset, value)
+    // @ts-ignore: editors do not know the functions of the runtime
     if (isManaged<T>()) __link(target, changetype<usize>(value), false)
   }
 
@@ -86,7 +87,7 @@ function readInteger<T>(value: Json, place: JsonPlace): T {
 function readFloat<T>(value: Json, place: JsonPlace): T {
   if (value.kind == JsonKind.Number) {
     const number = <T>value.asNumber()
-    if (isFinite(number)) return number
+    if (isFinite(<f64>number)) return number
   }
   return misfit<T>(value, place, sizeof<T>() == 4 ? 'a number that an f32 holds' : 'a number that an f64 holds')
 }
@@ -103,10 +104,12 @@ function readArray<T>(value: Json, place: JsonPlace): T {
 }
 
 function readObject<T>(value: Json, place: JsonPlace): T {
+  // @ts-ignore: whether T has it is the question
   if (!isDefined(changetype<T>(0).jobicoRead))
     ERROR('JSON is read into booleans, numbers, strings, Json, classes with @json, and arrays of those')
   if (value.kind != JsonKind.Object) return misfit<T>(value, place, 'an object')
   // No constructor is called: every member is set by what @json added to the class.
+  // @ts-ignore: editors do not know the functions of the runtime
   const result = changetype<T>(__new(offsetof<T>(), idof<T>()))
   // @ts-ignore: T has it here
   result.jobicoRead(new JobicoJsonReader(value, place))
@@ -116,7 +119,7 @@ function readObject<T>(value: Json, place: JsonPlace): T {
 // @ts-ignore: decorator
 @inline
 function minOf<T>(): T {
-  return <T>(isSigned<T>() ? <i64>-1 << (sizeof<T>() * 8 - 1) : 0)
+  return <T>(isSigned<T>() ? i64.MIN_VALUE >> (64 - sizeof<T>() * 8) : 0)
 }
 
 // @ts-ignore: decorator

@@ -54,6 +54,7 @@ export class JobicoJsonWriter {
   }
 
   private object<T>(value: T): void {
+    // @ts-ignore: whether T has it is the question
     if (!isDefined(value.jobicoWrite))
       ERROR('JSON is written of booleans, numbers, strings, Json, classes with @json, and arrays of those')
     this.open(0x7b)
