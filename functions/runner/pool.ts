@@ -23,6 +23,8 @@ export interface PoolOptions {
   /** The other events of its Job, into which it may emit; none by default. */
   readonly events?: readonly string[]
   readonly onLog: (line: GuestLine) => void
+  /** Called when a thread can't be ended, and would use a processor until the process ends. */
+  readonly onStuck?: () => void
   /** The entry file of a thread; by default the one beside this file, from source or from a bundle. */
   readonly workerUrl?: URL
 }
@@ -95,7 +97,7 @@ async function compiled(bytes: CheckedModule['bytes']): Promise<WebAssembly.Modu
 }
 
 function startPool(
-  { concurrency, timeoutMs, onLog }: PoolOptions,
+  { concurrency, timeoutMs, onLog, onStuck = () => undefined }: PoolOptions,
   newWorker: (claims: Int32Array) => Worker,
 ): StartedPool {
   const waiting: Task[] = []
@@ -119,6 +121,7 @@ function startPool(
     openSeat({
       newWorker,
       onLog: ({ level, message }, key) => onLog({ level, message, key }),
+      onStuck,
       onStartFault(fault) {
         first.failed(fault)
         open(concurrency)

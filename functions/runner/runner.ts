@@ -75,6 +75,7 @@ export async function startRunner(
       env: config.guestEnv,
       events: [...emits.keys()],
       onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),
+      onStuck: () => endProcess(log),
     }),
   ])
   const aborter = new AbortController()
@@ -119,6 +120,14 @@ export async function startRunner(
       for (const part of [clock, gate, requests]) part.close()
     },
   }
+}
+
+/** Ends what no exit can end, since that would wait for all threads. What others run here is delivered again. */
+function endProcess(log: Log): void {
+  log.fatal(
+    'A thread goes on after its deadline and can not be ended: the process is killed, to be started again',
+  )
+  setImmediate(() => process.kill(process.pid, 'SIGKILL'))
 }
 
 /** Waits for streams that are not there yet: whoever makes them may be slower than this process. */

@@ -27,6 +27,8 @@ export interface SeatOptions {
   /** Called when a thread ended before it was ready; another one follows after a while. */
   readonly onStartFault: (fault: string) => void
   readonly onLog: (line: WorkerLine, key: string) => void
+  /** Called when a thread goes on though it was terminated a while ago: only the end of the process ends it. */
+  readonly onStuck: () => void
 }
 
 /** A place for one thread, which is replaced when it ends. Its tasks run one after another, the first of them now. */
@@ -46,11 +48,13 @@ export interface Seat {
 
 const RESTART_MS = 100
 const MOST_RESTART_MS = 5_000
+/** V8 ends a thread within milliseconds, but for what it has to finish first, such as the compilation of a function. */
+const STUCK_MS = 10_000
 /** In `claims`: the thread is to begin nothing more of what it was given. */
 const CLOSED = -1
 
 /** Opens a seat and starts its thread. The caller closes it. */
-export function openSeat({ newWorker, onRoom, onReturn, onStartFault, onLog }: SeatOptions): Seat {
+export function openSeat({ newWorker, onRoom, onReturn, onStartFault, onLog, onStuck }: SeatOptions): Seat {
   let worker: Worker | undefined
   let claims = newClaims()
   let tasks: Task[] = []
@@ -138,7 +142,9 @@ export function openSeat({ newWorker, onRoom, onReturn, onStartFault, onLog }: S
     const rest = tasks
     tasks = []
     if (rest.length > 0) onReturn(rest)
+    const timer = setTimeout(onStuck, STUCK_MS)
     await left?.terminate()
+    clearTimeout(timer)
   }
 
   function settle(outcome: Outcome): void {
