@@ -1,0 +1,36 @@
+import t from 'tap'
+import { checkModuleApart } from './check-apart.ts'
+import { checkModule } from './check.ts'
+import { RUNTIME, fromWat, handle } from './test-modules.ts'
+
+const options = { name: 'a.wasm', memoryBytes: 64 * 2 ** 20 }
+const large = (body: string) => fromWat(RUNTIME, handle(body), `(data "${'x'.repeat(300_000)}")`)
+
+t.test('a large module is checked as a small one is', async (t) => {
+  const small = fromWat(RUNTIME, handle('i32.const 64'))
+  t.same(await checkModuleApart(small, options), checkModule(small, options))
+  const good = large('i32.const 64')
+  t.same(await checkModuleApart(good, options), checkModule(good, options))
+  t.equal(good.length > 300_000, true, 'the bytes that were given are still there')
+  for (const body of ['i64.const 64', '(local i32) (return_call 0 (local.get 0) (local.get 0))']) {
+    const bad = large(body)
+    const fault = { code: 'MODULE_INVALID', members: { module: 'a.wasm' } }
+    const here = t.throws(() => checkModule(bad, options), fault)
+    const there = await t.rejects(checkModuleApart(bad, options), fault)
+    t.equal((there as Error).message, (here as Error).message)
+  }
+})
+
+t.test('a check that takes too long is given up, with the fix', async (t) => {
+  await t.rejects(checkModuleApart(large('i32.const 64'), options, 1), {
+    code: 'MODULE_INVALID',
+    message: 'a.wasm takes longer than 0.001 s to check; make it smaller',
+  })
+  t.match(await checkModuleApart(large('i32.const 64'), options), { abi: 'assemblyscript' })
+})
+
+t.test('many at a time are checked one after the other', async (t) => {
+  const good = large('i32.const 64')
+  const all = await Promise.all([1, 2, 3].map(() => checkModuleApart(good, options)))
+  t.equal(new Set(all.map(({ digest }) => digest)).size, 1)
+})
