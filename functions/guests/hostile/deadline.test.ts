@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { createPool, type GuestLine, type Pool, type PoolOptions } from '../../runner/pool.ts'
 import { checkModule } from '../check.ts'
@@ -182,4 +184,26 @@ t.test('a thread whose heap is full costs its own event an attempt', async (t) =
     [outcomes[0], outcomes[2], outcomes[3]],
     ['1', '2', '3'].map((data) => ({ kind: 'ok', data })),
   )
+})
+
+/** Runs tail calls, which no check would let through, in a process that ends as a runner does. */
+const STUCK = `
+  const { createPool } = await import('${new URL('../../runner/pool.ts', import.meta.url).href}')
+  const { script } = await import('${new URL('./wat.fixture.ts', import.meta.url).href}')
+  const bytes = script('(call $f)', '(func $f (result i32) (return_call $f))')
+  const onStuck = () => process.kill(process.pid, 'SIGKILL')
+  const options = { concurrency: 1, timeoutMs: 1000, env: {}, onLog() {}, onStuck }
+  const pool = await createPool({ module: { abi: 'assemblyscript', bytes }, ...options })
+  const { outcome } = await pool.run('a', { text: '{}' })
+  console.log(outcome.code)`
+
+t.test('a thread that nothing can end ends with its process, its event told before', async (t) => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', STUCK], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let told = ''
+  child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()))
+  t.same(await once(child, 'exit'), [null, 'SIGKILL'])
+  t.equal(told, 'TIMEOUT\n')
 })
