@@ -4,57 +4,21 @@ import type { Job, JobEvent } from '../crds/job.ts'
 import { runnerDeployment } from './deployment.ts'
 import { ANNOTATIONS } from './labels.ts'
 import { eventOf, jobOf, MODULE, PLATFORM, SCHEMA } from './plans.fixture.ts'
-import type { Container, EnvVar, PodSpec } from './pod.ts'
-import type { NextEvent, ResolvedOutput } from './plan.ts'
+import type { PodSpec } from './pod.ts'
+import { containerOf, emitterOf, ENV, envOf, OTHERS, OUTPUTS, runner, runnerOf } from './runner.fixture.ts'
 import { runnerScaledObject } from './scaled-object.ts'
 import { schemaCopy, schemaDigest } from './schema-copy.ts'
 import { listenerService } from './service.ts'
 
 const TOKENS = { secretKeyRef: { name: 'tokens', key: 'valid' } }
-const ENV: JobEvent['env'] = [
-  { name: 'PRICE', value: '$(PORT) costs $5' },
-  { name: 'EMPTY', value: '' },
-  { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'db', key: 'password' } } },
-  { name: 'REGION', valueFrom: { configMapKeyRef: { name: 'site', key: 'region' } } },
-]
-const OUTPUTS: readonly (ResolvedOutput | undefined)[] = [
-  undefined,
-  { event: 'ev2', schema: { digest: SCHEMA.digest, configMap: 'listener-ev2-ababababab' } },
-  { sink: 'http://sink.example/$(HOME)' },
-]
-
-const OTHERS: readonly NextEvent[] = [
-  { event: 'ev2', schema: { digest: SCHEMA.digest, configMap: 'listener-ev2-ababababab' } },
-  { event: 'Ev3', schema: { digest: SCHEMA.digest, configMap: 'listener-ev3-xxxxx-ababababab' } },
-]
-
 const listenerOf = (event: JobEvent, job = jobOf(event)) =>
   listenerService({ job, event, schema: SCHEMA }, PLATFORM)
-const runnerOf = (event: JobEvent, output?: ResolvedOutput) =>
-  runnerDeployment({ job: jobOf(event), event, module: MODULE, output, others: OTHERS }, PLATFORM)
-const emitterOf = (event: JobEvent) => {
-  const module = { ...MODULE, emits: true }
-  return runnerDeployment({ job: jobOf(event), event, module, output: OUTPUTS[1], others: OTHERS }, PLATFORM)
-}
 const scalingOf = (event: JobEvent, platform = PLATFORM) =>
   runnerScaledObject({ job: jobOf(event), event, module: MODULE, output: undefined, others: [] }, platform)
 
 const podOf = (listener: ReturnType<typeof listenerOf>) => listener.spec.template?.spec as PodSpec
-const containerOf = (pod: PodSpec): Container => {
-  const [container, ...others] = pod.containers
-  if (container === undefined || others.length > 0) throw new Error('a pod has one container')
-  return container
-}
-const envOf = (pod: PodSpec) =>
-  Object.fromEntries(
-    (containerOf(pod).env ?? []).map(({ name, ...rest }: EnvVar) => [name, rest.value ?? rest.valueFrom]),
-  )
-
 const listener = (changes: Partial<JobEvent['listener']>) =>
   eventOf({ listener: { ...eventOf().listener, ...changes } })
-const runner = (changes: Partial<JobEvent['runner']>, more: Partial<JobEvent> = {}) =>
-  eventOf({ runner: { ...eventOf().runner, ...changes }, ...more })
-
 /** Every object that the builders can make of some telling events. */
 const OBJECTS = [
   eventOf(),
@@ -205,133 +169,6 @@ t.test('how a listener is served', (t) => {
     { httpGet: { path: '/health/started', port: 8080 } },
     'asked as often as can be',
   )
-  t.end()
-})
-
-t.test('what a runner is told', (t) => {
-  const event = eventOf({
-    env: ENV,
-    timeoutSeconds: 30,
-    memory: '1Gi',
-    retry: { maxAttempts: 3, minDelaySeconds: 2, maxDelaySeconds: 60 },
-  })
-  const env = {
-    NATS_URL: PLATFORM.natsUrl,
-    LOG_LEVEL: 'info',
-    METRICS_PORT: '9464',
-    JOBICO_NAMESPACE: 'shop',
-    JOBICO_JOB: 'orders',
-    JOBICO_EVENT: 'ev1',
-    JOBICO_MODULE: MODULE.digest,
-    JOBICO_TIMEOUT_MS: '30000',
-    JOBICO_MEMORY_BYTES: '1073741824',
-    JOBICO_CONCURRENCY: '4',
-    JOBICO_MAX_ATTEMPTS: '3',
-    JOBICO_MIN_DELAY_MS: '2000',
-    JOBICO_MAX_DELAY_MS: '60000',
-    JOBICO_DONE_RETENTION_S: '86400',
-    JOBICO_DEAD_RETENTION_S: '2592000',
-    JOBICO_GUEST_PRICE: '$$(PORT) costs $$5',
-    JOBICO_GUEST_EMPTY: undefined,
-    JOBICO_GUEST_PASSWORD: { secretKeyRef: { name: 'db', key: 'password' } },
-    JOBICO_GUEST_REGION: { configMapKeyRef: { name: 'site', key: 'region' } },
-  }
-  const outputs = [
-    undefined,
-    '{"event":"ev2","schema":"/etc/jobico/output/schema.json"}',
-    '{"sink":"http://sink.example/$$(HOME)"}',
-  ]
-  for (const [at, output] of outputs.entries()) {
-    const pod = runnerOf(event, OUTPUTS[at]).spec.template.spec
-    t.strictSame(envOf(pod), { ...env, ...(output === undefined ? {} : { JOBICO_OUTPUT: output }) })
-  }
-  t.end()
-})
-
-t.test('a runner whose module emits has the schemas of the other events', (t) => {
-  const { metadata, spec } = emitterOf(eventOf())
-  t.match(metadata.annotations, { [ANNOTATIONS.emits]: 'true' })
-  const pod = spec.template.spec
-  t.match(envOf(pod), {
-    JOBICO_OUTPUT: '{"event":"ev2","schema":"/etc/jobico/output/schema.json"}',
-    JOBICO_EMIT: '{"ev2":"/etc/jobico/emit/ev2/schema.json","Ev3":"/etc/jobico/emit/Ev3/schema.json"}',
-  })
-  t.match(pod.volumes, [
-    { name: 'schema', configMap: { name: 'listener-ev2-ababababab' } },
-    { name: 'emit-ev2', configMap: { name: 'listener-ev2-ababababab' } },
-    { name: /^emit-ev3-[a-z2-7]{5}$/, configMap: { name: 'listener-ev3-xxxxx-ababababab' } },
-  ])
-  t.match(containerOf(pod).volumeMounts, [
-    { mountPath: '/etc/jobico/output' },
-    { mountPath: '/etc/jobico/emit/ev2' },
-    { mountPath: '/etc/jobico/emit/Ev3' },
-  ])
-  t.end()
-})
-
-t.test('how a runner is run', (t) => {
-  const { spec } = runnerOf(eventOf(), OUTPUTS[1])
-  t.notOk('replicas' in spec, 'the number of pods is KEDA’s')
-  const { labels } = spec.template.metadata
-  t.match(labels, { ...spec.selector.matchLabels, event: 'ev1', 'app.kubernetes.io/component': 'runner' })
-  const pod = spec.template.spec
-  t.match(pod.volumes, [{ configMap: { name: 'listener-ev2-ababababab' } }])
-  t.match(pod.topologySpreadConstraints, [
-    {
-      topologyKey: 'kubernetes.io/hostname',
-      whenUnsatisfiable: 'ScheduleAnyway',
-      labelSelector: spec.selector,
-    },
-  ])
-  t.match(containerOf(pod), {
-    image: PLATFORM.image,
-    command: ['node', '/app/runner.js'],
-    readinessProbe: { httpGet: { path: '/health/ready', port: 9464 } },
-    livenessProbe: { httpGet: { path: '/health/live', port: 9464 } },
-  })
-  const { volumes } = runnerOf(eventOf(), OUTPUTS[2]).spec.template.spec
-  t.equal(volumes, undefined, 'a sink needs no file')
-  t.end()
-})
-
-t.test('a runner has the time to finish what it runs, and the memory', (t) => {
-  const cases = [
-    { event: eventOf(), output: OUTPUTS[1], grace: 30, requests: '160Mi', limits: '1184Mi' },
-    { event: eventOf(), output: OUTPUTS[2], grace: 40, requests: '160Mi', limits: '1184Mi' },
-    {
-      event: eventOf({ timeoutSeconds: 3_600 }),
-      output: OUTPUTS[2],
-      grace: 7_220,
-      requests: '160Mi',
-      limits: '1184Mi',
-    },
-    {
-      event: runner({ concurrency: 1 }, { memory: '1Mi' }),
-      output: undefined,
-      grace: 30,
-      requests: '97Mi',
-      limits: '164Mi',
-    },
-    {
-      event: runner({ concurrency: 54 }, { memory: '4Mi' }),
-      output: undefined,
-      grace: 30,
-      requests: '100Mi',
-      limits: '1Gi',
-    },
-    {
-      event: runner({ concurrency: 256 }, { memory: '4Gi' }),
-      output: undefined,
-      grace: 30,
-      requests: '4192Mi',
-      limits: '4194464Mi',
-    },
-  ]
-  for (const { event, output, grace, requests, limits } of cases) {
-    const pod = runnerOf(event, output).spec.template.spec
-    t.equal(pod.terminationGracePeriodSeconds, grace)
-    t.match(containerOf(pod).resources, { requests: { memory: requests }, limits: { memory: limits } })
-  }
   t.end()
 })
 

@@ -21,7 +21,7 @@ import {
   type MountedFile,
   type PodSpec,
 } from './pod.ts'
-import type { NextEvent, Platform, RunnerPlan } from './plan.ts'
+import type { OtherEvent, Platform, RunnerPlan } from './plan.ts'
 
 /** A Deployment that leaves the number of its pods to KEDA. */
 export interface RunnerDeployment extends KubeObject {
@@ -46,8 +46,8 @@ const EMIT_FOLDER = '/etc/jobico/emit'
 /** How much longer than the process may take to stop a pod is left before it is killed. */
 const STOP_MARGIN_S = 10
 
-/** A runner by itself, measured at 150 MB under load. */
-const PROCESS_BYTES = 160 * 2 ** 20
+/** A runner by itself: 150 MB under load, and 400 MB while it starts with a module of 64 MiB; measured. */
+const PROCESS_BYTES = 512 * 2 ** 20
 /** A runner that has not run anything yet. */
 const IDLE_BYTES = 96 * 2 ** 20
 /** A thread holds the instance that it runs and, until they are collected, some before it; measured. */
@@ -92,7 +92,7 @@ function selectorLabels(labels: Labels): Labels {
 function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): PodSpec {
   const { event, output } = plan
   const schemas = schemasOf(plan)
-  const files = [...(schemas.output === undefined ? [] : [schemas.output]), ...schemas.emits.values()]
+  const files = [schemas.output, ...schemas.emits.values()].filter((file) => file !== undefined)
   const hasSink = output !== undefined && 'sink' in output
   return {
     ...WITHOUT_CLUSTER,
@@ -127,19 +127,19 @@ function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): Pod
 /** The schemas that a runner holds results and what is emitted against. */
 interface Schemas {
   readonly output: MountedFile | undefined
-  /** By the event's name. */
-  readonly emits: ReadonlyMap<string, MountedFile>
+  /** By the event's name; nothing where it has none yet. */
+  readonly emits: ReadonlyMap<string, MountedFile | undefined>
 }
 
 function schemasOf({ module, output, others }: RunnerPlan): Schemas {
-  const file = ({ schema }: NextEvent, folder: string, volume?: string) =>
-    schemaFile(schema.configMap, folder, volume)
-  const emits = (module.emits ? others : []).map(
-    (next) =>
-      [next.event, file(next, `${EMIT_FOLDER}/${next.event}`, `emit-${dnsLabel(next.event)}`)] as const,
-  )
+  const emitFile = ({ event, schema }: OtherEvent) =>
+    schema && schemaFile(schema.configMap, `${EMIT_FOLDER}/${event}`, `emit-${dnsLabel(event)}`)
+  const emits = (module.emits ? others : []).map((other) => [other.event, emitFile(other)] as const)
   const hasSchema = output !== undefined && 'schema' in output
-  return { output: hasSchema ? file(output, OUTPUT_FOLDER) : undefined, emits: new Map(emits) }
+  return {
+    output: hasSchema ? schemaFile(output.schema.configMap, OUTPUT_FOLDER) : undefined,
+    emits: new Map(emits),
+  }
 }
 
 /** Little is asked for, so that many runners that have nothing to do fit on a node; a busy one may take what it needs. */
@@ -156,7 +156,7 @@ function runnerEnv(plan: RunnerPlan, platform: Platform, schemas: Schemas): EnvV
   const { job, event } = plan
   const { retry, runner } = event
   const output = outputSetting(plan, schemas)
-  const emits = Object.fromEntries([...schemas.emits].map(([name, { path }]) => [name, path]))
+  const emits = Object.fromEntries([...schemas.emits].map(([name, file]) => [name, file?.path ?? null]))
   return [
     ...commonEnv(eventRef(job, event), platform),
     ...literals({

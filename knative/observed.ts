@@ -14,7 +14,10 @@ export interface KnativeServiceObject extends KubeObject {
 
 /** A Deployment as far as Jobico reads it. */
 export interface DeploymentObject extends KubeObject {
-  readonly spec?: { readonly replicas?: number }
+  readonly spec?: {
+    readonly replicas?: number
+    readonly template?: { readonly spec?: NonNullable<PodObject['spec']> }
+  }
   readonly status?: {
     readonly observedGeneration?: number
     readonly conditions?: readonly Condition[]

@@ -14,6 +14,12 @@ export interface NextEvent {
   readonly schema: SchemaCopy
 }
 
+/** Another event of the Job, which may have no schema that serves yet. */
+export interface OtherEvent {
+  readonly event: string
+  readonly schema: SchemaCopy | undefined
+}
+
 /** Where the results of an event go, all references resolved. */
 export type ResolvedOutput = NextEvent | { readonly sink: string }
 
@@ -38,8 +44,8 @@ export interface RunnerPlan {
   readonly event: JobEvent
   readonly module: ServedModule
   readonly output: ResolvedOutput | undefined
-  /** The other events of the Job that take data now; of interest where the module emits. */
-  readonly others: readonly NextEvent[]
+  /** The other events of the Job, of interest where the module emits. */
+  readonly others: readonly OtherEvent[]
 }
 
 /** What all children share: the operator's settings. */

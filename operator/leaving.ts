@@ -47,7 +47,10 @@ async function hasWork({ world, nats }: RemovalDeps, job: LiveJob, event: string
   const pods = world.pods
     .list(job.metadata.namespace)
     .filter(({ metadata }) => metadata.labels?.[LABELS.job] === job.metadata.name)
-  if (pods.some((pod) => isListenerOf(pod, event) || handsOverTo(pod, event))) return true
+  if (pods.some((pod) => isListenerOf(pod, event) || handsOverTo(pod.spec, event))) return true
+  // A version that serves on, since the next one can't be made, may start from zero at any time.
+  const templates = world.deployments.list(job.metadata.namespace).filter((child) => isChildOf(child, job))
+  if (templates.some(({ spec }) => handsOverTo(spec?.template?.spec, event))) return true
   return await hasBacklog(nats.use(), refOf(job), event)
 }
 
@@ -55,7 +58,7 @@ function isListenerOf({ metadata: { labels = {} } }: KubeObject, event: string):
   return labels[LABELS.component] === 'listener' && labels[LABELS.event] === event
 }
 
-function handsOverTo({ spec }: PodObject, event: string): boolean {
+function handsOverTo(spec: PodObject['spec'], event: string): boolean {
   const env = spec?.containers?.flatMap((container) => container.env ?? []) ?? []
   const mentions = new Map([
     ['JOBICO_OUTPUT', `"event":"${event}"`],

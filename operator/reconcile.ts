@@ -135,9 +135,6 @@ async function serveEvents(
     ),
   )
   const byEvent = new Map(resolved)
-  const served = resolved.flatMap(([event, { serves }]) =>
-    serves === undefined ? [] : [{ event, schema: serves }],
-  )
   return await Promise.all(
     job.spec.events.map(async (event): Promise<EventReport> => {
       const schema = byEvent.get(event.name)
@@ -145,7 +142,9 @@ async function serveEvents(
         return { name: event.name, ready: false, faults: { listener: taken.get(event.name) } }
       const module = await modules.resolve(job, event, servingModule(deps, job, event.name))
       const output = await outputs.resolve(namespace, event, byEvent)
-      const others = served.filter((each) => each.event !== event.name)
+      const others = job.spec.events
+        .filter(({ name }) => name !== event.name)
+        .map(({ name }) => ({ event: name, schema: byEvent.get(name)?.serves }))
       return await serveEvent(deps, job, event, { schema, module, output, others, hasConsumers })
     }),
   )

@@ -15,7 +15,7 @@ import { withHash } from '../knative/hash.ts'
 import { ANNOTATIONS, LABELS, MANAGER, type Component } from '../knative/labels.ts'
 import { listenerName } from '../knative/names.ts'
 import type { DeploymentObject, PodObject, ScaledObjectObject } from '../knative/observed.ts'
-import type { NextEvent, Platform, SchemaCopy, ServedModule } from '../knative/plan.ts'
+import type { OtherEvent, Platform, SchemaCopy, ServedModule } from '../knative/plan.ts'
 import { runnerScaledObject, type ScaledObject } from '../knative/scaled-object.ts'
 import { listenerService } from '../knative/service.ts'
 import { applyChild, type Applied } from './children.ts'
@@ -29,8 +29,8 @@ export interface ServingParts {
   readonly schema: Resolved<SchemaCopy>
   readonly module: Resolved<ServedModule>
   readonly output: OutputFinding
-  /** The other events of the Job that take data now. */
-  readonly others: readonly NextEvent[]
+  /** The other events of the Job. */
+  readonly others: readonly OtherEvent[]
   /** Whether its consumers are there, without which nothing can be scaled. */
   readonly hasConsumers: boolean
 }

@@ -25,8 +25,8 @@ export interface RunnerConfig {
   readonly doneRetentionSeconds: number
   readonly deadRetentionSeconds: number
   readonly output: OutputConfig | undefined
-  /** The events into which the module may emit, and the paths of their schemas. */
-  readonly emits: Readonly<Record<string, string>>
+  /** The events into which the module may emit, and the paths of their schemas; null where one is not served yet. */
+  readonly emits: Readonly<Record<string, string | null>>
   /** The module's own variables. */
   readonly guestEnv: Readonly<Record<string, string>>
 }
@@ -80,11 +80,12 @@ function outputConfig(env: EnvReader): OutputConfig | undefined {
   return undefined
 }
 
-function emitsConfig(env: EnvReader): Readonly<Record<string, string>> {
+function emitsConfig(env: EnvReader): RunnerConfig['emits'] {
   const paths = Object.entries(jsonObject(env, 'JOBICO_EMIT') ?? {})
-  const isRight = paths.every((entry): entry is [string, string] => typeof entry[1] === 'string')
-  if (isRight) return Object.fromEntries(paths)
-  env.fault('JOBICO_EMIT', 'needs {"<event>": "<path of its schema>"}')
+  const isRight = (entry: [string, unknown]): entry is [string, string | null] =>
+    typeof entry[1] === 'string' || entry[1] === null
+  if (paths.every(isRight)) return Object.fromEntries(paths)
+  env.fault('JOBICO_EMIT', 'needs {"<event>": "<path of its schema>"}, or null where it has none yet')
   return {}
 }
 

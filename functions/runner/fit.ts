@@ -12,7 +12,7 @@ export type DoneVerdict = Extract<Verdict, { kind: 'done' }>
 export interface Fit {
   readonly ref: EventRef
   readonly output: Output | undefined
-  readonly emits: ReadonlyMap<string, NextEvent>
+  readonly emits: ReadonlyMap<string, NextEvent | undefined>
   readonly maxResultBytes: () => number
 }
 
@@ -29,7 +29,15 @@ export function unfit(fit: Fit, verdict: DoneVerdict, hops: number): Failure | u
     return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
   }
   const reason = misfit(fit, verdict) ?? endless(fit, verdict, hops)
-  return reason === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+  return reason === undefined ? unserved(fit, verdict) : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+}
+
+/** What may be mended while the event waits: nothing is known of an event that it emits into. */
+function unserved({ emits }: Fit, { emitted = [] }: DoneVerdict): Failure | undefined {
+  const missing = emitted.find(({ event }) => emits.get(event) === undefined)
+  if (missing === undefined) return undefined
+  const reason = `it emits to ${missing.event}, which is not served: see why, with jobico status or kubectl get jj`
+  return { kind: 'retry', code: 'OUTPUT_INVALID', reason }
 }
 
 function misfit({ output, emits }: Fit, { result, emitted = [] }: DoneVerdict): string | undefined {
@@ -39,10 +47,7 @@ function misfit({ output, emits }: Fit, { result, emitted = [] }: DoneVerdict): 
   }
   for (const { event, data } of emitted) {
     const next = emits.get(event)
-    const fault =
-      next === undefined
-        ? `it emits to ${event}, which takes nothing`
-        : outputFault('what it emits', next, data)
+    const fault = next && outputFault('what it emits', next, data)
     if (fault !== undefined) return fault
   }
   return undefined

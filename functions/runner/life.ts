@@ -39,8 +39,8 @@ export interface World {
   /** Digest of the module. */
   readonly module: string
   readonly output: Output | undefined
-  /** The events into which the module may emit, by name. */
-  readonly emits: ReadonlyMap<string, NextEvent>
+  /** The events into which the module may emit, by name; without what is not served yet. */
+  readonly emits: ReadonlyMap<string, NextEvent | undefined>
   /** The most bytes of a result, headers included. */
   readonly maxResultBytes: () => number
   /** The time of the NATS server, in milliseconds since the epoch. */
@@ -154,7 +154,10 @@ async function fail(passage: Passage, failure: Failure, attempt: number): Promis
   const { world, event, history } = passage
   // A copy of an event that has ended meanwhile must not take the place of a redriven copy among the retries.
   const standing = await world.ledger.verdict(event.key)
-  if (standing !== undefined && standing.seq !== history.redrive) return { kind: 'known' }
+  if (standing !== undefined && standing.seq !== history.redrive) {
+    await passOn(passage, standing.verdict, true) // whoever wrote it may have died before that
+    return { kind: 'known' }
+  }
   const decision = decide(failure, attempt, world.retry, Math.random())
   if (decision.kind === 'dead') return await bury(passage, attempt, decision.code, decision.reason)
   const fault = { attempt, code: decision.code, reason: decision.reason }

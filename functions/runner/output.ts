@@ -5,7 +5,7 @@ import type { Attributes, CloudEvent } from '../shared/cloudevent.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { EventRef } from '../shared/names.ts'
 import { percentEncode } from '../shared/percent.ts'
-import type { OutputConfig } from './config.ts'
+import type { OutputConfig, RunnerConfig } from './config.ts'
 import type { Failure } from './policy.ts'
 
 /** Another event of the Job, which takes data that matches its schema. */
@@ -24,13 +24,14 @@ export async function openOutput(ref: EventRef, config: OutputConfig): Promise<O
   return { kind: 'event', ...(await openEvent(ref, config.event, config.schema)) }
 }
 
-/** Makes ready the events into which a module may emit, by name. Throws SCHEMA_INVALID. */
+/** Makes ready the events into which a module may emit, by name; without a schema there is nothing yet. Throws SCHEMA_INVALID. */
 export async function openEmits(
   ref: EventRef,
-  schemas: Readonly<Record<string, string>>,
-): Promise<ReadonlyMap<string, NextEvent>> {
+  schemas: RunnerConfig['emits'],
+): Promise<ReadonlyMap<string, NextEvent | undefined>> {
   const opened = Object.entries(schemas).map(
-    async ([event, schema]) => [event, await openEvent(ref, event, schema)] as const,
+    async ([event, schema]) =>
+      [event, schema === null ? undefined : await openEvent(ref, event, schema)] as const,
   )
   return new Map(await Promise.all(opened))
 }

@@ -36,6 +36,7 @@ export function handle(event: string): string | null {
   if (event.includes('"do":"emit"')) { emit("ev2", '{"ok":1}'); emit("ev3", '"three"'); emit("ev2", '{"ok":2}'); return null }
   if (event.includes('"do":"emit and reject"')) { emit("ev2", '{"ok":1}'); reject("not today") }
   if (event.includes('"do":"emit misfit"')) emit("ev2", '[]')
+  if (event.includes('"do":"emit unserved"')) emit("ev4", '{}')
   if (event.includes('"do":"emit nowhere"')) emit("ev9", '{}')
   if (event.includes('"do":"emit large"')) emit("ev3", '"' + "x".repeat(1100000) + '"')
   if (event.includes('"do":"ping"')) { emit("ping", '{"do":"ping"}'); return null }

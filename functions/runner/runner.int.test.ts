@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 import { eventHeaders } from '../shared/cloudevent-nats.ts'
 import { eventKey, eventSubjects, streamNames } from '../shared/names.ts'
@@ -118,7 +118,10 @@ t.test('output goes to the next event, once', async (t) => {
   })
 
   const refused = await fixture.ended(ref, await fixture.accept(ref, newEvent({ do: 'env' })))
-  t.match(refused, { state: 'dead', verdict: { code: 'OUTPUT_INVALID', reason: /does not match the schema of the event ev2/ } })
+  t.match(refused, {
+    state: 'dead',
+    verdict: { code: 'OUTPUT_INVALID', reason: /does not match the schema of the event ev2/ },
+  })
 
   const none = await fixture.accept(ref, newEvent({ do: 'null' }))
   t.equal((await fixture.ended(ref, none)).state, 'done')
@@ -155,92 +158,6 @@ t.test('a hand-over that was broken off is finished from the verdict', async (t)
     'handed over again',
   )
   t.equal((await readVerdict(requests, ref, key))?.seq, verdictBefore?.seq, 'with the same verdict')
-})
-
-/** The schemas of events into which a module may emit. */
-function emitSetting(t: Test, schemas: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const folder = t.testdir(schemas)
-  const paths = Object.keys(schemas).map((event) => [event, join(folder, event)])
-  return { JOBICO_EMIT: JSON.stringify(Object.fromEntries(paths)) }
-}
-
-const EMITS = { ev2: '{"type":"object","required":["ok"]}', ev3: 'true' }
-
-t.test('what is emitted goes to other events of the Job, once the event is done', async (t) => {
-  const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])
-  const [second, third] = [
-    { ...ref, event: 'ev2' },
-    { ...ref, event: 'ev3' },
-  ]
-  await fixture.startHere(t, ref, emitSetting(t, EMITS))
-  await fixture.startHere(t, second)
-  await fixture.startHere(t, third)
-  const keyOfEmitted = (key: string, number: number) =>
-    eventKey(`/namespaces/test/jobs/${ref.job}/events/ev1`, `${key}-${number}`)
-  const run = async (what: string) => {
-    const key = await fixture.accept(ref, newEvent({ do: what }))
-    return { key, end: await fixture.ended(ref, key) }
-  }
-  const { key, end } = await run('emit')
-  t.match(end, { state: 'done', verdict: { result: { data: undefined } } })
-  for (const [number, to] of [second, third, second].entries()) {
-    const next = await fixture.ended(to, keyOfEmitted(key, number + 1))
-    t.match(next.state === 'done' && next.verdict.result.attributes, {
-      type: 'test.made.result.result',
-      subject: 'émile',
-      causationid: `${key}-${number + 1}`,
-    })
-  }
-  const cases = [
-    { do: 'emit and reject', code: 'REJECTED', reason: 'not today' },
-    {
-      do: 'emit misfit',
-      code: 'OUTPUT_INVALID',
-      reason: /what it emits does not match the schema of the event ev2: \/ /,
-    },
-    { do: 'emit nowhere', code: 'OUTPUT_INVALID', reason: /"ev9", which is no other event .* ev2, ev3/ },
-    { do: 'emit large', code: 'RESULT_TOO_LARGE', reason: /what is emitted have 110/ },
-  ]
-  for (const { do: what, ...verdict } of cases) {
-    const { key, end } = await run(what)
-    t.match(end, { state: 'dead', verdict: { attempts: 1, ...verdict } }, what)
-    t.equal((await eventState(requests, second, keyOfEmitted(key, 1))).state, 'unknown', 'nothing is emitted')
-  }
-})
-
-t.test('what was emitted is handed over from the verdict, whoever died before', async (t) => {
-  const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])
-  const event = newEvent({ do: 'emit' })
-  const key = await fixture.accept(ref, event)
-  const stop = await fixture.startHere(t, ref, emitSetting(t, EMITS))
-  t.equal((await fixture.ended(ref, key)).state, 'done')
-  const retries = streamNames(ref).retry
-  await until(async () => (await fixture.messages(retries)) === 3)
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  await stop()
-
-  // As if it had died with the verdict stored, one of the three handed over, and nothing acknowledged.
-  await manager.streams.purge(retries, { keep: 1 })
-  const headers = eventHeaders(event)
-  await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
-  await manager.streams.update(retries, { duplicate_window: 100_000_000 })
-  await delay(150)
-  await fixture.startHere(t, ref, emitSetting(t, EMITS))
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  t.equal(await fixture.messages(retries), 3, 'each is there once')
-})
-
-t.test('a circle of events that emit to each other comes to an end', async (t) => {
-  const ref = { ...(await fixture.newJob(['ping', 'pong'])), event: 'ping' }
-  await fixture.startHere(t, ref, emitSetting(t, { ping: 'true' }))
-  let key = await fixture.accept(ref, newEvent({ do: 'ping' }))
-  let hops = 0
-  for (; (await fixture.ended(ref, key)).state === 'done'; hops++)
-    key = eventKey(`/namespaces/test/jobs/${ref.job}/events/ping`, `${key}-1`)
-  t.equal(hops, 100)
-  t.match(await fixture.ended(ref, key), {
-    verdict: { code: 'OUTPUT_INVALID', reason: /^100 events came out of each other .* break the circle/ },
-  })
 })
 
 t.test('a sink gets binary CloudEvents, and its answer decides', async (t) => {
