@@ -33,22 +33,27 @@ function memoryHint(message: string, { memory, wanted }: TrappedGuest, allocates
   if (!memory || !MAY_BE_MEMORY.test(message)) return ''
   const bytes = memory.buffer.byteLength
   const more = Math.max(bytes, wanted) // an allocator asks for twice of what it has, or for what is wanted
-  const room = roomIn(memory)
   const used = `, with ${mebibytes(bytes)} of memory in use and no room for`
-  if (room < more) return `${used} ${mebibytes(more)} more: raise \`memory\``
-  return allocates ? `${used} what it asked for, more than ${mebibytes(room)}: raise \`memory\`` : ''
+  const pages = Math.ceil(more / PAGE_BYTES)
+  if (!grows(memory, pages)) return `${used} ${mebibytes(more)} more: raise \`memory\``
+  if (!allocates) return ''
+  const room = (pages + roomIn(memory)) * PAGE_BYTES
+  return `${used} what it asked for, more than ${mebibytes(room)}: raise \`memory\``
 }
 
-/** How much the memory may grow, in bytes. The instance is thrown away, so it can simply be tried. */
+/** How many pages the memory may grow by. Costs milliseconds. */
 function roomIn(memory: WebAssembly.Memory): number {
   let room = 0
-  for (let pages = MOST_PAGES / 2; pages >= 1; pages /= 2) {
-    try {
-      memory.grow(pages)
-      room += pages
-    } catch {
-      // There is no room for so much: for half of it, perhaps.
-    }
+  for (let pages = MOST_PAGES / 2; pages >= 1; pages /= 2) if (grows(memory, pages)) room += pages
+  return room
+}
+
+// The instance is thrown away, so growing it can simply be tried.
+function grows(memory: WebAssembly.Memory, pages: number): boolean {
+  try {
+    memory.grow(pages)
+    return true
+  } catch {
+    return false
   }
-  return room * PAGE_BYTES
 }
