@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
 import { measureDurability, SYNC_INTERVALS } from './durability.ts'
-import { measureInvocation } from './invocation.ts'
+import { measureInvocation, measureNeighbours } from './invocation.ts'
 import { openPlace } from './place.ts'
 import { measureRun } from './run.ts'
 
@@ -68,6 +68,8 @@ async function main(): Promise<void> {
     const run = await measureRun(place, Number(values.backlog))
     tell('guests: an echo of 1 KiB in AssemblyScript')
     const cost = await measureInvocation(place)
+    tell('guests: events beside others that do harm on another thread')
+    const { calm = NaN, ...harm } = Object.fromEntries(await measureNeighbours(place))
     tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
     const durable = await measureDurability(
       processEnvironment(),
@@ -87,6 +89,9 @@ async function main(): Promise<void> {
       ),
       figure('the same through a pool of one thread / in a thread', 'µs', cost.oneThread, cost.execution),
       figure(`the same through a pool of ${cost.threads} / of one`, 'µs', cost.allThreads, cost.oneThread),
+      ...Object.entries(harm).map(([attack, ms]) =>
+        figure(`99th percentile of events beside: ${attack} / nothing`, 'ms', ms, calm),
+      ),
       ...SYNC_INTERVALS.slice(1).map((interval) =>
         figure(
           `listener with sync_interval ${interval} / with 2m`,

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
+import { actingGuest } from '../../functions/guests/abis.fixture.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import type { Place } from './place.ts'
 
@@ -25,7 +27,23 @@ const ROOT = join(import.meta.dirname, '..', '..')
 export async function measureInvocation({ folder }: Pick<Place, 'folder'>): Promise<InvocationCost> {
   const module = join(folder, 'guest.wasm')
   await compileAssemblyScript({ entry: join(ROOT, 'wasm-examples/echo/assembly/index.ts'), out: module })
-  const program = join(ROOT, 'functions/runner/invocation.bench.ts')
+  return (await runBench('invocation', module)) as InvocationCost
+}
+
+/**
+ * Measures how long events take, in milliseconds at the 99th percentile, while another thread of their pool does nothing
+ * (`calm`) or harm of some kind.
+ */
+export async function measureNeighbours({
+  folder,
+}: Pick<Place, 'folder'>): Promise<ReadonlyMap<string, number>> {
+  const module = join(folder, 'neighbours.wasm')
+  await writeFile(module, await actingGuest('assemblyscript'))
+  return new Map(Object.entries((await runBench('neighbours', module)) as Record<string, number>))
+}
+
+async function runBench(name: string, module: string): Promise<unknown> {
+  const program = join(ROOT, 'functions/runner', `${name}.bench.ts`)
   const { stdout } = await promisify(execFile)(process.execPath, [program, module])
-  return JSON.parse(stdout) as InvocationCost
+  return JSON.parse(stdout)
 }
