@@ -104,3 +104,14 @@ export function lebOf(value: number): number[] {
   const rest = Math.floor(value / 128)
   return rest === 0 ? [value] : [(value % 128) | 0x80, ...lebOf(rest)]
 }
+
+/** Parts one after the other, copied once: Buffer.concat gives what may be a part of something larger. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,5 +1,5 @@
 import { JobicoError } from '../shared/errors.ts'
-import { lebOf } from './bytes.ts'
+import { joined, lebOf } from './bytes.ts'
 import { customSection } from './custom-section.ts'
 import { LIMIT, readWasm, type SectionRange, type WasmModule } from './wasm.ts'
 
@@ -8,6 +8,8 @@ export const PAGE_BYTES = 65536
 
 const MOST_PAGES = 65536
 const MOST_TABLE_ENTRIES = 1_000_000
+/** Each instance is filled with them before it runs, and nothing stops that: this much takes a fifth of a second. */
+const MOST_ELEMENT_BYTES = 2_000_000
 const TABLE_SECTION = 4
 const MEMORY_SECTION = 5
 const SHIFT_SECTION = 'jobico.shift'
@@ -46,9 +48,20 @@ export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
 
 /** What is wrong with a module's tables. Their entries are on the thread's heap: too many of them end the whole process. */
 export function tableFaults(module: WasmModule): string[] {
+  const { elementBytes } = module
   const entries = leastEntries(module)
-  if (entries <= MOST_TABLE_ENTRIES) return []
-  return [`its tables may have ${entries} entries, the limit is ${MOST_TABLE_ENTRIES}: compile it with fewer`]
+  const faults: string[] = []
+  if (entries > MOST_TABLE_ENTRIES) {
+    faults.push(
+      `its tables may have ${entries} entries, the limit is ${MOST_TABLE_ENTRIES}: compile it with fewer`,
+    )
+  }
+  if (elementBytes > MOST_ELEMENT_BYTES) {
+    faults.push(
+      `what fills its tables has ${elementBytes} bytes, the limit is ${MOST_ELEMENT_BYTES}: compile it with fewer element segments`,
+    )
+  }
+  return faults
 }
 
 /** As `capMemory`, for a module that was read and has no faults; its tables can't grow past their limit either. */
@@ -58,7 +71,6 @@ export function withMaximum(
   maxBytes: number,
 ): Uint8Array<ArrayBuffer> {
   const edits = [...cappedTables(module), ...cappedMemory(module, maxBytes)]
-  if (edits.length === 0) return new Uint8Array(bytes)
   const parts: Uint8Array[] = []
   let done = 0
   let shift = 0
@@ -68,8 +80,9 @@ export function withMaximum(
     done = end
     shift += section.length - (end - start)
   }
-  const told = customSection(SHIFT_SECTION, new Uint8Array(Int32Array.of(shift).buffer))
-  return new Uint8Array(Buffer.concat([...parts, bytes.subarray(done), told]))
+  parts.push(bytes.subarray(done))
+  if (edits.length > 0) parts.push(customSection(SHIFT_SECTION, new Uint8Array(Int32Array.of(shift).buffer)))
+  return joined(parts)
 }
 
 /** A section that takes the place of another. */

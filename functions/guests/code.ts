@@ -1,5 +1,15 @@
 import { malformed } from './bytes.ts'
-import { byteAt, number, numberAt, type CodeReader } from './code-reader.ts'
+import {
+  byteAt,
+  catches,
+  isTypeByte,
+  labels,
+  nothing,
+  numberAt,
+  typeIndexAt,
+  valueType,
+  type CodeReader,
+} from './code-reader.ts'
 import { INSTRUCTIONS, PREFIXED, type Instruction } from './opcodes.ts'
 
 /** How many values a function, a block or a tag takes and gives. */
@@ -23,7 +33,7 @@ export interface BodyCost {
   readonly nesting: number
   /** The sum, over all instructions, of the values that may be alive there: the compiler may look through them for room. */
   readonly lookups: number
-  /** The same, where the flow of control parts or meets: for each value, the compiler notes where it is. */
+  /** The same, for each way on where the flow of control parts or meets: for each value, the compiler notes where it is. */
   readonly notes: number
   /** True where a call takes the place of its caller. */
   readonly tailCalls: boolean
@@ -40,6 +50,8 @@ interface Reading {
   readonly reader: CodeReader
   readonly context: CodeContext
   readonly blocks: Block[]
+  /** How many ways on the instruction has that was read last. */
+  ways: number
 }
 
 type Skip = Instruction['skip']
@@ -48,18 +60,13 @@ const NO_VALUES: Arity = { params: 0, results: 0 }
 const ONE_RESULT: Arity = { params: 0, results: 1 }
 const OUTERMOST: Block = { base: 0, arity: NO_VALUES }
 const EMPTY_BLOCK = 0x40
-const REFERENCE = 0x64
-const NULLABLE_REFERENCE = 0x63
 const FIRST_PREFIX = 0xfb
 
 /** What a compiler is up against in the body that `reader` is at. Throws MODULE_INVALID where it can't be read. */
 export function readBody(reader: CodeReader, params: number, context: CodeContext): BodyCost {
   const locals = readLocals(reader)
-  const reading: Reading = { reader, context, blocks: [OUTERMOST] }
-  let height = 0
-  let nesting = 0
-  let lookups = 0
-  let notes = 0
+  const reading: Reading = { reader, context, blocks: [OUTERMOST], ways: 1 }
+  let [height, nesting, lookups, notes] = [0, 0, 0, 0]
   let tailCalls = false
   while (reading.blocks.length > 0) {
     const instruction = readOpcode(reader)
@@ -67,13 +74,15 @@ export function readBody(reader: CodeReader, params: number, context: CodeContex
     lookups += alive
     if (instruction.flow === undefined) instruction.skip(reader)
     else {
-      notes += alive
       tailCalls ||= instruction.flow === 'tail call'
+      reading.ways = 1
       height = follow(reading, instruction, height)
       nesting = Math.max(nesting, reading.blocks.length)
+      notes += alive * reading.ways
     }
     height = Math.max(0, height + instruction.height)
   }
+  if (reader.at !== reader.end) throw malformed(reader.at, 'a function goes on after its end')
   return { locals, nesting, lookups, notes, tailCalls }
 }
 
@@ -84,12 +93,6 @@ function readLocals(reader: CodeReader): number {
     valueType(reader)
   }
   return locals
-}
-
-/** A type is a negative number of one byte; one of references names what it refers to. */
-function valueType(reader: CodeReader): void {
-  const first = byteAt(reader)
-  if (first === REFERENCE || first === NULLABLE_REFERENCE) number(reader)
 }
 
 function readOpcode(reader: CodeReader): Instruction {
@@ -113,6 +116,8 @@ function follow(reading: Reading, { flow, skip }: Instruction, height: number): 
       return enter(reading, skip, height)
     case 'if':
       return enter(reading, skip, height - 1)
+    case 'try':
+      return tryTable(reading, height)
     case 'branch':
       skip(reader)
       return height
@@ -122,12 +127,9 @@ function follow(reading: Reading, { flow, skip }: Instruction, height: number): 
 }
 
 /** Goes past the end of a block, of a part of it, or of what can be reached of it; gives the height with which it goes on. */
-function part(
-  { reader, context, blocks }: Reading,
-  skip: Skip,
-  flow: Instruction['flow'],
-  { base, arity }: Block,
-): number {
+function part(reading: Reading, skip: Skip, flow: Instruction['flow'], { base, arity }: Block): number {
+  const { reader, context, blocks } = reading
+  if (flow === 'table') reading.ways = waysOf(labels(reader), blocks.length)
   if (flow === 'catch') return base + context.tagged(numberAt(reader)).params
   skip(reader)
   if (flow === 'else') return base + arity.params
@@ -136,11 +138,22 @@ function part(
   return base + arity.results
 }
 
+/** What a br_table has twice is noted once; most of it is noted there already, and compared in a fourth of the time. */
+function waysOf(targets: number, depth: number): number {
+  return Math.ceil(Math.min(targets, depth) / 4)
+}
+
 function enter({ reader, context, blocks }: Reading, skip: Skip, height: number): number {
   const arity = blockType(reader, context)
   skip(reader)
   blocks.push({ base: Math.max(0, height - arity.params), arity })
   return height
+}
+
+function tryTable(reading: Reading, height: number): number {
+  const entered = enter(reading, nothing, height)
+  reading.ways = 1 + catches(reading.reader)
+  return entered
 }
 
 function readThen({ reader, context }: Reading, skip: Skip): Arity {
@@ -155,8 +168,10 @@ function after(height: number, { params, results }: Arity): number {
 
 /** Nothing, the type of one result, or the index of a type. */
 function blockType(reader: CodeReader, context: CodeContext): Arity {
-  const first = reader.bytes[reader.at] ?? 0
-  if (first >= 0x80 || first < EMPTY_BLOCK) return context.typed(numberAt(reader))
+  const first = byteAt(reader)
+  if (first === EMPTY_BLOCK) return NO_VALUES
+  reader.at -= 1
+  if (!isTypeByte(first)) return context.typed(typeIndexAt(reader))
   valueType(reader)
-  return first === EMPTY_BLOCK ? NO_VALUES : ONE_RESULT
+  return ONE_RESULT
 }

@@ -1,12 +1,12 @@
-import { cursorOver, lebOf } from './bytes.ts'
+import { cursorOver, joined, lebOf } from './bytes.ts'
 
 const HEADER_BYTES = 8 // magic and version
 const CUSTOM = 0
 
 /** A custom section, its header included. */
 export function customSection(name: string, content: Uint8Array): Uint8Array<ArrayBuffer> {
-  const body = sized(Buffer.concat([sized(Buffer.from(name)), content]))
-  return new Uint8Array(Buffer.concat([Uint8Array.of(CUSTOM), body]))
+  const body = sized(joined([sized(Buffer.from(name)), content]))
+  return joined([Uint8Array.of(CUSTOM), body])
 }
 
 /** A copy of a module that has one custom section of that name, at its end, or without `content` none. MODULE_INVALID where it is broken. */
@@ -25,10 +25,10 @@ export function withCustomSection(
     if (!replaced) kept.push(bytes.subarray(start, cursor.offset))
   }
   if (content) kept.push(customSection(name, content))
-  return new Uint8Array(Buffer.concat(kept))
+  return joined(kept)
 }
 
 /** Bytes with their number before them, as names and texts are written. */
 export function sized(content: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.concat([Uint8Array.from(lebOf(content.length)), content]))
+  return joined([Uint8Array.from(lebOf(content.length)), content])
 }

@@ -2,25 +2,29 @@ import {
   address,
   addressAndLane,
   bytes,
-  catches,
-  labels,
+  heapType,
   nothing,
   number,
-  numbers,
   twoNumbers,
+  valueTypes,
   type CodeReader,
 } from './code-reader.ts'
 
-/** What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave` and `tail call`, nothing is reached. */
+/**
+ * What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave`, `table` and
+ * `tail call`, nothing is reached.
+ */
 export type Flow =
   | 'block'
   | 'if'
+  | 'try'
   | 'else'
   | 'catch'
   | 'catch_all'
   | 'delegate'
   | 'end'
   | 'branch'
+  | 'table'
   | 'leave'
   | 'tail call'
   | 'call'
@@ -28,7 +32,7 @@ export type Flow =
 
 /** All that has to be known of an instruction. */
 export interface Instruction {
-  /** Passes over what follows the opcode, but for the index or the block's type that `flow` is about. */
+  /** Passes over what follows the opcode, but for what `flow` is about: an index, a block's type, labels, catches. */
   readonly skip: (reader: CodeReader) => void
   /** By how many values the operand stack can grow at most. */
   readonly height: number
@@ -51,7 +55,7 @@ const ONE_BYTE: readonly Row[] = [
   [0x0b, 0x0b, nothing, 0, 'end'],
   [0x0c, 0x0c, number, 0, 'leave'],
   [0x0d, 0x0d, number, -1, 'branch'],
-  [0x0e, 0x0e, labels, 0, 'leave'],
+  [0x0e, 0x0e, nothing, 0, 'table'],
   [0x0f, 0x0f, nothing, 0, 'leave'],
   [0x10, 0x10, nothing, 0, 'call'],
   [0x11, 0x11, number, -1, 'call of a type'],
@@ -63,8 +67,8 @@ const ONE_BYTE: readonly Row[] = [
   [0x19, 0x19, nothing, 0, 'catch_all'],
   [0x1a, 0x1a, nothing, -1],
   [0x1b, 0x1b, nothing, -2],
-  [0x1c, 0x1c, numbers, -2],
-  [0x1f, 0x1f, catches, 0, 'block'],
+  [0x1c, 0x1c, valueTypes, -2],
+  [0x1f, 0x1f, nothing, 0, 'try'],
   [0x20, 0x20, number, 1],
   [0x21, 0x21, number, -1],
   [0x22, 0x22, number, 0],
@@ -92,7 +96,7 @@ const ONE_BYTE: readonly Row[] = [
   [0x99, 0x9f, nothing, 0],
   [0xa0, 0xa6, nothing, -1],
   [0xa7, 0xc4, nothing, 0],
-  [0xd0, 0xd0, number, 1],
+  [0xd0, 0xd0, heapType, 1],
   [0xd1, 0xd1, nothing, 0],
   [0xd2, 0xd2, number, 1],
   [0xd3, 0xd3, nothing, -1],
@@ -114,24 +118,74 @@ const BULK: readonly Row[] = [
   [16, 16, number, 1],
   [17, 17, number, -3],
 ]
-/** Vectors of 128 bits. Most take more than they give, which is not looked at. */
+/** Vectors of 128 bits. What no instruction has is refused by the engine. */
 const VECTORS: readonly Row[] = [
-  [0, 10, address, 0],
-  [11, 11, address, -2],
-  [12, 12, bytes(16), 1],
-  [13, 13, bytes(16), -1],
-  [14, 20, nothing, 0],
-  [21, 34, bytes(1), 0],
-  [35, 83, nothing, 0],
-  [84, 91, addressAndLane, 0],
-  [92, 93, address, 0],
-  [94, 275, nothing, 0],
+  [0x00, 0x0a, address, 0],
+  [0x0b, 0x0b, address, -2],
+  [0x0c, 0x0c, bytes(16), 1],
+  [0x0d, 0x0d, bytes(16), -1],
+  [0x0e, 0x0e, nothing, -1],
+  [0x0f, 0x14, nothing, 0],
+  [0x15, 0x16, bytes(1), 0],
+  [0x17, 0x17, bytes(1), -1],
+  [0x18, 0x19, bytes(1), 0],
+  [0x1a, 0x1a, bytes(1), -1],
+  [0x1b, 0x1b, bytes(1), 0],
+  [0x1c, 0x1c, bytes(1), -1],
+  [0x1d, 0x1d, bytes(1), 0],
+  [0x1e, 0x1e, bytes(1), -1],
+  [0x1f, 0x1f, bytes(1), 0],
+  [0x20, 0x20, bytes(1), -1],
+  [0x21, 0x21, bytes(1), 0],
+  [0x22, 0x22, bytes(1), -1],
+  [0x23, 0x4c, nothing, -1],
+  [0x4d, 0x4d, nothing, 0],
+  [0x4e, 0x51, nothing, -1],
+  [0x52, 0x52, nothing, -2],
+  [0x53, 0x53, nothing, 0],
+  [0x54, 0x57, addressAndLane, -1],
+  [0x58, 0x5b, addressAndLane, -2],
+  [0x5c, 0x5d, address, 0],
+  [0x5e, 0x64, nothing, 0],
+  [0x65, 0x66, nothing, -1],
+  [0x67, 0x6a, nothing, 0],
+  [0x6b, 0x73, nothing, -1],
+  [0x74, 0x75, nothing, 0],
+  [0x76, 0x79, nothing, -1],
+  [0x7a, 0x7a, nothing, 0],
+  [0x7b, 0x7b, nothing, -1],
+  [0x7c, 0x81, nothing, 0],
+  [0x82, 0x82, nothing, -1],
+  [0x83, 0x84, nothing, 0],
+  [0x85, 0x86, nothing, -1],
+  [0x87, 0x8a, nothing, 0],
+  [0x8b, 0x93, nothing, -1],
+  [0x94, 0x94, nothing, 0],
+  [0x95, 0x9f, nothing, -1],
+  [0xa0, 0xaa, nothing, 0],
+  [0xab, 0xbf, nothing, -1],
+  [0xc0, 0xca, nothing, 0],
+  [0xcb, 0xdf, nothing, -1],
+  [0xe0, 0xe3, nothing, 0],
+  [0xe4, 0xeb, nothing, -1],
+  [0xec, 0xef, nothing, 0],
+  [0xf0, 0xf7, nothing, -1],
+  [0xf8, 0xff, nothing, 0],
+  [0x100, 0x100, nothing, -1],
+  [0x101, 0x104, nothing, 0],
+  [0x105, 0x10c, nothing, -2],
+  [0x10d, 0x112, nothing, -1],
+  [0x113, 0x113, nothing, -2],
 ]
 /** Atomic access, which memories that are not shared allow too. */
 const ATOMICS: readonly Row[] = [
-  [0, 2, address, 0],
-  [3, 3, bytes(1), 0],
-  [16, 78, address, 0],
+  [0x00, 0x00, address, -1],
+  [0x01, 0x02, address, -2],
+  [0x03, 0x03, bytes(1), 0],
+  [0x10, 0x16, address, 0],
+  [0x17, 0x1d, address, -2],
+  [0x1e, 0x47, address, -1],
+  [0x48, 0x4e, address, -2],
 ]
 
 type Table = ReadonlyMap<number, Instruction>

@@ -41,11 +41,13 @@ export interface WasmModule {
   /** Memories that the module itself declares; imported ones are among the imports. */
   readonly memories: readonly Limits[]
   readonly tables: readonly Table[]
+  /** Bytes of the segments that fill tables: no less than they have entries. */
+  readonly elementBytes: number
   /** True where a start function runs during instantiation. */
   readonly hasStart: boolean
   /** The types of the type section, as of functions. */
   readonly types: readonly string[]
-  /** The index of the type of each function, imported ones first, and of each tag. */
+  /** The index of the type of each function and of each tag, imported ones first. */
   readonly functions: readonly number[]
   readonly tags: readonly number[]
   /** Byte range of what is in the code section. */
@@ -74,6 +76,7 @@ const SECTION = {
   memory: 5,
   export: 7,
   start: 8,
+  element: 9,
   code: 10,
   tag: 13,
   last: 13,
@@ -119,21 +122,26 @@ export function readWasm(bytes: Uint8Array): WasmModule {
   if (!isWasm(bytes)) throw malformed(0, 'it does not start with the WebAssembly magic and version 1')
   const sections = readSections(bytes)
   const functions = functionTypes(sections.get(SECTION.type)?.body)
-  const imports = entries(sections.get(SECTION.import), 'imports', (body) => readImport(body, functions))
+  const tags: number[] = []
+  const imports = entries(sections.get(SECTION.import), 'imports', (body) =>
+    readImport(body, functions, tags),
+  )
   const declared = sections.get(SECTION.function)?.body
   if (declared) readFunctions(declared, functions)
   const memory = sections.get(SECTION.memory)
   const table = sections.get(SECTION.table)
+  const elements = sections.get(SECTION.element)
   const code = sections.get(SECTION.code)?.body
   return {
     types: functions.types,
     functions: functions.functions,
-    tags: entries(sections.get(SECTION.tag), 'tags', readTag),
+    tags: [...tags, ...entries(sections.get(SECTION.tag), 'tags', readTag)],
     code: code && [code.offset, code.end],
     imports,
     exports: entries(sections.get(SECTION.export), 'exports', (body) => readExport(body, functions)),
     memories: entries(memory, 'memories', readLimits),
     tables: entries(table, 'tables', readTable),
+    elementBytes: elements ? elements.end - elements.start : 0,
     hasStart: sections.has(SECTION.start),
     memorySection: memory && [memory.start, memory.end],
     tableSection: table && [table.start, table.end],
@@ -217,14 +225,14 @@ function readFunctions(cursor: Cursor, functions: FunctionTypes): void {
   for (let read = 0; read < total; read += 1) functions.declare(cursor.u32('the type of a function'))
 }
 
-function readImport(cursor: Cursor, functions: FunctionTypes): WasmImport {
+function readImport(cursor: Cursor, functions: FunctionTypes, tags: number[]): WasmImport {
   const module = cursor.name("the module's name of an import")
   const name = cursor.name('the name of an import')
   const kind = readKind(cursor)
-  return { module, name, kind, type: readImportType(cursor, kind, functions) }
+  return { module, name, kind, type: readImportType(cursor, kind, functions, tags) }
 }
 
-function readImportType(cursor: Cursor, kind: ExternKind, functions: FunctionTypes): string {
+function readImportType(cursor: Cursor, kind: ExternKind, functions: FunctionTypes, tags: number[]): string {
   const at = cursor.offset
   if (kind === 'function') {
     const index = cursor.u32('the type of an import')
@@ -233,8 +241,8 @@ function readImportType(cursor: Cursor, kind: ExternKind, functions: FunctionTyp
   }
   if (kind === 'table' || kind === 'global') readValueType(cursor)
   if (kind === 'table' || kind === 'memory') readLimits(cursor)
-  else cursor.byte('the mutability of a global or the attribute of a tag')
-  if (kind === 'tag') cursor.u32('the type of a tag')
+  else if (kind === 'tag') tags.push(readTag(cursor))
+  else cursor.byte('the mutability of a global')
   return kind
 }
 

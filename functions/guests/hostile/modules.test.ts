@@ -1,9 +1,11 @@
 import t from 'tap'
 import { JobicoError } from '../../shared/errors.ts'
+import { lebOf } from '../bytes.ts'
 import { checkModule } from '../check.ts'
 import { startGuest } from '../guest.fixture.ts'
 import { PREVIEW1 } from '../preview1-types.ts'
 import { RUNTIME, fromWat, handle } from '../test-modules.ts'
+import { commandOf, nested, withBodies, withBody } from './binary.fixture.ts'
 import { command, original, script } from './wat.fixture.ts'
 
 const MEMORY_BYTES = 64 * 2 ** 20
@@ -129,6 +131,63 @@ const refused: readonly Refused[] = [
       script('(call $f)', `(table 1 1 funcref) (elem (i32.const 0) $f) (func $f (result i32) ${call})`),
     says: /function 12 has tail calls, which no deadline can stop: compile it without them/,
   })),
+  // What the engine reads otherwise than we do would hide what follows it.
+  {
+    name: 'a tail call behind a type that has the byte of an end in it',
+    bytes: () => withBody(0, Buffer.from('d00bd00b41001c01630b1a1200', 'hex')),
+    says: /function 0 has tail calls/,
+  },
+  {
+    name: 'code behind the end of a function',
+    bytes: () => withBody(0, Buffer.from('0b1200', 'hex')),
+    says: /is broken: .*a function goes on after its end/,
+  },
+  ...[
+    ['the empty type of a block in two bytes', '02c07f0b'],
+    ['a reference whose type has two bytes', '0263f07f000b'],
+    ['a null whose type has two bytes', 'd0f07f1a'],
+  ].map(([name, code = '']) => ({
+    name: String(name),
+    bytes: () => withBody(0, Buffer.from(code, 'hex')),
+    says: /is broken: .*a type in the code has more bytes than it needs/,
+  })),
+  ...[
+    ['a block that gives packed numbers', '0278410b0b', /the type 0x78 is not supported/],
+    ['a shared reference', '0264656f000b', /the type 0x65 is not supported/],
+    ['a catch of no kind', '1f40010400000b', /the catch 0x4 is not supported/],
+    ['an instruction of garbage collection', '4100fb1c1a', /the instruction 0xfb is not supported/],
+  ].map(([name, code, says]) => ({
+    name: String(name),
+    bytes: () => withBody(0, Buffer.from(String(code), 'hex')),
+    says: says as RegExp,
+  })),
+  {
+    name: '500 branches with 500 ways each',
+    bytes: () => {
+      const labels = Buffer.from([
+        ...lebOf(500),
+        ...Array.from({ length: 501 }, (_, depth) => lebOf(depth)).flat(),
+      ])
+      const table = Buffer.concat([Buffer.from('024041000e', 'hex'), labels, Buffer.from([0x0b])])
+      const inner = Array.from({ length: 500 }, () => table)
+      const [opened, ended] = [Buffer.from('0240'.repeat(500), 'hex'), Buffer.alloc(500, 0x0b)]
+      return withBody(200, Buffer.concat([opened, ...inner, ended]))
+    },
+    says: TOO_DEAR,
+  },
+  {
+    name: 'more elements of tables than can be filled in while nothing stops it',
+    bytes: () => {
+      const count = 1_000_000
+      const segment = Buffer.concat([Buffer.from([0, 0x41, 0, 0x0b, ...lebOf(count)]), Buffer.alloc(count)])
+      const table = Buffer.from([1, 0x70, 1, ...lebOf(count), ...lebOf(count)])
+      return commandOf([Buffer.from([2, 0, 0x0b])], {
+        table,
+        elements: Buffer.concat([Buffer.from([2]), segment, segment]),
+      })
+    },
+    says: /what fills its tables has 20000\d\d bytes, the limit is 2000000/,
+  },
   {
     name: 'more functions with variables than can be looked at',
     bytes: () => withBodies(1_100, 50_000),
@@ -151,54 +210,6 @@ const refused: readonly Refused[] = [
     says: /is broken: .*data segments? count/i,
   },
 ]
-
-/** wabt overflows on text that is so deep. */
-function nested(depth: number): Uint8Array<ArrayBuffer> {
-  return withBody(0, Buffer.concat([Buffer.from('0240'.repeat(depth), 'hex'), Buffer.alloc(depth, 0x0b)]))
-}
-
-/** A command whose function `_start` has a body in binary. */
-function withBody(count: number, code: Uint8Array): Uint8Array<ArrayBuffer> {
-  const groups = count === 0 ? [0] : [1, ...leb(count), 0x7f]
-  const body = Buffer.from([...groups, ...code, 0x0b])
-  return commandOf([Buffer.from([...leb(body.length), ...body])])
-}
-
-function withBodies(functions: number, count: number): Uint8Array<ArrayBuffer> {
-  const body = Buffer.from([1, ...leb(count), 0x7f, 0x0b])
-  return commandOf(Array.from({ length: functions }, () => Buffer.from([body.length, ...body])))
-}
-
-function commandOf(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const empty = fromWat('(memory (export "memory") 1) (func (export "_start"))')
-  const count = leb(bodies.length)
-  const functions = section(3, Buffer.from([...count, ...bodies.map(() => 0)]))
-  const code = section(10, Buffer.concat([Buffer.from(count), ...bodies]))
-  // Of the empty command only its types, memory and exports are kept.
-  const [types, , memory, exports] = sectionsOf(empty)
-  return new Uint8Array(
-    Buffer.concat([
-      empty.subarray(0, 8),
-      ...[types, functions, memory, exports, code].map((part) => part ?? Buffer.of()),
-    ]),
-  )
-}
-
-function sectionsOf(bytes: Uint8Array): Uint8Array[] {
-  const parts: Uint8Array[] = []
-  for (let at = 8; at < bytes.length; at += 2 + (bytes[at + 1] ?? 0)) {
-    parts.push(bytes.subarray(at, at + 2 + (bytes[at + 1] ?? 0))) // all of them are shorter than 128 bytes
-  }
-  return parts
-}
-
-function section(id: number, content: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from([id, ...leb(content.length)]), content])
-}
-
-function leb(value: number): number[] {
-  return value < 128 ? [value] : [(value % 128) | 128, ...leb(Math.floor(value / 128))]
-}
 
 t.test('is refused, and what it would cost is not paid', (t) => {
   for (const { name, bytes, says } of refused) {
@@ -272,6 +283,22 @@ const taken: readonly { readonly name: string; readonly bytes: () => Uint8Array;
       name: '__proto__ as an export of the original ABI',
       bytes: () => original('', { more: '(func (export "__proto__") unreachable)' }),
       data: 'nothing',
+    },
+    {
+      name: '12,000 sums of vectors',
+      bytes: () =>
+        script(
+          `(local $sum v128) (local $by v128) (local.set $by (v128.const i32x4 0 0 0 1))
+          ${times(12_000, '(local.set $sum (i32x4.add (local.get $sum) (local.get $by)))')}
+          (select (i32.const 64) (i32.const 32) (i32.eq (i32x4.extract_lane 3 (local.get $sum)) (i32.const 12000)))`,
+        ),
+    },
+    {
+      name: 'a choice between references',
+      bytes: () =>
+        script(
+          '(select (i32.const 64) (i32.const 32) (ref.is_null (select (result funcref) (ref.null func) (ref.null func) (i32.const 0))))',
+        ),
     },
     { name: 'blocks nested 10,000 deep', bytes: () => nested(10_000), data: 'nothing' },
   ]
