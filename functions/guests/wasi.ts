@@ -1,6 +1,7 @@
 import type { CloudEvent } from '../shared/cloudevent.ts'
 import { decodeUtf8 } from '../shared/json.ts'
 import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from './abi.ts'
+import { byteBuffer } from './byte-buffer.ts'
 import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from './offer.ts'
@@ -15,7 +16,7 @@ interface GuestExports {
 
 /** What a command wrote. */
 interface Written {
-  readonly stdout: readonly Uint8Array[]
+  readonly stdout: Uint8Array
   /** The last line on standard error. */
   readonly lastLine: string
   /** The last line there that names an error, such as the first of a stack trace; else empty. */
@@ -57,8 +58,7 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
   const imports = bare([[PREVIEW1, preview1.imports]])
   const own = Array.from(host.env, ([name, value]) => `${name}=${value}`)
   return executor(guest, AT_REST, ({ text, variables = [] }) => {
-    const stdout: Uint8Array[] = []
-    let size = 0
+    const stdout = byteBuffer()
     let [lastLine, errorLine] = ['', '']
     const stderr = lineSplitter((line) => {
       if (line.trim() !== '') lastLine = line
@@ -69,19 +69,19 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
       variables: [...own, ...variables],
       stdin: ENCODER.encode(text),
       stdout(bytes) {
-        size += bytes.length
-        if (size > RESULT_CHARS) end(guest, tooLarge(`more than ${RESULT_CHARS}`, 'bytes'))
-        stdout.push(bytes)
+        if (stdout.size + bytes.length > RESULT_CHARS)
+          end(guest, tooLarge(`more than ${RESULT_CHARS}`, 'bytes'))
+        stdout.add(bytes)
       },
       stderr: stderr.write,
       exited(status) {
         stderr.end()
-        return outcomeOf(status, { stdout, lastLine, errorLine })
+        return outcomeOf(status, { stdout: stdout.bytes(), lastLine, errorLine })
       },
     })
     try {
       run(module, imports, guest)
-      return resultOf(Buffer.concat(stdout))
+      return resultOf(stdout.bytes())
     } finally {
       stderr.end()
       preview1.end()
@@ -96,7 +96,7 @@ function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Gu
 }
 
 function outcomeOf(status: number, { stdout, lastLine, errorLine }: Written): Outcome {
-  if (status === EXIT.ok) return resultOf(Buffer.concat(stdout))
+  if (status === EXIT.ok) return resultOf(stdout)
   const reason = cut(lastLine === '' ? `it exited with status ${status}` : lastLine, REASON_CHARS)
   if (status === EXIT.reject) return { kind: 'reject', code: 'REJECTED', reason }
   if (status === EXIT.retry) return { kind: 'retry', code: 'RETRY_REQUESTED', reason }

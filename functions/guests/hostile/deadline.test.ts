@@ -66,6 +66,11 @@ const endless: readonly { readonly name: string; readonly bytes: () => Uint8Arra
     bytes: () =>
       command(loop('(drop (call $fd_write (i32.const 2) (i32.const 64) (i32.const 1) (i32.const 0)))')),
   },
+  {
+    name: 'of results that are empty, 1,024 at a time',
+    bytes: () =>
+      command(loop('(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1024) (i32.const 16384)))')),
+  },
   { name: 'of yields', bytes: () => command(loop('(drop (call $sched_yield))')) },
   { name: 'of waits for no time', bytes: () => command(loop(POLL)) },
   {
