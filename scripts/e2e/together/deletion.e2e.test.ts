@@ -15,7 +15,8 @@ const JOB = 'goner'
 const EVENT = 'ev1'
 const UNDER_WAY = 60
 const BACKLOG = 15
-const SPIN_MS = 1_000
+/** Long enough that some wait, however slow the machine is. */
+const SPIN_MS = 3_000
 const KEY_LENGTH = 26
 
 interface Scene {
@@ -98,8 +99,9 @@ t.test('a Job goes under load', { buffered: true }, async (t) => {
 t.test('a Job goes with a backlog', { buffered: true }, async (t) => {
   const scene = await startScene(t, 'gone-wait', { concurrency: 1, maxReplicas: 1, cooldownSeconds: 30 })
   const { nats, ref, url, remove, applyJob } = scene
-  const keys: string[] = []
-  for (let n = 0; n < BACKLOG; n++) keys.push(await accepted(url, { n, spinMs: SPIN_MS }))
+  const keys = await Promise.all(
+    Array.from({ length: BACKLOG }, (_, n) => accepted(url, { n, spinMs: SPIN_MS })),
+  )
   await remove()
   const states = await nats.states(ref, keys)
   t.ok((states.get('pending')?.length ?? 0) > 0, 'events wait')
