@@ -39,8 +39,8 @@ export const assemblyscript: Abi<'assemblyscript'> = {
     ['_start', { types: ['() -> nothing'], fix: EXPORT_START }],
     ['_initialize', { types: ['() -> nothing'], fix: EXPORT_START }],
   ]),
-  // The loader makes objects of these names, and would write into the prototype of every object of the thread.
-  forbidden: /#|__proto__/,
+  // The loader makes objects, accessors and members of these: of every object of the thread, or of the memory that we read.
+  forbidden: /#|:|__proto__|\.(?:buffer|grow)(?:\.|$)/,
   imports: new Map([
     ['env', typesOf(ENV)],
     ['jobico', typesOf(SDK)],

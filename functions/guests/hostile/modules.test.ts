@@ -46,11 +46,18 @@ const refused: readonly Refused[] = [
       says: /which is not offered/,
     },
   ]),
-  {
-    name: '__proto__ as an export',
-    bytes: () => script('i32.const 64', '(func (export "__proto__"))'),
-    says: /the export __proto__ has a name that assemblyscript does not allow/,
-  },
+  ...[
+    '__proto__',
+    'memory.get:buffer',
+    'again.grow',
+    'memory.buffer.byteLength',
+    'set:handle',
+    'Array#at',
+  ].map((name) => ({
+    name: `${name} as an export`,
+    bytes: () => script('i32.const 64', `(export "again" (memory 0)) (func (export "${name}") unreachable)`),
+    says: /the export \S+ has a name that assemblyscript does not allow/,
+  })),
   // Entries that are something else.
   {
     name: 'init that is a global',
@@ -269,6 +276,11 @@ const taken: readonly { readonly name: string; readonly bytes: () => Uint8Array;
     {
       name: 'memory that is exported twice',
       bytes: () => script('i32.const 64', '(export "again" (memory 0)) (export "__proto" (memory 0))'),
+    },
+    {
+      name: 'values of an enum as exports',
+      bytes: () =>
+        script('i32.const 64', '(global (export "Colour.RED") i32 (i32.const 1)) (func (export "handle.x"))'),
     },
     ...PROTOTYPE.filter((name) => name !== '__proto__').map((name) => ({
       name: `${name} as an export`,
