@@ -12,51 +12,75 @@ const LIMIT_MB = 512
 /** A module that is checked in a few milliseconds: it is not worth a thread. */
 const SMALL_BYTES = 256 * 1024
 
+/** How a module is checked apart. */
+export interface ApartOptions extends CheckOptions {
+  /** How long it may take, in milliseconds; 30 s by default. */
+  readonly limitMs?: number
+  /** The bytes are not needed by the caller any more: they may be gone afterwards, so that they need not be copied. */
+  readonly handOver?: boolean
+}
+
 let last: Promise<unknown> = Promise.resolve()
 
 /**
  * As checkModule, for a process that has to answer meanwhile: a large module is checked in a thread of its own, which is
- * ended when it takes too long; one after the other, so that many at a time take no more memory than one.
+ * ended when it takes too long; one after the other, so that many at a time take no more memory than one. Throws
+ * MODULE_UNCHECKED where it came to no answer, which says nothing about the module.
  */
-export async function checkModuleApart(
-  bytes: Uint8Array,
-  options: CheckOptions,
-  limitMs = LIMIT_MS,
-): Promise<CheckedModule> {
-  if (bytes.length <= SMALL_BYTES) return checkModule(bytes, options)
-  const check = last.then(() => checkInThread({ bytes, ...options }, limitMs))
+export async function checkModuleApart(bytes: Uint8Array, options: ApartOptions): Promise<CheckedModule> {
+  const { name, memoryBytes, limitMs = LIMIT_MS, handOver = false } = options
+  if (bytes.length <= SMALL_BYTES) return checkModule(bytes, { name, memoryBytes })
+  const check = last.then(() => {
+    // To have them cloned instead would copy them several times.
+    const given = handOver ? bytes : bytes.slice()
+    return checkInThread({ bytes: given, name, memoryBytes }, limitMs)
+  })
   last = check.catch(() => undefined)
   const answer = await check
-  if ('fault' in answer) throw refused(options, answer.fault)
+  if ('fault' in answer) throw faultOf('MODULE_INVALID', name, answer.fault)
   return answer
 }
 
 async function checkInThread(request: CheckRequest, limitMs: number): Promise<CheckAnswer> {
-  const bytes = request.bytes.slice() // to be handed over, since to have them cloned would copy them several times
-  const worker = new Worker(besideThisFile(), {
-    workerData: { ...request, bytes } satisfies CheckRequest,
-    transferList: [bytes.buffer],
-    execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: LIMIT_MB },
-  })
+  let worker: Worker | undefined
   try {
+    worker = new Worker(besideThisFile(), {
+      workerData: request,
+      transferList: [request.bytes.buffer as ArrayBuffer],
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: LIMIT_MB },
+    })
     const [answer] = (await once(worker, 'message', { signal: AbortSignal.timeout(limitMs) })) as [
       CheckAnswer,
     ]
     return answer
   } catch (cause) {
-    const isLate = cause instanceof Error && cause.name === 'AbortError'
-    const why = isLate
-      ? `takes longer than ${limitMs / 1_000} s to check`
-      : `can't be checked: ${messageOf(cause)}`
-    throw refused(request, `${shown(request.name)} ${why}; make it smaller`, cause)
+    throw unanswered(request.name, limitMs, cause)
   } finally {
-    void worker.terminate()
+    void worker?.terminate()
   }
 }
 
-function refused({ name }: CheckOptions, message: string, cause?: unknown): JobicoError {
-  return new JobicoError('MODULE_INVALID', message, { cause, members: { module: name } })
+/** That the heap was full is up to the module; all else that keeps a thread from answering may pass. */
+function unanswered(name: string, limitMs: number, cause: unknown): JobicoError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const told = shown(name)
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return faultOf('MODULE_INVALID', name, `${told} takes too much memory to check; make it smaller`, cause)
+  const why =
+    code === 'ABORT_ERR'
+      ? `was not checked within ${limitMs / 1_000} s: try it again when there is less to do, or make it smaller`
+      : `could not be checked: ${messageOf(cause)}; try it again`
+  return faultOf('MODULE_UNCHECKED', name, `${told} ${why}`, cause)
+}
+
+function faultOf(
+  code: 'MODULE_INVALID' | 'MODULE_UNCHECKED',
+  name: string,
+  message: string,
+  cause?: unknown,
+): JobicoError {
+  return new JobicoError(code, message, { cause, members: { module: name } })
 }
 
 function besideThisFile(): URL {

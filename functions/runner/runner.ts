@@ -48,7 +48,7 @@ export interface Reporting {
   readonly metrics: RunnerMetrics
 }
 
-/** Starts to run an event's messages, once its streams are there. Throws MODULE_INVALID or SCHEMA_INVALID. */
+/** Starts to run an event's messages, once its streams are there. Throws MODULE_INVALID, MODULE_UNCHECKED or SCHEMA_INVALID. */
 export async function startRunner(
   connection: NatsConnection,
   config: RunnerConfig,
@@ -56,7 +56,7 @@ export async function startRunner(
 ): Promise<Runner> {
   const { ref, concurrency, retry, timeoutMs } = config
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
-  const module = await checkModuleApart(bytes, { name, memoryBytes: config.memoryBytes })
+  const module = await checkModuleApart(bytes, { name, memoryBytes: config.memoryBytes, handOver: true })
   const abi = abiNamed(module.abi)
   const output = config.output && (await openOutput(ref, config.output))
   const emits = await openEmits(ref, config.emits)

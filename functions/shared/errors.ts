@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   CONFIG_INVALID: { status: 500, title: 'The configuration is not valid' },
   SCHEMA_INVALID: { status: 500, title: 'The JSON Schema is not valid' },
   MODULE_INVALID: { status: 500, title: 'The module is not valid' },
+  MODULE_UNCHECKED: { status: 500, title: 'The module could not be checked just now' },
   NATS_TOO_OLD: { status: 500, title: 'The NATS server is too old' },
   STREAM_REFUSED: { status: 500, title: 'NATS refused to make a stream, or has no room' },
 } as const satisfies Record<string, { status: number; title: string }>

@@ -67,6 +67,8 @@ const HASH_PREFIX = 'sha256-'
 const UNUSED_SINCE = 'unused-since'
 /** How often a module is looked at again that was put anew while it was read. */
 const READ_TRIES = 5
+/** What says to be larger is no object of ours: a module has a sixteenth of it at most. */
+const MOST_BYTES = 2 ** 30
 
 /** The bucket of the JetStream object store that holds a namespace's modules. */
 export function moduleBucket(namespace: string): string {
@@ -139,7 +141,7 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
       for (let tries = 1; ; tries++) {
         const info = await infoOf(name)
         if (info === undefined) return undefined
-        const bytes = await readChunks(manager, stream, chunkSubject(info), info.chunks)
+        const bytes = await readChunks(manager, stream, info)
         if (bytes !== undefined && isRight(bytes, moduleOf(info))) return bytes
         if ((await infoOf(name))?.nuid === info.nuid) throw changed(bucket, name)
         if (tries === READ_TRIES)
@@ -222,21 +224,29 @@ function changed(bucket: string, name: string): JobicoError {
   return new JobicoError('MODULE_INVALID', `${name} in the module store ${bucket} was changed; push it again`)
 }
 
-/** The bytes of an object, chunk by chunk; undefined when they are not all there. A reader of the client's would wait for ever. */
+/**
+ * The bytes of an object, chunk by chunk; undefined when they are not all there, or not as many as it says. A reader of
+ * the client's would wait for ever.
+ */
 async function readChunks(
   manager: JetStreamManager,
   stream: string,
-  subject: string,
-  chunks: number,
+  info: ObjectInfo,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const parts: Uint8Array[] = []
-  for (let seq = 1; parts.length < chunks;) {
+  if (info.size > MOST_BYTES) return undefined
+  const bytes = new Uint8Array(info.size)
+  let [filled, seq] = [0, 1]
+  for (let chunks = 0; chunks < info.chunks; chunks += 1) {
     // The client's types leave next_by_subj out.
-    const query: { readonly seq: number; readonly next_by_subj: string } = { seq, next_by_subj: subject }
+    const query: { readonly seq: number; readonly next_by_subj: string } = {
+      seq,
+      next_by_subj: chunkSubject(info),
+    }
     const chunk = await answerTo(manager.streams.getMessage(stream, query))
-    if (chunk === null) return undefined
-    parts.push(chunk.data)
+    if (chunk === null || chunk.data.length > bytes.length - filled) return undefined
+    bytes.set(chunk.data, filled)
+    filled += chunk.data.length
     seq = chunk.seq + 1
   }
-  return Buffer.concat(parts)
+  return filled === bytes.length ? bytes : undefined
 }
