@@ -2,7 +2,7 @@ import type { JobEvent } from '../crds/job.ts'
 import { parseQuantity } from '../crds/quantity.ts'
 import { checkModuleApart } from '../functions/guests/check-apart.ts'
 import { digestOf } from '../functions/shared/digest.ts'
-import { messageOf } from '../functions/shared/errors.ts'
+import { JobicoError, messageOf } from '../functions/shared/errors.ts'
 import { openModuleStore, type ModuleStore } from '../functions/shared/module-store.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
@@ -10,7 +10,7 @@ import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/labels.ts'
 import type { ServedModule } from '../knative/plan.ts'
 import { configMapMemo, type ConfigMap } from './config-maps.ts'
-import { keptBecause, wrong, type Fault, type Resolved } from './fault.ts'
+import { keptBecause, unsure, wrong, type Fault, type Resolved } from './fault.ts'
 import { orNatsFault } from './nats-fault.ts'
 import type { NatsLink } from './nats-link.ts'
 import type { LiveJob, World } from './world.ts'
@@ -46,6 +46,7 @@ const MAX_KNOWN_CHECKS = 10_000
 export function createModules({ kube, world, nats, replicas }: ModulesOptions): Modules {
   const digests = configMapMemo(kube, digestsOf)
   const checked = new Map<string, Checked>()
+  const oneByOne = queueOfOne() // each may have 64 MiB
 
   const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
     const labelled = world.configMaps
@@ -77,21 +78,27 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
     const key = `${module.digest} ${memory} ${wasm}`
     let known = checked.get(key)
     if (known === undefined) {
-      const bytes = await module.read()
-      if (bytes === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
+      const found = await oneByOne(async () => {
+        const bytes = await module.read()
+        return bytes && (await checkOf(bytes, wasm, parseQuantity(memory)))
+      })
+      if (found === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
+      if ('reason' in found) return found // not kept: a busy machine may have been the cause
       if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
-      known = await checkOf(bytes, wasm, parseQuantity(memory))
-      checked.set(key, known)
+      checked.set(key, found)
+      known = found
     }
     return 'fault' in known ? wrong('ModuleInvalid', known.fault) : { ...known, digest: module.digest }
   }
   const store = async (namespace: string, module: FoundModule): Promise<void> => {
     const opened = await openModuleStore(nats.use(), namespace)
     if ((await opened.find(module.digest)) !== undefined) return
-    const bytes = await module.read()
-    if (bytes === undefined) return
-    const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
-    await writable.put(module.digest, bytes)
+    await oneByOne(async () => {
+      const bytes = await module.read()
+      if (bytes === undefined) return
+      const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
+      await writable.put(module.digest, bytes)
+    })
   }
   const resolve = async (job: LiveJob, event: JobEvent): Promise<ServedModule | Fault> => {
     const namespace = job.metadata.namespace ?? ''
@@ -113,12 +120,23 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
   }
 }
 
-async function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Promise<Checked> {
+async function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Promise<Checked | Fault> {
   try {
     const { emits } = await checkModuleApart(bytes, { name, memoryBytes })
     return { emits }
   } catch (thrown) {
-    return { fault: messageOf(thrown) }
+    const isUnchecked = thrown instanceof JobicoError && thrown.code === 'MODULE_UNCHECKED'
+    return isUnchecked ? unsure('ModuleUnchecked', messageOf(thrown)) : { fault: messageOf(thrown) }
+  }
+}
+
+/** Takes steps one after the other, also when one fails. */
+function queueOfOne(): <T>(step: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (step) => {
+    const next = last.then(step)
+    last = next.catch(() => undefined)
+    return next
   }
 }
 
