@@ -32,7 +32,7 @@ export async function checkModuleApart(bytes: Uint8Array, options: ApartOptions)
   if (bytes.length <= SMALL_BYTES) return checkModule(bytes, { name, memoryBytes })
   const check = last.then(() => {
     // To have them cloned instead would copy them several times.
-    const given = handOver ? bytes : bytes.slice()
+    const given = handOver ? bytes : new Uint8Array(bytes) // slice of a Buffer would be the same bytes
     return checkInThread({ bytes: given, name, memoryBytes }, limitMs)
   })
   last = check.catch(() => undefined)
