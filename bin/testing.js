@@ -1,7 +1,7 @@
 // What projects import as jobico/testing. A clone runs its sources, for which Node has to be 22.18 or later.
 import { existsSync } from 'node:fs'
 
-const source = new URL('../scripts/testing/load-guest.ts', import.meta.url)
+const source = new URL('../scripts/module-testing/load-guest.ts', import.meta.url)
 const bundle = new URL('../dist/testing.js', import.meta.url)
 const { loadGuest } = await import((existsSync(source) ? source : bundle).href)
 

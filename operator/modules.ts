@@ -1,6 +1,6 @@
 import type { JobEvent } from '../crds/job.ts'
 import { parseQuantity } from '../crds/quantity.ts'
-import { checkModuleApart } from '../functions/guests/check-apart.ts'
+import { checkModuleApart } from '../functions/guests/check/check-apart.ts'
 import { digestOf } from '../functions/shared/digest.ts'
 import { JobicoError, messageOf } from '../functions/shared/errors.ts'
 import { openModuleStore, type ModuleStore } from '../functions/shared/module-store.ts'

@@ -18,13 +18,13 @@ const root = join(import.meta.dirname, '..')
 const ENTRIES = {
   jobico: 'scripts/jobico.ts',
   compiler: 'scripts/dev/compiler-worker.ts',
-  guest: 'scripts/testing/guest-thread.ts',
-  testing: 'scripts/testing/load-guest.ts',
+  guest: 'scripts/module-testing/guest-thread.ts',
+  testing: 'scripts/module-testing/load-guest.ts',
   'json-classes': 'scripts/json-classes/plugin.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   worker: 'functions/runner/worker.ts',
-  'check-worker': 'functions/guests/check-worker.ts',
+  'check-worker': 'functions/guests/check/check-worker.ts',
 }
 
 // CommonJS packages inside a module call require for the modules of Node.
@@ -49,7 +49,10 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
-await writeFile(join(root, 'dist', 'testing.d.ts'), await declarations('scripts/testing/load-guest.ts'))
+await writeFile(
+  join(root, 'dist', 'testing.d.ts'),
+  await declarations('scripts/module-testing/load-guest.ts'),
+)
 await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
 
 /** What a file that stands for itself declares to those who import it. */

@@ -25,8 +25,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 /** The only file, or folder, that may import a package, by the start of the package's name; types are free. */
 const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
   ajv: 'schemas/',
-  '@assemblyscript/loader': 'functions/guests/assemblyscript.ts',
-  '@bjorn3/browser_wasi_shim': 'functions/guests/preview1.ts',
+  '@assemblyscript/loader': 'functions/guests/assemblyscript/assemblyscript.ts',
+  '@bjorn3/browser_wasi_shim': 'functions/guests/wasi/preview1.ts',
   '@kubernetes/client-node': 'knative/kube/kubeconfig.ts',
 }
 const CONNECTS = 'functions/shared/jetstream.ts'

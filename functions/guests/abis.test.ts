@@ -2,7 +2,7 @@ import t from 'tap'
 import { createPool, type GuestLine } from '../runner/pool.ts'
 import { actingGuest } from './abis.fixture.ts'
 import { ABIS, type AbiName } from './abis.ts'
-import { checkModule } from './check.ts'
+import { checkModule } from './check/check.ts'
 
 const TIMEOUT_MS = 3_000
 const UNICODE = '"\u{1F980} grüß \u{10ffff} \\u0000 ﷽"'

@@ -1,7 +1,7 @@
 import type { Abi } from './abi.ts'
-import { assemblyscript } from './assemblyscript.ts'
+import { assemblyscript } from './assemblyscript/assemblyscript.ts'
 import { jobico } from './jobico.ts'
-import { wasi } from './wasi.ts'
+import { wasi } from './wasi/wasi.ts'
 
 /** The ABIs that are offered, in the order in which a module's exports are held against them. */
 export const ABIS = [jobico, assemblyscript, wasi] as const

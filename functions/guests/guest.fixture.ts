@@ -1,6 +1,6 @@
 import type { LogLevel, Outcome } from './abi.ts'
 import { abiNamed, type AbiName } from './abis.ts'
-import { checkModule } from './check.ts'
+import { checkModule } from './check/check.ts'
 import { lineLimit } from './line-limit.ts'
 
 /** What a guest is started with. */

@@ -3,8 +3,8 @@ import { REASON_CHARS, cut, type Abi, type Execute, type Host, type LogLevel, ty
 import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
 import { LINE_BYTES } from './line-limit.ts'
 import { bare, made, offer, typesOf, type Offers } from './offer.ts'
-import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
-import { loggedStreams } from './preview1.ts'
+import { PREVIEW1, PREVIEW1_TYPES } from './wasi/preview1-types.ts'
+import { loggedStreams } from './wasi/preview1.ts'
 import { RESULT_CHARS, broken, jsonFault, textOf, tooLarge } from './result.ts'
 
 interface GuestExports {

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { GuestInput } from '../guests/abi.ts'
 import { abiNamed } from '../guests/abis.ts'
-import { checkModule, type CheckedModule } from '../guests/check.ts'
+import { checkModule, type CheckedModule } from '../guests/check/check.ts'
 import { bare } from '../guests/offer.ts'
 import { createPool } from './pool.ts'
 

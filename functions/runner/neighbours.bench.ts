@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { checkModule } from '../guests/check.ts'
+import { checkModule } from '../guests/check/check.ts'
 import { createPool, type Pool } from './pool.ts'
 
 // How long events take beside others that do harm on another thread of their pool, as a line of JSON: the 99th percentile in

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Outcome } from '../guests/abi.ts'
-import { checkModule } from '../guests/check.ts'
+import { checkModule } from '../guests/check/check.ts'
 import { fromAssemblyScript } from '../guests/test-modules.ts'
 import { createPool, type GuestLine, type Pool, type PoolOptions } from './pool.ts'
 

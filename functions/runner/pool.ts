@@ -1,7 +1,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { JobicoError, messageOf } from '../shared/errors.ts'
 import type { GuestInput, LogLevel } from '../guests/abi.ts'
-import type { CheckedModule } from '../guests/check.ts'
+import type { CheckedModule } from '../guests/check/check.ts'
 import { meanWith, threadBacklog } from './policy.ts'
 import { openSeat, type Execution, type Seat, type Task } from './seat.ts'
 import type { WorkerSetup } from './worker.ts'

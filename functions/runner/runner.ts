@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { abiNamed } from '../guests/abis.ts'
-import { checkModuleApart } from '../guests/check-apart.ts'
+import { checkModuleApart } from '../guests/check/check-apart.ts'
 import { sizeLimit } from '../shared/cloudevent-nats.ts'
 import { JobicoError } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'

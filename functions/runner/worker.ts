@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { abiNamed, type AbiName } from '../guests/abis.ts'
 import type { GuestInput, LogLevel, Outcome } from '../guests/abi.ts'
-import { FRAMES_KEPT } from '../guests/frames.ts'
+import { FRAMES_KEPT } from '../guests/places/frames.ts'
 import { lineLimit } from '../guests/line-limit.ts'
 
 /** What a worker thread is started with. */

@@ -14,7 +14,7 @@ export const IMAGE_ENTRIES = {
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   worker: 'functions/runner/worker.ts',
-  'check-worker': 'functions/guests/check-worker.ts',
+  'check-worker': 'functions/guests/check/check-worker.ts',
 }
 
 const COMPILER = { compile: 'scripts/bundling/compile.ts' }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 
-import { checkModuleApart } from '../../functions/guests/check-apart.ts'
+import { checkModuleApart } from '../../functions/guests/check/check-apart.ts'
 import { JobicoError, messageOf } from '../../functions/shared/errors.ts'
 import type { LocalEvent, LocalJob, LocalModule } from '../job-files/local-job.ts'
 import type { Compiler } from './compiler.ts'

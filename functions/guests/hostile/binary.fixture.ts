@@ -1,4 +1,4 @@
-import { lebOf } from '../bytes.ts'
+import { lebOf } from '../check/bytes.ts'
 import { fromWat } from '../test-modules.ts'
 
 /** Sections beside those of functions, memory and code. */

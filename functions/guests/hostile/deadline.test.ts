@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { createPool, type GuestLine, type Pool, type PoolOptions } from '../../runner/pool.ts'
-import { checkModule } from '../check.ts'
+import { checkModule } from '../check/check.ts'
 import { RUNTIME, fromAssemblyScript, fromWat, handle } from '../test-modules.ts'
 import { command, original, script } from './wat.fixture.ts'
 

@@ -1,4 +1,4 @@
-import { PREVIEW1, PREVIEW1_TYPES } from '../preview1-types.ts'
+import { PREVIEW1, PREVIEW1_TYPES } from '../wasi/preview1-types.ts'
 import { RUNTIME, fromWat, handle } from '../test-modules.ts'
 
 /** What the ABI `assemblyscript` offers, each under its own name, and `now` for Date.now. */

@@ -9,7 +9,7 @@ import { loadJobs } from '../job-files/load.ts'
 import { examplesOf } from './examples.ts'
 import { loadGuest } from './load-guest.ts'
 import { runExample } from './run-example.ts'
-import { seenInvalid, seenOf } from './seen.ts'
+import { seenInvalid, seenOf } from '../testing/seen.ts'
 
 const reason = 'why'
 const outcomes: readonly { readonly outcome: Outcome; readonly seen: unknown }[] = [

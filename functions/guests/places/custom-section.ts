@@ -1,4 +1,4 @@
-import { cursorOver, joined, lebOf } from './bytes.ts'
+import { cursorOver, joined, lebOf } from '../check/bytes.ts'
 
 const HEADER_BYTES = 8 // magic and version
 const CUSTOM = 0

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { JobicoError } from '../shared/errors.ts'
+import { JobicoError } from '../../shared/errors.ts'
 import { capMemory } from './cap.ts'
 import { checkModule, MODULE_BYTES } from './check.ts'
-import { fromAssemblyScript, fromWat, handle, RUNTIME } from './test-modules.ts'
+import { fromAssemblyScript, fromWat, handle, RUNTIME } from '../test-modules.ts'
 import { readWasm } from './wasm.ts'
 
 const MiB = 1024 * 1024

@@ -1,6 +1,6 @@
-import { JobicoError } from '../shared/errors.ts'
+import { JobicoError } from '../../shared/errors.ts'
 import { joined, lebOf } from './bytes.ts'
-import { customSection } from './custom-section.ts'
+import { customSection } from '../places/custom-section.ts'
 import { LIMIT, readWasm, type SectionRange, type WasmModule } from './wasm.ts'
 
 /** Bytes of a page of linear memory. */

@@ -1,12 +1,12 @@
-import { REASON_CHARS, type Emitted, type LogLevel } from './abi.ts'
-import { emitFault } from './emit.ts'
-import { end, trapped, type Guest } from './execution.ts'
-import { LINE_BYTES } from './line-limit.ts'
+import { REASON_CHARS, type Emitted, type LogLevel } from '../abi.ts'
+import { emitFault } from '../emit.ts'
+import { end, trapped, type Guest } from '../execution.ts'
+import { LINE_BYTES } from '../line-limit.ts'
 import { EXPORT_START, stringAt, textAt } from './managed-string.ts'
-import { offer, type Offer, type Offers } from './offer.ts'
-import { placesOf } from './places.ts'
-import { RESULT_CHARS, broken } from './result.ts'
-import { isLibrarySource } from './source-map.ts'
+import { offer, type Offer, type Offers } from '../offer.ts'
+import { placesOf } from '../places/places.ts'
+import { RESULT_CHARS, broken } from '../result.ts'
+import { isLibrarySource } from '../places/source-map.ts'
 
 /** An instance of a module of AssemblyScript. */
 export interface ScriptGuest extends Guest {

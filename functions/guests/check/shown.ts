@@ -1,4 +1,4 @@
-import { cut } from './abi.ts'
+import { cut } from '../abi.ts'
 
 /** The most characters of a name out of a module that stand in a message. */
 const NAME_CHARS = 80

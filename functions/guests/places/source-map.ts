@@ -1,6 +1,6 @@
-import { cursorOver } from './bytes.ts'
+import { cursorOver } from '../check/bytes.ts'
 import { readMappings } from './mappings.ts'
-import { shown } from './shown.ts'
+import { shown } from '../check/shown.ts'
 
 /** The custom section with the URL of a module's source map. */
 export const SOURCE_MAP_SECTION = 'sourceMappingURL'

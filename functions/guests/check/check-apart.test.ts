@@ -1,7 +1,7 @@
 import t from 'tap'
 import { checkModuleApart } from './check-apart.ts'
 import { checkModule } from './check.ts'
-import { RUNTIME, fromWat, handle } from './test-modules.ts'
+import { RUNTIME, fromWat, handle } from '../test-modules.ts'
 
 const options = { name: 'a.wasm', memoryBytes: 64 * 2 ** 20 }
 const large = (body: string) => fromWat(RUNTIME, handle(body), `(data "${'x'.repeat(300_000)}")`)

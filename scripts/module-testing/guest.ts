@@ -1,6 +1,6 @@
 import type { LogLevel, Outcome } from '../../functions/guests/abi.ts'
 import { abiNamed } from '../../functions/guests/abis.ts'
-import { checkModule } from '../../functions/guests/check.ts'
+import { checkModule } from '../../functions/guests/check/check.ts'
 import { lineLimit } from '../../functions/guests/line-limit.ts'
 import type { CloudEvent } from '../../functions/shared/cloudevent.ts'
 

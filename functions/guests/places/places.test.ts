@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { compileAssemblyScript } from '../../scripts/assemblyscript.ts'
-import { abiNamed } from './abis.ts'
-import { checkModule } from './check.ts'
+import { compileAssemblyScript } from '../../../scripts/assemblyscript.ts'
+import { abiNamed } from '../abis.ts'
+import { checkModule } from '../check/check.ts'
 import { sized, withCustomSection } from './custom-section.ts'
 import { FRAMES_KEPT } from './frames.ts'
 import { writeMappings } from './mappings.ts'
 import { SOURCE_MAP_BYTES, SOURCE_MAP_SECTION } from './source-map.ts'
-import { fromWat, handle, RUNTIME } from './test-modules.ts'
+import { fromWat, handle, RUNTIME } from '../test-modules.ts'
 
 const MiB = 1024 * 1024
 

@@ -8,7 +8,7 @@ import { cloudEvent } from './event.ts'
 import { readExample, shown, type Example } from './examples.ts'
 import type { Line } from './guest.ts'
 import { runApart } from './run-apart.ts'
-import { seenInvalid, seenOf, type Seen } from './seen.ts'
+import { seenInvalid, seenOf, type Seen } from '../testing/seen.ts'
 
 /** What an example came to, and what the modules logged on its way. */
 export interface Ending {

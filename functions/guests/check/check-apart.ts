@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { JobicoError, messageOf } from '../shared/errors.ts'
+import { JobicoError, messageOf } from '../../shared/errors.ts'
 import type { CheckAnswer, CheckRequest } from './check-worker.ts'
 import { checkModule, type CheckedModule, type CheckOptions } from './check.ts'
 import { shown } from './shown.ts'

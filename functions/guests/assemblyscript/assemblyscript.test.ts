@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Outcome } from './abi.ts'
-import { startGuest } from './guest.fixture.ts'
-import { LINE_BYTES } from './line-limit.ts'
-import { fromAssemblyScript, fromWat, handle, RUNTIME } from './test-modules.ts'
+import type { Outcome } from '../abi.ts'
+import { startGuest } from '../guest.fixture.ts'
+import { LINE_BYTES } from '../line-limit.ts'
+import { fromAssemblyScript, fromWat, handle, RUNTIME } from '../test-modules.ts'
 
 const START = ['--exportStart', '_initialize']
 

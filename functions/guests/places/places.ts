@@ -1,4 +1,4 @@
-import { capShift } from './cap.ts'
+import { capShift } from '../check/cap.ts'
 import { guestFrames, type Frame } from './frames.ts'
 import { functionName, type FunctionName } from './function-names.ts'
 import { isLibrarySource, sourceMapOf, sourcePlaces, type SourceMap, type SourcePlace } from './source-map.ts'

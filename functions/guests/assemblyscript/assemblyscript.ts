@@ -1,13 +1,13 @@
 import { instantiateSync, type Imports } from '@assemblyscript/loader'
-import { toStructuredJson } from '../shared/cloudevent.ts'
-import type { Abi, Execute, Host, Outcome } from './abi.ts'
-import { ENV, SDK, place, type ScriptGuest } from './assemblyscript-imports.ts'
-import { AT_REST, executor } from './execution.ts'
+import { toStructuredJson } from '../../shared/cloudevent.ts'
+import type { Abi, Execute, Host, Outcome } from '../abi.ts'
+import { ENV, SDK, place, type ScriptGuest } from './imports.ts'
+import { AT_REST, executor } from '../execution.ts'
 import { EXPORT_START, stringAt } from './managed-string.ts'
-import { bare, made, typesOf } from './offer.ts'
-import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
-import { loggedStreams } from './preview1.ts'
-import { RESULT_CHARS, broken, jsonOutcome, tooLarge } from './result.ts'
+import { bare, made, typesOf } from '../offer.ts'
+import { PREVIEW1, PREVIEW1_TYPES } from '../wasi/preview1-types.ts'
+import { loggedStreams } from '../wasi/preview1.ts'
+import { RESULT_CHARS, broken, jsonOutcome, tooLarge } from '../result.ts'
 
 interface GuestExports extends Record<string, unknown> {
   memory: WebAssembly.Memory

@@ -1,7 +1,7 @@
-import { REASON_CHARS, cut, type Outcome } from './abi.ts'
-import { PAGE_BYTES, mebibytes } from './cap.ts'
+import { REASON_CHARS, cut, type Outcome } from '../abi.ts'
+import { PAGE_BYTES, mebibytes } from '../check/cap.ts'
 import { placesOf } from './places.ts'
-import { messageOf } from '../shared/errors.ts'
+import { messageOf } from '../../shared/errors.ts'
 
 /** What a guest was that threw. */
 export interface TrappedGuest {

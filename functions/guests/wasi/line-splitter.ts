@@ -1,4 +1,4 @@
-import { LINE_BYTES } from './line-limit.ts'
+import { LINE_BYTES } from '../line-limit.ts'
 
 /** Makes lines of what comes in parts. */
 export interface LineSplitter {

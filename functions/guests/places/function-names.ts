@@ -1,5 +1,5 @@
 import { demangle } from './demangle.ts'
-import { shown } from './shown.ts'
+import { shown } from '../check/shown.ts'
 
 // What stands between a module's own functions and a trap: library and runtime of AssemblyScript, Rust, TinyGo and C.
 const LIBRARY =

@@ -1,5 +1,5 @@
-import { REASON_CHARS, cut } from './abi.ts'
-import type { Guest } from './execution.ts'
+import { REASON_CHARS, cut } from '../abi.ts'
+import type { Guest } from '../execution.ts'
 
 /** How to see what a module does before its memory is known. */
 export const EXPORT_START = 'compile it with --exportStart _initialize'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { lebOf } from './bytes.ts'
 import { INSTRUCTIONS, PREFIXED, type Instruction } from './opcodes.ts'
-import { fromWat } from './test-modules.ts'
+import { fromWat } from '../test-modules.ts'
 
 // The locals of the function that instructions are tried in, one of each type.
 const TYPES = [0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f]

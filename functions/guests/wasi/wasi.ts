@@ -1,13 +1,13 @@
-import type { CloudEvent } from '../shared/cloudevent.ts'
-import { decodeUtf8 } from '../shared/json.ts'
-import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from './abi.ts'
+import type { CloudEvent } from '../../shared/cloudevent.ts'
+import { decodeUtf8 } from '../../shared/json.ts'
+import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from '../abi.ts'
 import { byteBuffer } from './byte-buffer.ts'
-import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
+import { AT_REST, end, executor, trapped, type Guest } from '../execution.ts'
 import { lineSplitter } from './line-splitter.ts'
-import { bare } from './offer.ts'
+import { bare } from '../offer.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
 import { createPreview1 } from './preview1.ts'
-import { RESULT_CHARS, broken, jsonOutcome, textOf, tooLarge } from './result.ts'
+import { RESULT_CHARS, broken, jsonOutcome, textOf, tooLarge } from '../result.ts'
 
 interface GuestExports {
   readonly memory: WebAssembly.Memory

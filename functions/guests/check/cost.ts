@@ -4,7 +4,7 @@ import type { WasmModule } from './wasm.ts'
 
 // V8 compiles a function when it is first called, and nothing stops it then: neither a deadline nor a cap of memory. So what
 // it may have to do for one function is bounded here, to about a second and 150 MB: a lookup takes up to 4 ns, a note 60 ns
-// and 25 bytes. Of forty modules in C, Rust, Go and AssemblyScript, the dearest function has a tenth of each or less.
+// and 25 bytes. Nearly all modules in C, Rust, Go and AssemblyScript have a tenth of each or less in their dearest function.
 const MOST = { lookups: 250_000_000, notes: 5_000_000, nesting: 20_000, allLocals: 50_000_000 } as const
 const FAULTS_TOLD = 3
 const FIX = 'compile it with optimisation, or split it'
