@@ -7,7 +7,7 @@ import type { PodObject } from '../knative/observed.ts'
 import { isChildOf } from './children.ts'
 import { isSchemaCopy } from './copies.ts'
 import { refOf, removeAll, type RemovalDeps } from './removal.ts'
-import type { LiveJob } from './world.ts'
+import type { LiveJob, World } from './world.ts'
 
 /**
  * Removes what serves events that are no longer the Job's: listeners at once, runners, copies of schemas and consumers when
@@ -27,10 +27,13 @@ export async function removeLeaving(
   const deployments = leavingOf(world.deployments.list(namespace))
   const copies = leavingOf(world.configMaps.list(namespace)).filter(isSchemaCopy)
   const events = [...new Set([...scaledObjects, ...deployments, ...copies].map(eventOf))].sort()
+  const busy = await withBacklog(deps, job, events)
+  const runners = runnersAtWork(world, job, (event) => staying.has(event) || busy.has(event))
   const waiting: string[] = []
   for (const event of events) {
     const ofEvent = (child: KubeObject) => eventOf(child) === event
-    if (await hasWork(deps, job, event)) waiting.push(event)
+    if (busy.has(event) || hasSource(world, job, event) || runners.some((pod) => handsOverTo(pod, event)))
+      waiting.push(event)
     else {
       await removeAll(kube, KINDS.scaledObject, scaledObjects.filter(ofEvent))
       await removeAll(kube, KINDS.deployment, deployments.filter(ofEvent))
@@ -42,16 +45,33 @@ export async function removeLeaving(
   return waiting
 }
 
-/** A listener that is ending may still store what it has in hand, and a runner hand results over, so both count as work. */
-async function hasWork({ world, nats }: RemovalDeps, job: LiveJob, event: string): Promise<boolean> {
-  const pods = world.pods
+async function withBacklog(
+  { nats }: RemovalDeps,
+  job: LiveJob,
+  events: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const busy = new Set<string>()
+  for (const event of events) if (await hasBacklog(nats.use(), refOf(job), event)) busy.add(event)
+  return busy
+}
+
+/** A listener that is ending may still store what it has in hand, and a runner hand results over. */
+function hasSource({ pods }: World, job: LiveJob, event: string): boolean {
+  return pods
     .list(job.metadata.namespace)
     .filter(({ metadata }) => metadata.labels?.[LABELS.job] === job.metadata.name)
-  if (pods.some((pod) => isListenerOf(pod, event) || handsOverTo(pod.spec, event))) return true
-  // A version that serves on, since the next one can't be made, may start from zero at any time.
-  const templates = world.deployments.list(job.metadata.namespace).filter((child) => isChildOf(child, job))
-  if (templates.some(({ spec }) => handsOverTo(spec?.template?.spec, event))) return true
-  return await hasBacklog(nats.use(), refOf(job), event)
+    .some((pod) => isListenerOf(pod, event) || handsOverTo(pod.spec, event))
+}
+
+/**
+ * What the pods of runners would be that may start from zero at any time: those of events that stay, where a version before may
+ * serve on since the next one can't be made, and of those that leave with a backlog.
+ */
+function runnersAtWork({ deployments }: World, job: LiveJob, isAtWork: (event: string) => boolean) {
+  return deployments
+    .list(job.metadata.namespace)
+    .filter((child) => isChildOf(child, job) && isAtWork(eventOf(child)))
+    .map(({ spec }) => spec?.template?.spec)
 }
 
 function isListenerOf({ metadata: { labels = {} } }: KubeObject, event: string): boolean {

@@ -28,8 +28,8 @@ const CRD: Kind = {
 const USER = { manager: 'a-user', force: true }
 
 /** A module that can be run; another `version` has another digest. */
-export function moduleBytes(version = 0): Uint8Array {
-  return fromWat(RUNTIME, handle('(i32.const 0)'), `(global i32 (i32.const ${version}))`)
+export function moduleBytes(version = 0, imports = ''): Uint8Array {
+  return fromWat(imports, RUNTIME, handle('(i32.const 0)'), `(global i32 (i32.const ${version}))`)
 }
 
 /** An operator at work on a real API server and a real nats-server. Knative and KEDA are played by the test. */

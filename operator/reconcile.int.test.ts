@@ -29,10 +29,13 @@ async function applyJob(namespace: string, name: string, events: readonly string
   return await operator.apply<LiveJob>(KINDS.job, jobObject(namespace, name, events))
 }
 
-async function readyJob(namespace: string, name: string, events: readonly string[]): Promise<LiveJob> {
-  const files = events.map((event) =>
-    moduleConfigMap(namespace, `${event}.wasm`, moduleBytes(), `modules-${event}`),
-  )
+async function readyJob(
+  namespace: string,
+  name: string,
+  events: readonly string[],
+  module = moduleBytes(),
+): Promise<LiveJob> {
+  const files = events.map((event) => moduleConfigMap(namespace, `${event}.wasm`, module, `modules-${event}`))
   for (const file of files) await operator.apply(KINDS.configMap, file)
   await applyJob(namespace, name, events)
   for (const event of events) await served(namespace, event)
@@ -295,6 +298,23 @@ t.test(
     )
   },
 )
+
+t.test('events whose modules emit know the others, and leave together', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  const emitting = moduleBytes(0, '(import "jobico" "emit" (func (param i32 i32)))')
+  await readyJob(namespace, 'shop', ['a', 'b', 'c'], emitting)
+  const emits = async (event: string) => {
+    const name = `runner-${event}`
+    const deployment = await kube.get<DeploymentObject>(KINDS.deployment, { namespace, name })
+    const env = deployment?.spec?.template?.spec?.containers?.[0]?.env ?? []
+    return Object.keys(JSON.parse(env.find((each) => each.name === 'JOBICO_EMIT')?.value ?? '{}') as object)
+  }
+  t.same(await emits('a'), ['b', 'c'])
+  t.same(await emits('c'), ['a', 'b'])
+  await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['c']))
+  for (const event of ['a', 'b']) await until(() => gone(KINDS.deployment, namespace, `runner-${event}`))
+  t.same(await emits('c'), [])
+})
 
 t.test('a Job whose outcomes are full says so, until there is room again', LIMIT, async (t) => {
   const namespace = await operator.newNamespace()

@@ -10,7 +10,8 @@ import { openNats, resultOf, type Nats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 
 const BACKLOG = 8
-const SPIN_MS = 1_500
+/** Long enough that some wait, however slow the machine is. */
+const SPIN_MS = 5_000
 
 async function consumersOf(nats: Nats, stream: string): Promise<string[]> {
   const names: string[] = []
@@ -34,8 +35,9 @@ t.test('events leave a Job, come to it, and change their name', async (t) => {
   const othersBefore = await childrenOf(c, 'other')
 
   const url = await c.url('shape', 'a')
-  const keys: string[] = []
-  for (let n = 0; n < BACKLOG; n++) keys.push(await accepted(url, { n, spinMs: SPIN_MS }))
+  const keys = await Promise.all(
+    Array.from({ length: BACKLOG }, (_, n) => accepted(url, { n, spinMs: SPIN_MS })),
+  )
   await c.apply(job('shape', [event('c'), event('e'), event('f')]))
 
   await eventually('the listener of a is gone', async () => {
