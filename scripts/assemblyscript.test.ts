@@ -34,7 +34,7 @@ t.test('what does not compile is told with its place, and the old file stays', a
     {
       name: 'what is no JSON',
       source: `import { Json } from "jobico"\nclass Mine {}\n${handle('return Json.of(new Mine()).toString()')}`,
-      message: /Json\.of takes booleans, numbers, strings, Json values and arrays of those/,
+      message: /JSON is written of booleans, numbers, strings, Json, classes with @json, and arrays of those/,
     },
   ]
   for (const { name, source, message } of cases) {

@@ -16,7 +16,7 @@ const EVENT = 'ev1'
 const UNDER_WAY = 60
 const BACKLOG = 15
 /** Long enough that some wait, however slow the machine is. */
-const SPIN_MS = 3_000
+const SPIN_MS = 6_000
 const KEY_LENGTH = 26
 
 interface Scene {
