@@ -10,7 +10,7 @@ import { createPool } from './pool.ts'
 
 // What one event costs, in microseconds, as a line of JSON. Its argument is a module that gives back what it is given.
 
-const EVENTS = 20_000
+const EVENTS = 5_000
 const CALLS = 10_000_000
 const ROUNDS = 5
 /** After so many a thread is back in its event loop, where memories are given back. */
