@@ -45,6 +45,8 @@ export interface SenderOptions {
   readonly again?: boolean
   /** Of the ids, so that those of two senders differ. */
   readonly prefix?: string
+  /** Events that have no 202 yet, at which none is begun; 300 by default. */
+  readonly mostUnderWay?: number
 }
 
 /** Events that flow to a listener at a steady rate, as long as most are answered, each with an id of its own. */
@@ -80,6 +82,7 @@ interface Open {
 /** Starts to send; the owner stops it. A connection is made for each request, so that none is refused for another's sake. */
 export function startSender(options: SenderOptions): Sender {
   const { perSecond, random, wishes = MOSTLY_OK, again = true, prefix = 'event' } = options
+  const { mostUnderWay = MOST_UNDER_WAY } = options
   const sent: Open[] = []
   const underWay = new Set<Promise<void>>()
   let skipped = 0
@@ -99,7 +102,7 @@ export function startSender(options: SenderOptions): Sender {
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - started) / 1_000) * perSecond)
     while (sent.length + skipped < due) {
-      if (underWay.size >= MOST_UNDER_WAY) {
+      if (underWay.size >= mostUnderWay) {
         skipped++
         continue
       }
