@@ -3,6 +3,7 @@ import { parseQuantity } from '../crds/quantity.ts'
 import { checkModuleApart } from '../functions/guests/check/check-apart.ts'
 import { digestOf } from '../functions/shared/digest.ts'
 import { JobicoError, messageOf } from '../functions/shared/errors.ts'
+import { oneByOne } from '../functions/shared/one-by-one.ts'
 import { openModuleStore, type ModuleStore } from '../functions/shared/module-store.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
@@ -46,7 +47,7 @@ const MAX_KNOWN_CHECKS = 10_000
 export function createModules({ kube, world, nats, replicas }: ModulesOptions): Modules {
   const digests = configMapMemo(kube, digestsOf)
   const checked = new Map<string, Checked>()
-  const oneByOne = queueOfOne() // each may have 64 MiB
+  const inTurn = oneByOne() // each may have 64 MiB
 
   const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
     const labelled = world.configMaps
@@ -78,7 +79,7 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
     const key = `${module.digest} ${memory} ${wasm}`
     let known = checked.get(key)
     if (known === undefined) {
-      const found = await oneByOne(async () => {
+      const found = await inTurn(async () => {
         const bytes = await module.read()
         return bytes && (await checkOf(bytes, wasm, parseQuantity(memory)))
       })
@@ -93,7 +94,7 @@ export function createModules({ kube, world, nats, replicas }: ModulesOptions): 
   const store = async (namespace: string, module: FoundModule): Promise<void> => {
     const opened = await openModuleStore(nats.use(), namespace)
     if ((await opened.find(module.digest)) !== undefined) return
-    await oneByOne(async () => {
+    await inTurn(async () => {
       const bytes = await module.read()
       if (bytes === undefined) return
       const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
@@ -127,16 +128,6 @@ async function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Pr
   } catch (thrown) {
     const isUnchecked = thrown instanceof JobicoError && thrown.code === 'MODULE_UNCHECKED'
     return isUnchecked ? unsure('ModuleUnchecked', messageOf(thrown)) : { fault: messageOf(thrown) }
-  }
-}
-
-/** Takes steps one after the other, also when one fails. */
-function queueOfOne(): <T>(step: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (step) => {
-    const next = last.then(step)
-    last = next.catch(() => undefined)
-    return next
   }
 }
 

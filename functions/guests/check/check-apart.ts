@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { JobicoError, messageOf } from '../../shared/errors.ts'
+import { oneByOne } from '../../shared/one-by-one.ts'
 import type { CheckAnswer, CheckRequest } from './check-worker.ts'
 import { checkModule, type CheckedModule, type CheckOptions } from './check.ts'
 import { shown } from './shown.ts'
@@ -20,7 +21,7 @@ export interface ApartOptions extends CheckOptions {
   readonly handOver?: boolean
 }
 
-let last: Promise<unknown> = Promise.resolve()
+const inTurn = oneByOne()
 
 /**
  * As checkModule, for a process that has to answer meanwhile: a large module is checked in a thread of its own, which is
@@ -30,13 +31,11 @@ let last: Promise<unknown> = Promise.resolve()
 export async function checkModuleApart(bytes: Uint8Array, options: ApartOptions): Promise<CheckedModule> {
   const { name, memoryBytes, limitMs = LIMIT_MS, handOver = false } = options
   if (bytes.length <= SMALL_BYTES) return checkModule(bytes, { name, memoryBytes })
-  const check = last.then(() => {
+  const answer = await inTurn(() => {
     // To have them cloned instead would copy them several times.
     const given = handOver ? bytes : new Uint8Array(bytes) // slice of a Buffer would be the same bytes
     return checkInThread({ bytes: given, name, memoryBytes }, limitMs)
   })
-  last = check.catch(() => undefined)
-  const answer = await check
   if ('fault' in answer) throw faultOf('MODULE_INVALID', name, answer.fault)
   return answer
 }
