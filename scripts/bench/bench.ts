@@ -5,7 +5,8 @@ import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
 import { measureDurability, SYNC_INTERVALS } from './durability.ts'
 import { measureInvocation, measureNeighbours } from './invocation.ts'
-import { openPlace } from './place.ts'
+import { openPlace, type Place } from './place.ts'
+import { measureReload } from './reload.ts'
 import { measureRun } from './run.ts'
 
 const HELP = `npm run bench -- [--json] [--seconds N] [--rounds N] [--backlog N]
@@ -57,53 +58,79 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  const tell = (line: string) => process.stderr.write(`${line}\n`)
   const place = await openPlace(processEnvironment())
   try {
-    tell(
-      `listener: ${values.rounds} rounds of ${values.seconds} s each, and as many of a bare node:http server`,
-    )
-    const accept = await measureAccept(place, Number(values.seconds), Number(values.rounds))
-    tell(`runner: a backlog of ${values.backlog} events, twice`)
-    const run = await measureRun(place, Number(values.backlog))
-    tell('guests: an echo of 1 KiB in AssemblyScript')
-    const cost = await measureInvocation(place)
-    tell('guests: events beside others that do harm on another thread')
-    const { calm = NaN, ...harm } = Object.fromEntries(await measureNeighbours(place))
-    tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
-    const durable = await measureDurability(
-      processEnvironment(),
-      Number(values.seconds),
-      Number(values.rounds),
-    )
-    const relaxed = durable.get('2m') ?? NaN
-    report(values.json, [
-      figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
-      figure('runner runs echo / bare consume and ack', 'events/s', run.runner, run.bare),
-      figure('an instantiation / a call of a function', 'µs', cost.instantiation, cost.call),
-      figure(
-        'echo of 1 KiB in a fresh instance / its instantiation',
-        'µs',
-        cost.execution,
-        cost.instantiation,
-      ),
-      figure('the same through a pool of one thread / in a thread', 'µs', cost.oneThread, cost.execution),
-      figure(`the same through a pool of ${cost.threads} / of one`, 'µs', cost.allThreads, cost.oneThread),
-      ...Object.entries(harm).map(([attack, ms]) =>
-        figure(`99th percentile of events beside: ${attack} / nothing`, 'ms', ms, calm),
-      ),
-      ...SYNC_INTERVALS.slice(1).map((interval) =>
-        figure(
-          `listener with sync_interval ${interval} / with 2m`,
-          'requests/s',
-          durable.get(interval) ?? NaN,
-          relaxed,
-        ),
-      ),
-    ])
+    report(values.json, await measure(place, values))
   } finally {
     await place.close()
   }
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** The command line's figures, as they were written. */
+interface Extent {
+  readonly seconds: string
+  readonly rounds: string
+  readonly backlog: string
+}
+
+async function measure(place: Place, extent: Extent): Promise<readonly Figure[]> {
+  return [
+    ...(await processFigures(place, extent)),
+    ...(await guestFigures(place)),
+    ...(await reloadFigures(place)),
+    ...(await durabilityFigures(extent)),
+  ]
+}
+
+async function processFigures(place: Place, { seconds, rounds, backlog }: Extent) {
+  tell(`listener: ${rounds} rounds of ${seconds} s each, and as many of a bare node:http server`)
+  const accept = await measureAccept(place, Number(seconds), Number(rounds))
+  tell(`runner: a backlog of ${backlog} events, twice`)
+  const run = await measureRun(place, Number(backlog))
+  return [
+    figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
+    figure('runner runs echo / bare consume and ack', 'events/s', run.runner, run.bare),
+  ]
+}
+
+async function guestFigures(place: Place) {
+  tell('guests: an echo of 1 KiB in AssemblyScript')
+  const cost = await measureInvocation(place)
+  tell('guests: events beside others that do harm on another thread')
+  const { calm = NaN, ...harm } = Object.fromEntries(await measureNeighbours(place))
+  return [
+    figure('an instantiation / a call of a function', 'µs', cost.instantiation, cost.call),
+    figure('echo of 1 KiB in a fresh instance / its instantiation', 'µs', cost.execution, cost.instantiation),
+    figure('the same through a pool of one thread / in a thread', 'µs', cost.oneThread, cost.execution),
+    figure(`the same through a pool of ${cost.threads} / of one`, 'µs', cost.allThreads, cost.oneThread),
+    ...Object.entries(harm).map(([attack, ms]) =>
+      figure(`99th percentile of events beside: ${attack} / nothing`, 'ms', ms, calm),
+    ),
+  ]
+}
+
+async function reloadFigures(place: Place) {
+  tell('dev: from a save of a module to its first result')
+  const { result, compiled } = await measureReload(place)
+  return [figure('from a save to its first result in dev / to compile it', 'ms', result, compiled)]
+}
+
+async function durabilityFigures({ seconds, rounds }: Extent) {
+  tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
+  const durable = await measureDurability(processEnvironment(), Number(seconds), Number(rounds))
+  const relaxed = durable.get('2m') ?? NaN
+  return SYNC_INTERVALS.slice(1).map((interval) =>
+    figure(
+      `listener with sync_interval ${interval} / with 2m`,
+      'requests/s',
+      durable.get(interval) ?? NaN,
+      relaxed,
+    ),
+  )
 }
 
 function report(json: boolean, figures: readonly Figure[]): void {

@@ -1,69 +1,93 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { newProject } from '../cli/templates/project-files.ts'
-import { processEnvironment } from '../dev/config.ts'
-import { startDev } from '../dev/dev.ts'
+import { createCompiler } from '../dev/compiler.ts'
+import { packageFile } from '../dev/entries.ts'
+import { findInstance } from '../dev/instance.ts'
+import { median } from './accept.ts'
+import type { Place } from './place.ts'
 
-/**
- * Prints how long it takes from saving the source of a module under `jobico dev` to the first result of the new code, with
- * the two longest parts of it: until the module is compiled, and until its runner has taken over. For a machine that is quiet.
- */
-
-const ROUNDS = 10
-const NAME = 'reload'
-const { event, files } = newProject(NAME, 'json')
-
-const folder = await mkdtemp(join(tmpdir(), 'jobico-reload-'))
-for (const [path, content] of Object.entries(files)) {
-  await mkdir(dirname(join(folder, path)), { recursive: true })
-  await writeFile(join(folder, path), content)
-}
-let serving = Promise.withResolvers<undefined>()
-const dev = await startDev({
-  ...{ folder, files: [join(folder, 'job.yaml')], host: '127.0.0.1', port: 0, logLevel: 'info' },
-  environment: processEnvironment(),
-  show(report) {
-    if (report.kind === 'note' && report.level === 'error') process.stderr.write(`${report.text}\n`)
-  },
-  onServing() {
-    serving.resolve(undefined)
-    return Promise.resolve()
-  },
-})
-try {
-  for (let round = 1; round <= ROUNDS; round++) process.stdout.write(`${await reload(`-${round}`)}\n`)
-} finally {
-  await dev.stop()
-  await rm(folder, { recursive: true, force: true })
+/** Milliseconds from a save of a module's source. */
+export interface ReloadTimes {
+  /** Until it is compiled, where nothing else is done. */
+  readonly compiled: number
+  /** Until an event that is sent to `jobico dev` has the result of the new code. */
+  readonly result: number
 }
 
-/** Changes what the module adds to an id, and tells how long it took until a result had it. */
-async function reload(suffix: string): Promise<string> {
+const ROUNDS = 9
+/** Nobody saves without a pause. */
+const PAUSE_MS = 2_000
+const POLL_MS = 20
+const PROGRAM = packageFile('dist/jobico.js').pathname
+const { event, files } = newProject('reload', 'json')
+
+/** Measures what a save takes in a project of the template `json`: the median of some, under the packed program. */
+export async function measureReload({ folder: parent }: Pick<Place, 'folder'>): Promise<ReloadTimes> {
+  const folder = join(parent, 'reload')
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), content)
+  }
   const source = join(folder, 'assembly', 'index.ts')
-  const changed = (await readFile(source, 'utf8')).replace(
-    /new Receipt\(order\.id[^,]*,/,
-    `new Receipt(order.id + "${suffix}",`,
-  )
-  serving = Promise.withResolvers()
-  const savedAt = Date.now()
-  await writeFile(source, changed)
-  await serving.promise
-  const servedAt = Date.now()
-  const id = await idOfResult()
-  const endedAt = Date.now()
-  if (!id.endsWith(suffix)) throw new Error(`the result was of the code before: ${id}`)
-  const { mtimeMs } = await stat(join(folder, 'build', 'dev', `${NAME}.wasm`))
-  return `compiled after ${Math.round(mtimeMs - savedAt)} ms, serving after ${servedAt - savedAt} ms, new result after ${endedAt - savedAt} ms`
+  return { compiled: await timesOfCompiler(folder, source), result: await timesOfDev(folder, source) }
 }
 
-async function idOfResult(): Promise<string> {
-  const data: unknown = JSON.parse(await readFile(join(folder, 'event.json'), 'utf8'))
-  const answer = await fetch(`${dev.instance().url}/listener/${event}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'wait=10' },
-    body: JSON.stringify({ data: [data] }),
-  })
+async function timesOfCompiler(folder: string, source: string): Promise<number> {
+  const compiler = createCompiler({ optimize: false })
+  const module = { entry: source, out: join(folder, 'bare.wasm') }
+  try {
+    await compiler.compile(module)
+    return await medianOf(() => compiler.compile(module))
+  } finally {
+    await compiler.close()
+  }
+}
+
+async function timesOfDev(folder: string, source: string): Promise<number> {
+  const dev = spawn(process.execPath, [PROGRAM, 'dev', '--port', '0'], { cwd: folder, stdio: 'ignore' })
+  const ended = once(dev, 'exit')
+  try {
+    const url = `${await servedAt(folder)}/listener/${event}`
+    const body = JSON.stringify({ data: [JSON.parse(await readFile(join(folder, 'event.json'), 'utf8'))] })
+    let text = await readFile(source, 'utf8')
+    return await medianOf(async (round) => {
+      const suffix = `-${round}`
+      text = text.replace(/new Receipt\(order\.id[^,]*,/, `new Receipt(order.id + "${suffix}",`)
+      await writeFile(source, text)
+      while (!(await idOfResult(url, body)).endsWith(suffix)) await delay(POLL_MS)
+    })
+  } finally {
+    dev.kill('SIGTERM')
+    await ended
+  }
+}
+
+async function medianOf(step: (round: number) => Promise<unknown>): Promise<number> {
+  const times: number[] = []
+  for (let round = 1; round <= ROUNDS; round++) {
+    await delay(PAUSE_MS)
+    const began = performance.now()
+    await step(round)
+    times.push(performance.now() - began)
+  }
+  return median(times)
+}
+
+async function servedAt(folder: string): Promise<string> {
+  for (;;) {
+    const found = await findInstance(folder)
+    if (found !== undefined && found.instance.events.length > 0) return found.instance.url
+    await delay(POLL_MS)
+  }
+}
+
+async function idOfResult(url: string, body: string): Promise<string> {
+  const headers = { 'content-type': 'application/json', prefer: 'wait=10' }
+  const answer = await fetch(url, { method: 'POST', headers, body })
   return ((await answer.json()) as { data: { id: string } }).data.id
 }

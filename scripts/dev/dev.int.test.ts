@@ -164,6 +164,22 @@ async function eventsComeAndGo(
   t.match(await post(next, 'application/json', { data: [] }), { status: 404 })
 }
 
+t.test('a runner that is prepared for the next save is gone by then', async (t) => {
+  const { folder, dev, url } = await startEcho(t)
+  const prepared = (await descendants(dev.pid)).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('spare-runner'),
+  )
+  t.equal(prepared.length, 1)
+  for (const pid of prepared) process.kill(pid, 'SIGKILL')
+  await Promise.all(prepared.map(gone))
+  edit(join(folder, 'assembly', 'index.ts'), 'return event.dataText', 'return "1"')
+  await dev.waitFor(/reloaded runner\/ev1\n/)
+  t.match(await post(url, 'application/json', { data: [PERSON] }, { prefer: 'wait=30' }), {
+    status: 200,
+    body: { data: 1 },
+  })
+})
+
 t.test('nothing outlives jobico dev that is killed, and the next one takes over', async (t) => {
   const { folder, dev } = await startEcho(t)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance

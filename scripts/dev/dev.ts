@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 
 import { messageOf } from '../../functions/shared/errors.ts'
@@ -10,13 +9,12 @@ import type { LoadedJobs } from '../job-files/local-job.ts'
 import { createChildren, type Children } from './children.ts'
 import { createCompiler } from './compiler.ts'
 import { desiredOf, type Desired, type PreparedJob } from './desired.ts'
-import { entryUrl } from './entries.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
 import { keepQueues, makeQueues } from './keep-queues.ts'
+import { createLauncher, type Launcher } from './launcher.ts'
 import { keepNats, type KeptNats } from './nats.ts'
 import { createPrepare, type Prepare } from './prepare.ts'
-import type { Launching } from './process.ts'
 import type { Show } from './report.ts'
 import { createRunFolder, type RunFolder } from './run-folder.ts'
 import { inTurn } from './turn.ts'
@@ -89,7 +87,10 @@ export async function startDev(options: DevOptions): Promise<Dev> {
         await scope.close()
         await reload.close()
       },
-      kill: ground.children.kill,
+      kill() {
+        ground.children.kill()
+        ground.launcher.close()
+      },
     }
   } catch (fault) {
     await scope.close()
@@ -121,6 +122,7 @@ interface Ground {
   readonly gateway: Gateway
   readonly nats: KeptNats
   readonly runFolder: RunFolder
+  readonly launcher: Launcher
   readonly children: Children
   jobs: readonly PreparedJob[]
   plans: readonly QueuePlan[]
@@ -146,9 +148,11 @@ async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
   })
   scope.add(() => nats.stop())
   const prepare = createPrepare(compiler, (text) => show({ kind: 'note', level: 'warn', text }))
-  const children = createChildren(launching(options), gateway)
+  const launcher = createLauncher(childEnvironment(options))
+  scope.add(() => launcher.close())
+  const children = createChildren({ launch: launcher.launch, show }, gateway)
   const ground: Ground = {
-    ...{ options, claim, gateway, nats, runFolder, children, prepare },
+    ...{ options, claim, gateway, nats, runFolder, launcher, children, prepare },
     jobs: [],
     plans: [],
     stopping: false,
@@ -158,14 +162,9 @@ async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
 }
 
 /** Lets the children have this process's environment, such as PATH and proxies, without what would configure them. */
-function launching({ environment, folder, show }: DevOptions): Launching {
+function childEnvironment({ environment, folder }: DevOptions): Readonly<Record<string, string | undefined>> {
   const kept = Object.entries(environment).filter(([name]) => !/^(JOBICO|NATS)_/.test(name))
-  const cache = { NODE_COMPILE_CACHE: join(stateDir(folder), 'cache') }
-  return {
-    entryOf: (component) => fileURLToPath(entryUrl(component)),
-    environment: { ...cache, ...Object.fromEntries(kept) },
-    show,
-  }
+  return { NODE_COMPILE_CACHE: join(stateDir(folder), 'cache'), ...Object.fromEntries(kept) }
 }
 
 function instanceOf({ gateway, nats, jobs }: Ground): RunningInstance {
@@ -182,7 +181,7 @@ function instanceOf({ gateway, nats, jobs }: Ground): RunningInstance {
 
 /** Makes Jobs serve in place of those that do. Where that fails, all stays as it was. */
 async function bring(ground: Ground, { jobs: wanted }: LoadedJobs): Promise<void> {
-  const { options, claim, nats, runFolder, children } = ground
+  const { options, claim, nats, runFolder, launcher, children } = ground
   const jobs = await ground.prepare(wanted)
   const { logLevel } = options
   const desired = desiredOf(jobs, { natsUrl: nats.url, runDir: runFolder.path, logLevel })
@@ -193,6 +192,7 @@ async function bring(ground: Ground, { jobs: wanted }: LoadedJobs): Promise<void
   ground.jobs = jobs
   ground.plans = desired.plans
   await claim.publish(instanceOf(ground))
+  if (!ground.stopping) launcher.prepare()
   await options.onServing?.({ instance: instanceOf(ground), jobs, desired, changed })
 }
 

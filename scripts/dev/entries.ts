@@ -1,10 +1,11 @@
 /** What is started as a process or thread of its own. */
-export type Entry = 'listener' | 'runner' | 'compiler' | 'guest'
+export type Entry = 'listener' | 'runner' | 'spare-runner' | 'compiler' | 'guest'
 
 /** The entry files in the sources and, flat beside this one, in the packed package. */
 const ENTRIES: Readonly<Record<Entry, { readonly source: string; readonly bundle: string }>> = {
   listener: { source: '../../functions/listener/main.ts', bundle: './listener.js' },
   runner: { source: '../../functions/runner/main.ts', bundle: './runner.js' },
+  'spare-runner': { source: './spare-runner.ts', bundle: './spare-runner.js' },
   guest: { source: '../module-testing/guest-thread.ts', bundle: './guest.js' },
   compiler: { source: './compiler-worker.ts', bundle: './compiler.js' },
 }

@@ -8,13 +8,28 @@ import { parseChildLine, type ChildLine, type Show } from './report.ts'
 /** The log lines by which children say that they serve; a listener has told its port in the one before. */
 const READY_MESSAGES: readonly string[] = ['Connected to NATS', 'Ready']
 
-/** What every child is started with. */
+/** A process whose output is read, with an IPC channel. */
+export type Process = ChildProcessByStdio<null, Readable, Readable>
+
+/** How children are started, and what they say is shown. */
 export interface Launching {
-  /** The file to run for a component. */
-  readonly entryOf: (component: ChildSpec['component']) => string
-  /** Variables that go to the children beside their contract. */
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly launch: (spec: ChildSpec) => Process
   readonly show: Show
+}
+
+/**
+ * Starts a program of Node in a process group of its own, so that a terminal's Ctrl-C reaches only this process, and with
+ * an IPC channel, by which it notices when this process is gone.
+ */
+export function startProcess(
+  entry: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Process {
+  return spawn(process.execPath, [entry], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+  }) as Process
 }
 
 /** One process of a child. */
@@ -30,16 +45,9 @@ export interface ChildRun {
   kill(): void
 }
 
-/**
- * Starts a child in a process group of its own, so that a terminal's Ctrl-C reaches only this process, and with an IPC
- * channel, by which it notices when this process is gone.
- */
-export function runChild(spec: ChildSpec, { entryOf, environment, show }: Launching): ChildRun {
-  const child = spawn(process.execPath, [entryOf(spec.component)], {
-    env: { ...environment, ...spec.environment },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    detached: true,
-  }) as ChildProcessByStdio<null, Readable, Readable>
+/** Starts a child, and follows what it says until it ends. */
+export function runChild(spec: ChildSpec, { launch, show }: Launching): ChildRun {
+  const child = launch(spec)
   const ready = Promise.withResolvers<number | undefined>()
   let port: number | undefined
   const fatal = readLog(child.stdout, (line) => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import type { ChildSpec } from '../../dev/desired.ts'
 import { packageFile } from '../../dev/entries.ts'
+import { startProcess } from '../../dev/process.ts'
 import type { ChildLine, Report } from '../../dev/report.ts'
 import { supervise } from '../../dev/supervisor.ts'
 
@@ -46,9 +47,9 @@ export function openChild(
     hear(report.line, spec.event)
   }
   // What is shipped, since it starts in less than half the time.
-  const entryOf = () => fileURLToPath(packageFile(`dist/${spec.component}.js`))
-  const environment = { ...process.env, NODE_COMPILE_CACHE: CACHE }
-  const kept = supervise(spec, { entryOf, environment, show }, () => undefined)
+  const program = fileURLToPath(packageFile(`dist/${spec.component}.js`))
+  const environment = { ...process.env, NODE_COMPILE_CACHE: CACHE, ...spec.environment }
+  const kept = supervise(spec, { launch: () => startProcess(program, environment), show }, () => undefined)
   return {
     spec,
     port: kept.port,

@@ -1,0 +1,49 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { collectDefaultMetrics } from 'prom-client'
+
+import { closeNats, connectNats } from '../shared/jetstream.ts'
+import type { Log } from '../shared/log.ts'
+import { serveMetrics } from '../shared/metrics.ts'
+import { longestPassageMs } from '../shared/passage.ts'
+import { runProcess } from '../shared/process.ts'
+import { onShutdown } from '../shared/shutdown.ts'
+import { readConfig, type RunnerConfig } from './config.ts'
+import { createRunnerMetrics } from './metrics.ts'
+import { startRunner, type Runner } from './runner.ts'
+
+/** Makes this process a runner, of what its environment says now. */
+export function runRunner(): void {
+  runProcess('runner', readConfig, main)
+}
+
+/** Runs until NATS is lost for good; ends when told to by the signals of onShutdown. */
+async function main(config: RunnerConfig, log: Log): Promise<void> {
+  // First, so that NATS answers while all else is made.
+  const connecting = connect(config)
+  connecting.catch(() => undefined) // heard below
+  const stopping = new AbortController()
+  const started: { connection?: NatsConnection; runner?: Runner } = {}
+  const hasSink = config.output !== undefined && 'sink' in config.output
+  onShutdown(log, longestPassageMs(config.timeoutMs, hasSink), async () => {
+    stopping.abort()
+    await started.runner?.stop()
+    if (started.connection !== undefined) await closeNats(started.connection)
+  })
+  const metrics = createRunnerMetrics(() => started.runner?.inHand() ?? 0)
+  collectDefaultMetrics({ register: metrics.registry })
+  const isReady = () => started.runner !== undefined && !stopping.signal.aborted
+  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, isReady)
+  const connection = await connecting
+  started.connection = connection
+  // Last, since it pulls events: a fault of the start must cost none of them an attempt.
+  started.runner = await startRunner(connection, config, { log, metrics })
+  log.info({ module: config.module }, 'Ready')
+  log.flush() // somebody may wait for this line
+  const fault = await connection.closed()
+  if (!stopping.signal.aborted) throw new Error('the connection to NATS is closed for good', { cause: fault })
+}
+
+function connect({ natsUrl, natsCredsFile, ref }: RunnerConfig): Promise<NatsConnection> {
+  const name = `jobico-runner ${ref.namespace}/${ref.job}/${ref.event}`
+  return connectNats({ url: natsUrl, credsFile: natsCredsFile, name })
+}
