@@ -5,6 +5,13 @@ import { fromAssemblyScript } from './test-modules.ts'
 const ACTS = `
 class Link { next: Link | null = null; filling: StaticArray<u8> = new StaticArray<u8>(1000000) }
 
+/** Fills a megabyte so many times. */
+function pile(count: i32): string {
+  let last: Link | null = null
+  for (let n = 0; n < count; n++) { const link = new Link(); link.next = last; last = link }
+  return count.toString()
+}
+
 function act(told: string): string | null {
   if (told == 'ok') return '{"a":1}'
   if (told == 'nothing') return null
@@ -12,7 +19,9 @@ function act(told: string): string | null {
   if (told == 'reject') reject('no such customer')
   if (told == 'trap') unreachable()
   if (told == 'loop') { say(1, 'looping'); while (true) {} }
-  if (told == 'memory') { let last: Link | null = null; while (true) { const link = new Link(); link.next = last; last = link } }
+  if (told == 'memory') return pile(i32.MAX_VALUE)
+  if (told == 'work') { let sum = 0; for (let n = 0; n < 100000000; n++) sum = sum * 31 + n; return sum.toString() }
+  if (told == 'laden') return pile(60)
   if (told == 'levels') { for (let level = 0; level < 7; level++) say(level, level.toString()) }
   if (told == 'lines') { write(1, 'a\\nb'); write(2, 'c\\r\\n\\n'); write(1, 'd\\n'); write(2, 'e') }
   if (told == 'flood') { for (let line = 0; line < 1000; line++) say(1, line.toString()) }

@@ -20,6 +20,15 @@ Needs wrk, and the bundles of "npm run build".
   --json        prints one line of JSON and no table
 `
 
+/** What a guest does, and what its events are held against: nothing, or an honest guest that needs as much of the machine. */
+const BESIDE = [
+  ['ok', 'nothing'],
+  ['trap', 'ok'],
+  ['flood', 'ok'],
+  ['loop', 'work'],
+  ['memory', 'laden'],
+] as const
+
 /** One line of the table: a rate or a cost of ours over that of nothing but its surroundings. */
 interface Figure {
   readonly name: string
@@ -100,15 +109,20 @@ async function processFigures(place: Place, { seconds, rounds, backlog }: Extent
 async function guestFigures(place: Place) {
   tell('guests: an echo of 1 KiB in AssemblyScript')
   const cost = await measureInvocation(place)
-  tell('guests: events beside others that do harm on another thread')
-  const { calm = NaN, ...harm } = Object.fromEntries(await measureNeighbours(place))
+  tell('guests: events beside others on another thread, which do harm or are honest')
+  const neighbours = await measureNeighbours(place)
   return [
     figure('an instantiation / a call of a function', 'µs', cost.instantiation, cost.call),
     figure('echo of 1 KiB in a fresh instance / its instantiation', 'µs', cost.execution, cost.instantiation),
     figure('the same through a pool of one thread / in a thread', 'µs', cost.oneThread, cost.execution),
     figure(`the same through a pool of ${cost.threads} / of one`, 'µs', cost.allThreads, cost.oneThread),
-    ...Object.entries(harm).map(([attack, ms]) =>
-      figure(`99th percentile of events beside: ${attack} / nothing`, 'ms', ms, calm),
+    ...BESIDE.map(([ours, bare]) =>
+      figure(
+        `99th percentile of events beside: ${ours} / ${bare}`,
+        'ms',
+        neighbours.get(ours) ?? NaN,
+        neighbours.get(bare) ?? NaN,
+      ),
     ),
   ]
 }

@@ -30,10 +30,7 @@ export async function measureInvocation({ folder }: Pick<Place, 'folder'>): Prom
   return (await runBench('invocation', module)) as InvocationCost
 }
 
-/**
- * Measures how long events take, in milliseconds at the 99th percentile, while another thread of their pool does nothing
- * (`calm`) or harm of some kind.
- */
+/** Measures how long events take, in milliseconds at the 99th percentile, by what others do on another thread of their pool. */
 export async function measureNeighbours({
   folder,
 }: Pick<Place, 'folder'>): Promise<ReadonlyMap<string, number>> {
