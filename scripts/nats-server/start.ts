@@ -25,7 +25,9 @@ while kill -0 $child 2>/dev/null; do wait $child; done
 export interface StartOptions {
   /** The folder of its streams; made when missing. */
   readonly storeDir: string
-  /** Port on 127.0.0.1; a free one by default. */
+  /** An address of loopback; 127.0.0.1 by default. */
+  readonly host?: string
+  /** Port at that address; a free one by default. */
   readonly port?: number
   /** The environment in which to look for the program; see findNatsServer. */
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -87,12 +89,13 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   }
 }
 
-function configuration({ storeDir, port = -1, syncInterval, maxFileStore }: StartOptions): string {
+function configuration(options: StartOptions): string {
+  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, maxFileStore } = options
   const text = (value: string) => JSON.stringify(value)
   const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
   const most = maxFileStore === undefined ? '' : `, max_file_store: ${maxFileStore}`
   return [
-    'host: "127.0.0.1"',
+    `host: ${text(host)}`,
     `port: ${port}`,
     `ports_file_dir: ${text(storeDir)}`,
     `jetstream { store_dir: ${text(storeDir)}${sync}${most} }`,

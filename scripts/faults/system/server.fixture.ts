@@ -15,7 +15,7 @@ export interface Server {
 
 /** Starts a server in a folder. */
 export async function openServer(storeDir: string, how: ServerOptions): Promise<Server> {
-  const options = { storeDir, environment: process.env, ...how }
+  const options = { storeDir, host: addressOf(process.pid), environment: process.env, ...how }
   let running: NatsServer | undefined = await startNatsServer(options)
   const { url, port } = running
   return {
@@ -35,4 +35,12 @@ export async function openServer(storeDir: string, how: ServerOptions): Promise<
       await running?.ended
     },
   }
+}
+
+/**
+ * An address of loopback that no other process of the tests has: while a server is away, what looks for it must not find the
+ * server of another case, which got its port from the system meanwhile. Linux has all of 127.0.0.0/8 on loopback.
+ */
+function addressOf(pid: number): string {
+  return `127.${64 | ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`
 }
