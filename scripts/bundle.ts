@@ -23,7 +23,7 @@ const ENTRIES = {
   'json-classes': 'scripts/json-classes/plugin.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
-  'spare-runner': 'scripts/dev/spare-runner.ts',
+  'spare-runner': 'functions/runner/spare.ts',
   worker: 'functions/runner/worker.ts',
   'check-worker': 'functions/guests/check/check-worker.ts',
 }

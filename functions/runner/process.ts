@@ -11,9 +11,9 @@ import { readConfig, type RunnerConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
 import { startRunner, type Runner } from './runner.ts'
 
-/** Makes this process a runner, of what its environment says now. */
-export function runRunner(): void {
-  runProcess('runner', readConfig, main)
+/** Makes this process a runner of what an environment says, by default its own. */
+export function runRunner(environment?: NodeJS.ProcessEnv): void {
+  runProcess('runner', () => readConfig(environment), main)
 }
 
 /** Runs until NATS is lost for good; ends when told to by the signals of onShutdown. */

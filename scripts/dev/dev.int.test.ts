@@ -167,7 +167,7 @@ async function eventsComeAndGo(
 t.test('a runner that is prepared for the next save is gone by then', async (t) => {
   const { folder, dev, url } = await startEcho(t)
   const prepared = (await descendants(dev.pid)).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('spare-runner'),
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('spare'),
   )
   t.equal(prepared.length, 1)
   for (const pid of prepared) process.kill(pid, 'SIGKILL')

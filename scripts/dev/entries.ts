@@ -5,7 +5,7 @@ export type Entry = 'listener' | 'runner' | 'spare-runner' | 'compiler' | 'guest
 const ENTRIES: Readonly<Record<Entry, { readonly source: string; readonly bundle: string }>> = {
   listener: { source: '../../functions/listener/main.ts', bundle: './listener.js' },
   runner: { source: '../../functions/runner/main.ts', bundle: './runner.js' },
-  'spare-runner': { source: './spare-runner.ts', bundle: './spare-runner.js' },
+  'spare-runner': { source: '../../functions/runner/spare.ts', bundle: './spare-runner.js' },
   guest: { source: '../module-testing/guest-thread.ts', bundle: './guest.js' },
   compiler: { source: './compiler-worker.ts', bundle: './compiler.js' },
 }
