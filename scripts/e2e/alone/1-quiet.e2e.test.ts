@@ -7,7 +7,7 @@ import { startCase, type Case } from '../case.fixture.ts'
 import { caseConfig } from '../config.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { mustKubectl } from '../kube.fixture.ts'
-import { openNats } from '../nats.fixture.ts'
+import { openNats, type Nats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { requestsSoFar } from '../operator.fixture.ts'
 
@@ -24,8 +24,8 @@ const OURS: readonly Kind[] = [
 ]
 const EVENTS = ['a', 'b', 'c', 'd']
 
-t.test('what the cases made goes with their namespaces', async (t) => {
-  const nats = await openNats(t)
+/** Waits until nothing is left of the cases before this one: what they made goes with their namespaces. */
+async function othersAreGone(nats: Nats, own: string): Promise<void> {
   const { run } = caseConfig()
   await eventually(
     'the namespaces are gone',
@@ -37,7 +37,8 @@ t.test('what the cases made goes with their namespaces', async (t) => {
         '-o',
         'name',
       ])
-      if (names.includes(run)) throw new Error(names)
+      const left = names.split('\n').filter((name) => name.includes(run) && name !== `namespace/${own}`)
+      if (left.length > 0) throw new Error(left.join(', '))
       return true
     },
     { withinMs: 300_000, everyMs: 2_000 },
@@ -47,14 +48,18 @@ t.test('what the cases made goes with their namespaces', async (t) => {
     async () => {
       const left: string[] = []
       for await (const { config } of nats.manager.streams.list())
-        if (config.name.startsWith('JOBICO_e2e-') && config.name.includes(`-${run}_`)) left.push(config.name)
+        if (isOfOthers(config.name, own)) left.push(config.name)
       if (left.length > 0) throw new Error(left.join(', '))
       return true
     },
     { withinMs: 300_000, everyMs: 2_000 },
   )
-  t.pass('nothing is left')
-})
+}
+
+function isOfOthers(stream: string, own: string): boolean {
+  const ofThisRun = stream.startsWith('JOBICO_e2e-') && stream.includes(`-${caseConfig().run}_`)
+  return ofThisRun && !stream.startsWith(`JOBICO_${own}_`)
+}
 
 /** The versions of all objects that are ours in a namespace. */
 async function versionsIn(c: Case): Promise<Record<string, string | undefined>> {
@@ -69,11 +74,13 @@ async function versionsIn(c: Case): Promise<Record<string, string | undefined>> 
   return Object.fromEntries(lists.flat()) as Record<string, string | undefined>
 }
 
-t.test('where nothing happens, nothing is written', async (t) => {
+t.test('what cases made is gone, and where nothing happens, nothing is written', async (t) => {
   const c = await startCase(t, 'steady')
   await c.apply(await modules({ [MODULE]: 'v1' }), schema())
   await c.apply(job('one', [event('a')]), job('two', [event('b')]), job('three', [event('c'), event('d')]))
   await Promise.all(['one', 'two', 'three'].map((name) => c.ready(name)))
+  await othersAreGone(await openNats(t), c.namespace)
+  t.pass('nothing is left of the cases before')
   await Promise.all(EVENTS.flatMap((name) => [c.atZero('listener', name), c.atZero('runner', name)]))
   await eventually('the last changes are written', async () => {
     const before = await versionsIn(c)
