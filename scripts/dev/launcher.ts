@@ -30,7 +30,9 @@ export function createLauncher(environment: Readonly<Record<string, string | und
       return prepared
     },
     prepare() {
-      if (!spare?.connected) spare = start('spare-runner')
+      if (spare?.connected) return
+      spare = start('spare-runner')
+      spare.on('error', () => undefined) // where it can't be started, nor can the next runner, which says so
     },
     close() {
       spare?.kill('SIGKILL')
