@@ -21,7 +21,7 @@ function act(told: string): string | null {
   if (told == 'loop') { say(1, 'looping'); while (true) {} }
   if (told == 'memory') return pile(i32.MAX_VALUE)
   if (told == 'work') { let sum = 0; for (let n = 0; n < 100000000; n++) sum = sum * 31 + n; return sum.toString() }
-  if (told == 'laden') return pile(60)
+  if (told == 'laden') return pile(66)
   if (told == 'levels') { for (let level = 0; level < 7; level++) say(level, level.toString()) }
   if (told == 'lines') { write(1, 'a\\nb'); write(2, 'c\\r\\n\\n'); write(1, 'd\\n'); write(2, 'e') }
   if (told == 'flood') { for (let line = 0; line < 1000; line++) say(1, line.toString()) }
