@@ -50,9 +50,10 @@ for (const { name, slug, end } of ways) {
       return /Running /.test(await c.kubectl('logs', pod.metadata.name)) && pod
     })
     await end(c, running)
-    await eventually('another runner takes its place', async () =>
+    const replaced = await eventually('another runner takes its place', async () =>
       (await c.pods('runner', 'ev1')).some(({ metadata }) => metadata.uid !== running.metadata.uid),
     )
+    t.ok(replaced, 'another runner takes its place')
     const verdicts = await nats.ended(ref, keys, { withinMs: 300_000 })
     t.same(
       verdicts.map(resultOf),
