@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
 import { newProject } from '../cli/templates/project-files.ts'
 import { createCompiler } from '../dev/compiler.ts'
 import { packageFile } from '../dev/entries.ts'
 import { findInstance } from '../dev/instance.ts'
+import { eventually } from '../testing/eventually.fixture.ts'
 import { median } from './accept.ts'
 import type { Place } from './place.ts'
 
@@ -23,8 +25,8 @@ const ROUNDS = 9
 /** Nobody saves without a pause. */
 const PAUSE_MS = 2_000
 const POLL_MS = 20
-const PROGRAM = packageFile('dist/jobico.js').pathname
-const { event, files } = newProject('reload', 'json')
+const PROGRAM = fileURLToPath(packageFile('dist/jobico.js'))
+const { files } = newProject('reload', 'json')
 
 /** Measures what a save takes in a project of the template `json`: the median of some, under the packed program. */
 export async function measureReload({ folder: parent }: Pick<Place, 'folder'>): Promise<ReloadTimes> {
@@ -52,14 +54,16 @@ async function timesOfDev(folder: string, source: string): Promise<number> {
   const dev = spawn(process.execPath, [PROGRAM, 'dev', '--port', '0'], { cwd: folder, stdio: 'ignore' })
   const ended = once(dev, 'exit')
   try {
-    const url = `${await servedAt(folder)}/listener/${event}`
+    const served = async () => (await findInstance(folder))?.instance.events[0]?.url
+    const url = await eventually('jobico dev serves', served, { everyMs: POLL_MS })
     const body = JSON.stringify({ data: [JSON.parse(await readFile(join(folder, 'event.json'), 'utf8'))] })
     let text = await readFile(source, 'utf8')
     return await medianOf(async (round) => {
       const suffix = `-${round}`
       text = text.replace(/new Receipt\(order\.id[^,]*,/, `new Receipt(order.id + "${suffix}",`)
       await writeFile(source, text)
-      while (!(await idOfResult(url, body)).endsWith(suffix)) await delay(POLL_MS)
+      const isNew = async () => (await idOfResult(url, body)).endsWith(suffix)
+      await eventually('a result of the new code', isNew, { everyMs: POLL_MS })
     })
   } finally {
     dev.kill('SIGTERM')
@@ -76,14 +80,6 @@ async function medianOf(step: (round: number) => Promise<unknown>): Promise<numb
     times.push(performance.now() - began)
   }
   return median(times)
-}
-
-async function servedAt(folder: string): Promise<string> {
-  for (;;) {
-    const found = await findInstance(folder)
-    if (found !== undefined && found.instance.events.length > 0) return found.instance.url
-    await delay(POLL_MS)
-  }
 }
 
 async function idOfResult(url: string, body: string): Promise<string> {
