@@ -1,4 +1,4 @@
-import { readEnv, readLogLevel } from '../functions/shared/env.ts'
+import { readEnv, readLogLevel } from '../functions/process/env.ts'
 
 /** All that the operator is told by its environment. */
 export interface OperatorConfig {

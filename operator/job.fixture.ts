@@ -1,5 +1,5 @@
 import { admitJob } from '../crds/admission.ts'
-import type { LiveJob } from './world.ts'
+import type { LiveJob } from './watch/cluster.ts'
 
 /** What a test says of a Job; the rest is filled in as the API server would. */
 export interface JobTraits {

@@ -1,16 +1,16 @@
-import type { Log } from '../functions/shared/log.ts'
-import { JobicoError } from '../functions/shared/errors.ts'
-import { serveMetrics } from '../functions/shared/metrics.ts'
-import { runProcess } from '../functions/shared/process.ts'
-import { onShutdown } from '../functions/shared/shutdown.ts'
+import type { Log } from '../functions/process/log.ts'
+import { JobicoError } from '../functions/process/errors.ts'
+import { serveMetrics } from '../functions/process/metrics-server.ts'
+import { runProcess } from '../functions/process/run-process.ts'
+import { onShutdown } from '../functions/process/shutdown.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { connectKube } from '../knative/kube/connect.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
-import type { PodObject } from '../knative/observed.ts'
-import type { Platform } from '../knative/plan.ts'
+import type { PodObject } from '../knative/status/observed.ts'
+import type { Platform } from '../knative/resources/plan.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
-import { lead, type LeadOptions } from './lead.ts'
-import { leadership } from './lease.ts'
+import { runController, type ControllerOptions } from './controller/controller.ts'
+import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
 
 /** A reconcile that is under way ends well within this. */
@@ -21,10 +21,10 @@ const CONTAINER = 'operator'
 /** Runs an operator: one of several, of which one at a time works. Ends when told to by the signals of onShutdown. */
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
-  let work: Parameters<LeadOptions['onWork']>[0]
+  let work: Parameters<ControllerOptions['onWork']>[0]
   const metrics = createOperatorMetrics({
     waiting: () => work?.queue.size() ?? 0,
-    jobs: () => work?.world.jobs.list().length ?? 0,
+    jobs: () => work?.cluster.jobs.list().length ?? 0,
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
@@ -32,7 +32,7 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
   const platform = await platformOf(config, kube)
   isReady = true
   log.info({ image: platform.image, nats: config.natsUrl }, 'Ready')
-  const candidacy = leadership({
+  const candidacy = runLeaderElection({
     kube,
     namespace: config.podNamespace,
     name: LEASE,
@@ -42,7 +42,7 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
     lead: async (signal) => {
       log.info('Leads')
       metrics.leading(true)
-      await lead({ config, kube, platform, metrics, log, onWork: (now) => (work = now) }, signal)
+      await runController({ config, kube, platform, metrics, log, onWork: (now) => (work = now) }, signal)
       metrics.leading(false)
       log.info('Leads no longer')
     },

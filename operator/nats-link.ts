@@ -2,9 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { JobicoError } from '../functions/shared/errors.ts'
-import { closeNats, connectNats, isRecent, tooOld, type NatsOptions } from '../functions/shared/jetstream.ts'
-import type { Log } from '../functions/shared/log.ts'
+import { JobicoError } from '../functions/process/errors.ts'
+import {
+  closeNats,
+  connectNats,
+  isRecent,
+  tooOld,
+  type NatsOptions,
+} from '../functions/jetstream/connection.ts'
+import type { Log } from '../functions/process/log.ts'
 
 /** A connection to NATS that may be down, or lead to a server that is too old, without stopping the operator. */
 export interface NatsLink {

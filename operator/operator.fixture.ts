@@ -7,17 +7,17 @@ import type { Test } from 'tap'
 import { parse } from 'yaml'
 
 import { fromWat, handle, RUNTIME } from '../functions/guests/test-modules.ts'
-import { connectNats } from '../functions/shared/jetstream.ts'
-import { createLog } from '../functions/shared/log.ts'
+import { connectNats } from '../functions/jetstream/connection.ts'
+import { createLog } from '../functions/process/log.ts'
 import type { Kube } from '../knative/kube/client.ts'
 import { KINDS, type Kind } from '../knative/kube/kinds.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
-import { LABELS } from '../knative/labels.ts'
+import { LABELS } from '../knative/resources/labels.ts'
 import { startNatsServer } from '../scripts/nats-server/start.ts'
 import { NAMESPACE, startApiServer, until } from './api-server.fixture.ts'
-import { lead } from './lead.ts'
+import { runController } from './controller/controller.ts'
 import { createOperatorMetrics } from './metrics.ts'
-import type { LiveJob } from './world.ts'
+import type { LiveJob } from './watch/cluster.ts'
 
 const CRD: Kind = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -64,7 +64,7 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
   await kube.apply(CRD, await jobDefinition(), USER)
   await until(async () => (await kube.findKind(KINDS.job.apiVersion, KINDS.job.kind)) !== undefined)
   const stopping = new AbortController()
-  const work = lead(
+  const work = runController(
     {
       config: {
         natsUrl: url,

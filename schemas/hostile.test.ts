@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import { canonicalJson } from './equality.ts'
-import { MAX_EXPANSION } from './expansion.ts'
-import { MAX_STEPS } from './meter.ts'
+import { MAX_EXPANSION } from './reference-expansion.ts'
+import { MAX_STEPS } from './budget.ts'
 import { linearPattern } from './pattern.ts'
 import { compileSchema, compileSchemaInUse, isSpent, newBudget } from './validator.ts'
 

@@ -1,6 +1,6 @@
 import standaloneCode from 'ajv/dist/standalone/index.js'
 import { compileMetaSchema } from './meta-schema.ts'
-import type { Draft } from './sense.ts'
+import type { Draft } from './lint.ts'
 
 const drafts: readonly Draft[] = ['draft-07', '2020-12']
 

@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { Draft } from './sense.ts'
+import type { Draft } from './lint.ts'
 
 const metaSchemas: Readonly<Record<Draft, string>> = {
   'draft-07': 'http://json-schema.org/draft-07/schema',

@@ -1,4 +1,4 @@
-import { subschemas } from './sense.ts'
+import { subschemas } from './lint.ts'
 
 /** A schema that is no boolean. */
 export type Schema = Readonly<Record<string, unknown>>

@@ -2,7 +2,7 @@ import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { cacheFolder, fetchFromPypi } from '../scripts/pypi.ts'
-import type { Draft } from './sense.ts'
+import type { Draft } from './lint.ts'
 
 /** The sources of the Python library jsonschema have the JSON Schema Test Suite, whose maintainer is the library's, as a whole. */
 const RELEASE = {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { JobicoError } from '../functions/shared/errors.ts'
+import { JobicoError } from '../functions/process/errors.ts'
 import { readSuite, type SuiteGroup } from './suite.fixture.ts'
 import { compileSchema } from './validator.ts'
 

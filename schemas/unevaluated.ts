@@ -1,6 +1,6 @@
 import type { Fault } from './fault.ts'
 import { inPlaceSchemas, isSchema, type Schema } from './references.ts'
-import { subschemas } from './sense.ts'
+import { subschemas } from './lint.ts'
 
 type Keyword = 'unevaluatedProperties' | 'unevaluatedItems'
 

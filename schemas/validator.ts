@@ -1,9 +1,9 @@
 import { Ajv, MissingRefError, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import { JobicoError, messageOf } from '../functions/shared/errors.ts'
+import { JobicoError, messageOf } from '../functions/process/errors.ts'
 import { useLinearEquality } from './equality.ts'
-import { expansionFaults } from './expansion.ts'
+import { expansionFaults } from './reference-expansion.ts'
 import { faultOf, type Fault, type Violation } from './fault.ts'
 import { metaValidator } from './meta-schema.ts'
 import {
@@ -15,14 +15,14 @@ import {
   newBudget,
   type Budget,
   type Meter,
-} from './meter.ts'
+} from './budget.ts'
 import { linearPattern } from './pattern.ts'
-import { senseFaults, type Draft } from './sense.ts'
+import { lintFaults, type Draft } from './lint.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
 import { isUrl } from './url.ts'
 
 export type { Fault } from './fault.ts'
-export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './meter.ts'
+export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './budget.ts'
 
 /**
  * Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. What it
@@ -90,7 +90,7 @@ function compileOrTell(schema: unknown, judge: Judge): Validate {
 type Judge = (schema: unknown, draft: Draft) => readonly Fault[]
 
 function judgementFaults(schema: unknown, draft: Draft): readonly Fault[] {
-  const faults = senseFaults(schema, draft)
+  const faults = lintFaults(schema, draft)
   return faults.length > 0 || draft === 'draft-07' ? faults : unevaluatedFaults(schema)
 }
 

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import t from 'tap'
 import { compileAssemblyScript, sdkDir } from './assemblyscript.ts'
-import { readMappings } from '../functions/guests/places/mappings.ts'
-import { SOURCE_MAP_SECTION, sourceMapOf } from '../functions/guests/places/source-map.ts'
+import { readMappings } from '../functions/guests/traps/mappings.ts'
+import { SOURCE_MAP_SECTION, sourceMapOf } from '../functions/guests/traps/source-map.ts'
 import { buildExamples, sampleModules, sampleNames } from './build-examples.ts'
 
 const handle = (body: string) => `export function handle(text: string): string | null {\n  ${body}\n}\n`

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Transform } from 'assemblyscript/asc'
-import { JobicoError } from '../functions/shared/errors.ts'
+import { JobicoError } from '../functions/process/errors.ts'
 import { JsonClasses } from './json-classes/transform.ts'
 import { withSourceMap } from './source-map.ts'
 

@@ -17,14 +17,14 @@ const root = join(import.meta.dirname, '..')
 /** Each becomes `dist/<name>.js`. */
 const ENTRIES = {
   jobico: 'scripts/jobico.ts',
-  compiler: 'scripts/dev/compiler-worker.ts',
+  compiler: 'scripts/dev/compiler/compiler-worker.ts',
   guest: 'scripts/module-testing/guest-thread.ts',
   testing: 'scripts/module-testing/load-guest.ts',
   'json-classes': 'scripts/json-classes/plugin.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
-  'spare-runner': 'functions/runner/spare.ts',
-  worker: 'functions/runner/worker.ts',
+  'standby-runner': 'functions/runner/standby.ts',
+  worker: 'functions/runner/workers/worker.ts',
   'check-worker': 'functions/guests/check/check-worker.ts',
 }
 

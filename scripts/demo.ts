@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { messageOf } from '../functions/shared/errors.ts'
-import { compactJson } from './cli/output.ts'
+import { messageOf } from '../functions/process/errors.ts'
+import { compactJson } from './cli/terminal/output.ts'
 import { processEnvironment } from './dev/config.ts'
 import { startDev, type Dev } from './dev/dev.ts'
-import { packageFile } from './dev/entries.ts'
-import type { ChildLine, Show } from './dev/report.ts'
+import { packageFile } from './dev/processes/entries.ts'
+import type { ChildLine, Show } from './dev/output/report.ts'
 
 /** Runs the echo sample through the whole path, in a folder of its own, and prints its result event as the last line. */
 

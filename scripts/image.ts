@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { messageOf } from '../functions/shared/errors.ts'
+import { messageOf } from '../functions/process/errors.ts'
 import { bundleImage } from './bundling/image.ts'
 
 const ROOT = join(import.meta.dirname, '..')

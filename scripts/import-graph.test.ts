@@ -7,19 +7,63 @@ import ts from 'typescript'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** What the files of each folder may import from other folders. Whatever is not here imports from nowhere. */
+/** The layers below processes, from the lowest to the highest. */
+const BASE = [
+  'functions/process',
+  'functions/cloudevents',
+  'functions/jetstream',
+  'functions/queues',
+] as const
+
+/** What the files of each folder may import from other folders. A folder that is not here may import from none. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  'functions/shared': [],
-  'functions/guests': ['functions/shared'],
-  'functions/listener': ['functions/shared', 'schemas'],
-  'functions/runner': ['functions/shared', 'functions/guests', 'schemas'],
-  crds: ['functions/shared', 'schemas'],
-  schemas: ['functions/shared'],
-  knative: ['functions/shared', 'crds'],
-  operator: ['knative', 'functions/shared', 'functions/guests', 'schemas', 'crds'],
+  'functions/process': [],
+  'functions/cloudevents': ['functions/process'],
+  'functions/jetstream': ['functions/process'],
+  'functions/queues': ['functions/process', 'functions/jetstream'],
+  'functions/outcomes': BASE,
+  'functions/dead-letters': [...BASE, 'functions/outcomes'],
+  'functions/modules': ['functions/process', 'functions/jetstream'],
+  'functions/guests': ['functions/process', 'functions/cloudevents', 'functions/modules'],
+  'functions/listener': [...BASE, 'functions/outcomes', 'schemas'],
+  'functions/runner': [...BASE, 'functions/outcomes', 'functions/modules', 'functions/guests', 'schemas'],
+  crds: ['schemas'],
+  schemas: ['functions/process'],
+  knative: ['functions/process', 'functions/jetstream', 'functions/queues', 'functions/modules', 'crds'],
+  operator: [...BASE, 'functions/modules', 'functions/guests', 'knative', 'schemas', 'crds'],
   // The samples are run as tests.
-  'wasm-examples': ['functions/guests', 'functions/shared'],
-  scripts: ['functions/shared', 'functions/guests', 'schemas', 'crds', 'knative'],
+  'wasm-examples': ['functions/guests', 'functions/cloudevents'],
+  scripts: [
+    ...BASE,
+    'functions/outcomes',
+    'functions/dead-letters',
+    'functions/modules',
+    'functions/guests',
+    'schemas',
+    'crds',
+    'knative',
+  ],
+}
+
+/** Inside these folders, what each subfolder may import from the others; their own top level may import from all. */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'functions/listener': { decoding: [], storing: ['decoding'], http: ['decoding', 'storing'] },
+  'functions/runner': {
+    outputs: [],
+    workers: [],
+    dispatch: ['workers'],
+    attempts: ['dispatch', 'outputs', 'workers'],
+  },
+  knative: { kube: [], resources: ['kube'], status: ['kube'] },
+  operator: {
+    faults: [],
+    watch: [],
+    objects: ['faults', 'watch'],
+    resolve: ['faults', 'objects', 'watch'],
+    removal: ['faults', 'objects', 'watch'],
+    reconcile: ['faults', 'objects', 'removal', 'resolve', 'watch'],
+    controller: ['reconcile', 'removal', 'resolve', 'watch'],
+  },
 }
 
 /** The only file, or folder, that may import a package, by the start of the package's name; types are free. */
@@ -29,7 +73,7 @@ const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
   '@bjorn3/browser_wasi_shim': 'functions/guests/wasi/preview1.ts',
   '@kubernetes/client-node': 'knative/kube/kubeconfig.ts',
 }
-const CONNECTS = 'functions/shared/jetstream.ts'
+const CONNECTS = 'functions/jetstream/connection.ts'
 const MAY_READ_ENVIRONMENT = /(^|\/)config\.ts$|^scripts\/cli\//
 const TESTS = /\.test\.ts$|(^|[./-])fixture\.ts$|(^|\/)test-modules\.ts$/
 
@@ -100,7 +144,7 @@ function unitOf(file: string): string {
   return top === 'functions' ? `${top}/${inner}` : top
 }
 
-t.ok(files.includes('functions/shared/jetstream.ts'), 'the sources are found')
+t.ok(files.includes(CONNECTS), 'the sources are found')
 
 t.test('folders import only what they may', (t) => {
   const wrong = imports
@@ -110,6 +154,37 @@ t.test('folders import only what they may', (t) => {
     )
     .map(({ from, to }) => `${from} imports ${to}`)
   t.same(wrong, [])
+  t.end()
+})
+
+t.test('subfolders import only what they may', (t) => {
+  const wrong = Object.entries(ROOMS).flatMap(([folder, rooms]) => {
+    const roomOf = (file: string) => {
+      const [room = '', ...rest] = file.startsWith(`${folder}/`)
+        ? file.slice(folder.length + 1).split('/')
+        : []
+      return rest.length > 0 ? room : undefined
+    }
+    const found = new Set(files.map(roomOf).filter((room) => room !== undefined))
+    const unlisted = [...found]
+      .filter((room) => !(room in rooms))
+      .map((room) => `${folder}/${room} is not listed`)
+    const forbidden = imports.filter(({ from, to }) => {
+      const [source, target] = [roomOf(from), roomOf(to)]
+      return (
+        source !== undefined && target !== undefined && source !== target && !rooms[source]?.includes(target)
+      )
+    })
+    return [...unlisted, ...forbidden.map(({ from, to }) => `${from} imports ${to}`)]
+  })
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('no folder has more than 20 sources', (t) => {
+  const counts = Map.groupBy(files, dirname)
+  const crowded = [...counts].filter(([, sources]) => sources.length > 20).map(([folder]) => folder)
+  t.same(crowded, [])
   t.end()
 })
 

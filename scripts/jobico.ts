@@ -7,8 +7,8 @@ import { addDeadCommands } from './cli/commands/dead.ts'
 import { addEventCommands } from './cli/commands/events.ts'
 import { example } from './cli/commands/options.ts'
 import { addProjectCommands } from './cli/commands/project.ts'
-import { reportError } from './cli/report-error.ts'
-import { packageFile } from './dev/entries.ts'
+import { reportError } from './cli/terminal/report-error.ts'
+import { packageFile } from './dev/processes/entries.ts'
 
 // Every verb is imported when it is called for, so that help comes at once.
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 import { startProgram } from './cli/cli.fixture.ts'
-import { descendants, gone } from './dev/processes.fixture.ts'
+import { descendants, gone } from './dev/processes/processes.fixture.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

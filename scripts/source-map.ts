@@ -1,11 +1,11 @@
-import { sized, withCustomSection } from '../functions/guests/places/custom-section.ts'
-import { readMappings, writeMappings } from '../functions/guests/places/mappings.ts'
+import { sized, withCustomSection } from '../functions/guests/traps/custom-section.ts'
+import { readMappings, writeMappings } from '../functions/guests/traps/mappings.ts'
 import {
   SOURCE_MAP_BYTES,
   SOURCE_MAP_SECTION,
   isLibrarySource,
   type SourceMap,
-} from '../functions/guests/places/source-map.ts'
+} from '../functions/guests/traps/source-map.ts'
 
 /**
  * A module that carries its source map in itself, since a runner in a cluster has nothing but the module. The map is cut

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Outcome } from '../functions/guests/abi.ts'
 import { abiNamed } from '../functions/guests/abis.ts'
 import { checkModule } from '../functions/guests/check/check.ts'
-import type { CloudEvent } from '../functions/shared/cloudevent.ts'
+import type { CloudEvent } from '../functions/cloudevents/cloudevent.ts'
 
 const MEMORY_BYTES = 64 * 2 ** 20 // what a Job gives by default
 

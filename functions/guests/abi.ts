@@ -1,5 +1,5 @@
-import type { CloudEvent } from '../shared/cloudevent.ts'
-import type { ErrorCode } from '../shared/errors.ts'
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
+import type { ErrorCode } from '../process/errors.ts'
 
 /** Data for another event of the same Job, as JSON text. */
 export interface Emitted {
@@ -12,6 +12,9 @@ export type Outcome =
   | { kind: 'ok'; data: string | undefined; /** None where it is missing. */ emitted?: readonly Emitted[] }
   | { kind: 'retry'; code: ErrorCode; reason: string; afterMs?: number }
   | { kind: 'reject'; code: ErrorCode; reason: string }
+
+/** An execution that failed. */
+export type Failure = Exclude<Outcome, { kind: 'ok' }>
 
 /** Levels of what a module logs. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'

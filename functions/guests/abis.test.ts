@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createPool, type GuestLine } from '../runner/pool.ts'
+import { createPool, type GuestLine } from '../runner/workers/pool.ts'
 import { actingGuest } from './abis.fixture.ts'
 import { ABIS, type AbiName } from './abis.ts'
 import { checkModule } from './check/check.ts'

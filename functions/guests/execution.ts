@@ -1,5 +1,5 @@
 import { REASON_CHARS, cut, type Execute, type GuestInput, type Outcome } from './abi.ts'
-import { trapOutcome } from './places/trap.ts'
+import { trapOutcome } from './traps/trap.ts'
 
 /** The instance that runs now, as the functions that it imports see it. */
 export interface Guest {

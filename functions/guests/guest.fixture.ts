@@ -1,7 +1,7 @@
 import type { LogLevel, Outcome } from './abi.ts'
 import { abiNamed, type AbiName } from './abis.ts'
 import { checkModule } from './check/check.ts'
-import { lineLimit } from './line-limit.ts'
+import { createLogLimit } from './log-limit.ts'
 
 /** What a guest is started with. */
 export interface StartOptions {
@@ -28,7 +28,7 @@ export function startGuest(
 ): StartedGuest {
   const { abi, bytes } = checkModule(module, { name: 'a.wasm', memoryBytes })
   const lines: (readonly [LogLevel, string])[] = []
-  const limit = lineLimit((level, message) => lines.push([level, message]))
+  const limit = createLogLimit((level, message) => lines.push([level, message]))
   const execute = abiNamed(abi).prepare(new WebAssembly.Module(bytes), {
     env: new Map(Object.entries(env)),
     events: new Set(events),

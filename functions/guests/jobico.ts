@@ -1,8 +1,8 @@
-import { decodeUtf8 } from '../shared/json.ts'
+import { decodeUtf8 } from '../cloudevents/json.ts'
 import { REASON_CHARS, cut, type Abi, type Execute, type Host, type LogLevel, type Outcome } from './abi.ts'
 import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
-import { LINE_BYTES } from './line-limit.ts'
-import { bare, made, offer, typesOf, type Offers } from './offer.ts'
+import { MAX_LINE_BYTES } from './log-limit.ts'
+import { bare, bindHostFunctions, hostFunction, typesOf, type HostFunctions } from './host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './wasi/preview1-types.ts'
 import { loggedStreams } from './wasi/preview1.ts'
 import { RESULT_CHARS, broken, jsonFault, textOf, tooLarge } from './result.ts'
@@ -29,12 +29,12 @@ const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 
 const LOSSY = new TextDecoder()
 const ENCODER = new TextEncoder()
 
-const ENV: Offers<Guest> = {
-  log: offer('(i32, i32, i32) -> nothing', (guest, host) => {
+const ENV: HostFunctions<Guest> = {
+  log: hostFunction('(i32, i32, i32) -> nothing', (guest, host) => {
     return (level: number, pointer: number, length: number) => {
       if (!guest.memory) return end(guest, trapped('it called log before its start was over'))
       // One byte more than a line holds, so that it is seen to be cut.
-      const range = { start: pointer >>> 0, length: Math.min(length >>> 0, LINE_BYTES + 1) }
+      const range = { start: pointer >>> 0, length: Math.min(length >>> 0, MAX_LINE_BYTES + 1) }
       const bytes = bytesAt(guest.memory, range)
       host.log(LEVELS[level] ?? 'info', bytes ? LOSSY.decode(bytes) : `(no text at ${range.start})`)
     }
@@ -79,7 +79,7 @@ export const jobico: Abi<'jobico'> = {
 function prepare(module: WebAssembly.Module, host: Host): Execute {
   const guest = { ...AT_REST, module }
   const streams = loggedStreams(guest, host)
-  const imports = bare([['env', made(ENV, guest, host)], ...streams.imports])
+  const imports = bare([['env', bindHostFunctions(ENV, guest, host)], ...streams.imports])
   return executor(guest, AT_REST, ({ text }) => streams.during(() => run(module, imports, guest, text)))
 }
 

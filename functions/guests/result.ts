@@ -1,4 +1,4 @@
-import { messageOf } from '../shared/errors.ts'
+import { messageOf } from '../process/errors.ts'
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 
 /** The longest result, in UTF-16 units, or in bytes where it is UTF-8. What is stored in the end is limited by NATS. */

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { createLog } from '../shared/log.ts'
-import { bearerAuth } from './auth.ts'
+import { createLog } from '../process/log.ts'
+import { bearerAuth } from './http/auth.ts'
 import { readConfig } from './config.ts'
 
 const least = {

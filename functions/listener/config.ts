@@ -1,5 +1,5 @@
-import { readEnv, readLogLevel, type EnvReader } from '../shared/env.ts'
-import type { EventRef } from '../shared/names.ts'
+import { readEnv, readLogLevel, type EnvReader } from '../process/env.ts'
+import type { EventRef } from '../queues/names.ts'
 
 /** Settings of a listener process. */
 export interface ListenerConfig {

@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
-import { createFixture, freshId, JSON_TYPE, PERSON, SCHEMA } from './fixture.ts'
+import { createFixture, freshId, JSON_TYPE, PERSON, SCHEMA } from './listener.fixture.ts'
 import { startListener, type ListenerProcess, type Scope } from './process.fixture.ts'
-import { testFolder } from '../shared/test-folder.fixture.ts'
+import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 
 const folder = testFolder(t, {
   'schema.json': JSON.stringify(SCHEMA),

@@ -1,7 +1,7 @@
-import { readEnv, type EnvReader } from '../shared/env.ts'
-import { messageOf } from '../shared/errors.ts'
-import type { EventRef } from '../shared/names.ts'
-import type { RetryPolicy } from './policy.ts'
+import { readEnv, type EnvReader } from '../process/env.ts'
+import { messageOf } from '../process/errors.ts'
+import type { EventRef } from '../queues/names.ts'
+import type { RetryPolicy } from './attempts/retry-policy.ts'
 
 /** Where the result of an event goes beside its verdict. */
 export type OutputConfig =

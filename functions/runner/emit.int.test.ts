@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t, { type Test } from 'tap'
 
-import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import { eventKey, eventSubjects, streamNames } from '../shared/names.ts'
-import { publish } from '../shared/publish.ts'
-import { eventState } from '../shared/state.ts'
-import { verdictHeaders, verdictPayload, type Verdict } from '../shared/verdict.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
+import { publish } from '../jetstream/publish.ts'
+import { eventState } from '../outcomes/event-state.ts'
+import { verdictHeaders, verdictPayload, type Verdict } from '../outcomes/verdict.ts'
 import { newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture

@@ -4,11 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import { eventSubjects, streamNames, type EventRef } from '../shared/names.ts'
-import { publish } from '../shared/publish.ts'
-import { lastMessage } from '../shared/stored.ts'
-import { JOBICO_HEADERS } from '../shared/verdict.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { publish } from '../jetstream/publish.ts'
+import { lastMessage } from '../jetstream/stored-message.ts'
+import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 import { newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture

@@ -1,3 +1,3 @@
-import { runRunner } from './process.ts'
+import { runRunner } from './runner-process.ts'
 
 runRunner()

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import type { Report } from './life.ts'
+import type { Report } from './report.ts'
 
 /** The figures of a runner. */
 export interface RunnerMetrics {

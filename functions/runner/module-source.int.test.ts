@@ -2,9 +2,9 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { digestOf } from '../shared/digest.ts'
-import { openModuleStore } from '../shared/module-store.ts'
-import { startNatsFixture } from '../shared/nats.fixture.ts'
+import { digestOf } from '../modules/digest.ts'
+import { openModuleStore } from '../modules/module-store.ts'
+import { startNatsFixture } from '../dead-letters/nats.fixture.ts'
 import { readModule } from './module-source.ts'
 
 t.test('a module is read from a path, or from the store by its digest', async (t) => {

@@ -3,9 +3,9 @@ import { basename } from 'node:path'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { isDigest } from '../shared/digest.ts'
-import { JobicoError } from '../shared/errors.ts'
-import { openModuleStore } from '../shared/module-store.ts'
+import { isDigest } from '../modules/digest.ts'
+import { JobicoError } from '../process/errors.ts'
+import { openModuleStore } from '../modules/module-store.ts'
 
 /**
  * Reads a module from a path, or by its digest from the module store, where its bytes are held against the digest.

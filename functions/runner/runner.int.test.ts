@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { eventHeaders } from '../shared/cloudevent-nats.ts'
-import { eventKey, eventSubjects, streamNames } from '../shared/names.ts'
-import { publish } from '../shared/publish.ts'
-import { eventState, readVerdict } from '../shared/state.ts'
-import { lastMessage } from '../shared/stored.ts'
-import { JOBICO_HEADERS, verdictHeaders } from '../shared/verdict.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
+import { publish } from '../jetstream/publish.ts'
+import { eventState, readVerdict } from '../outcomes/event-state.ts'
+import { lastMessage } from '../jetstream/stored-message.ts'
+import { JOBICO_HEADERS, verdictHeaders } from '../outcomes/verdict.ts'
 import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture

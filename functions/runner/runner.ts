@@ -3,34 +3,35 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { abiNamed } from '../guests/abis.ts'
-import { checkModuleApart } from '../guests/check/check-apart.ts'
-import { sizeLimit } from '../shared/cloudevent-nats.ts'
-import { JobicoError } from '../shared/errors.ts'
-import type { Log } from '../shared/log.ts'
-import { streamNames } from '../shared/names.ts'
-import { longestPassageMs } from '../shared/passage.ts'
-import { createRequests } from '../shared/requests.ts'
+import { checkModuleInThread } from '../guests/check/check-in-thread.ts'
+import { sizeLimit } from '../cloudevents/nats-binding.ts'
+import { JobicoError } from '../process/errors.ts'
+import type { Log } from '../process/log.ts'
+import { streamNames } from '../queues/names.ts'
+import { longestAttemptMs } from '../process/attempt-limit.ts'
+import { createRequests } from '../jetstream/requests.ts'
 import type { RunnerConfig } from './config.ts'
-import { createDesk, type Desk } from './desk.ts'
-import { createGate, type Opening } from './gate.ts'
-import { createLedger } from './ledger.ts'
-import { live, type Report, type World } from './life.ts'
+import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
+import { createPullGate, type PullMode } from './dispatch/pull-gate.ts'
+import { createSettlement } from './attempts/settlement.ts'
+import { processDelivery, type AttemptContext } from './attempts/attempt.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
-import { openEmits, openOutput } from './output.ts'
-import { createPool } from './pool.ts'
-import { createServerClock } from './server-clock.ts'
+import { openEmits, openOutput } from './outputs/output.ts'
+import { logReport } from './report.ts'
+import { createPool } from './workers/pool.ts'
+import { createServerClock } from './attempts/server-clock.ts'
 
 /** A runner at work. */
 export interface Runner {
   /** How many events it holds. */
-  inHand(): number
+  inFlight(): number
   /** Pulls no more, finishes what runs, hands the rest back, and what could not be stored within five seconds too. */
   stop(): Promise<void>
 }
 
 /** What a change of what may be pulled means. */
-const PULLS: Readonly<Record<Opening, string>> = {
+const PULLS: Readonly<Record<PullMode, string>> = {
   all: 'Events are pulled again',
   retries: 'Only retries are pulled, since they take more room than the queue may',
   nothing:
@@ -56,18 +57,18 @@ export async function startRunner(
 ): Promise<Runner> {
   const { ref, concurrency, retry, timeoutMs } = config
   const { name, bytes } = await readModule(connection, ref.namespace, config.module)
-  const module = await checkModuleApart(bytes, { name, memoryBytes: config.memoryBytes, handOver: true })
+  const module = await checkModuleInThread(bytes, { name, memoryBytes: config.memoryBytes, handOver: true })
   const abi = abiNamed(module.abi)
   const output = config.output && (await openOutput(ref, config.output))
   const emits = await openEmits(ref, config.emits)
   const requests = createRequests(connection)
-  const onOpening = (from: Opening) => {
-    log[from === 'all' ? 'info' : 'warn']({ from }, PULLS[from])
-    desk.gateChanged()
+  const onPullMode = (mode: PullMode) => {
+    log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
+    dispatcher.gateChanged()
   }
   const [clock, gate, pool] = await Promise.all([
-    patiently(log, () => createServerClock(requests, streamNames(ref).queue, ref.event)),
-    patiently(log, () => createGate(requests, ref, onOpening)),
+    whenAvailable(log, () => createServerClock(requests, streamNames(ref).queue, ref.event)),
+    whenAvailable(log, () => createPullGate(requests, ref, onPullMode)),
     createPool({
       module,
       concurrency,
@@ -79,39 +80,39 @@ export async function startRunner(
     }),
   ])
   const aborter = new AbortController()
-  const ledger = createLedger({ ...config, requests, clock, gate, signal: aborter.signal })
-  const world: World = {
+  const settlement = createSettlement({ ...config, requests, clock, gate, signal: aborter.signal })
+  const context: AttemptContext = {
     ref,
-    ledger,
+    settlement,
     retry,
     timeoutMs,
-    passageMs: longestPassageMs(timeoutMs, output?.kind === 'sink'),
+    attemptLimitMs: longestAttemptMs(timeoutMs, output?.kind === 'sink'),
     module: module.digest,
     output,
     emits,
     maxResultBytes: () => sizeLimit(requests.maxPayload()),
     now: clock.now,
-    enter: (alone) => desk.enter(alone),
+    acquireSlot: (alone) => dispatcher.acquireSlot(alone),
     execute: (key, event) => pool.run(key, abi.input(event)),
-    settled: (delivery) => desk.settled(delivery),
+    settled: (delivery) => dispatcher.settled(delivery),
   }
-  const desk: Desk = createDesk({
+  const dispatcher: Dispatcher = createDispatcher({
     requests,
     ref,
     concurrency,
     pool,
     gate,
     log,
-    live: (delivery) => live(world, delivery),
+    process: (delivery) => processDelivery(context, delivery),
     onReport: (report, key) => {
       metrics.report(report)
       logReport(log, report, key)
     },
   })
   return {
-    inHand: desk.inHand,
+    inFlight: dispatcher.inFlight,
     async stop() {
-      const closed = desk.close()
+      const closed = dispatcher.close()
       while (pool.busy > 0) await delay(POLL_MS)
       const timer = setTimeout(() => aborter.abort(), STORE_LIMIT_MS)
       await closed
@@ -131,7 +132,7 @@ function endProcess(log: Log): void {
 }
 
 /** Waits for streams that are not there yet: whoever makes them may be slower than this process. */
-async function patiently<T>(log: Log, step: () => Promise<T>): Promise<T> {
+async function whenAvailable<T>(log: Log, step: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await step()
@@ -140,30 +141,5 @@ async function patiently<T>(log: Log, step: () => Promise<T>): Promise<T> {
       if (tries === 0) log.warn({ reason: thrown.message }, 'Waiting for the streams')
       await delay(RETRY_MS)
     }
-  }
-}
-
-function logReport(log: Log, report: Report, key: string): void {
-  switch (report.kind) {
-    case 'done':
-      log.info(
-        { key, attempts: report.attempts, durationMs: Math.round(report.durationMs * 100) / 100 },
-        'Event done',
-      )
-      break
-    case 'retried':
-      log.warn({ key, ...report.fault, delayMs: report.delayMs }, 'Event retried')
-      break
-    case 'dead':
-      log.error({ key, ...report.fault, attempts: report.attempts }, 'Event dead')
-      break
-    case 'known':
-      log.info({ key }, 'Event had its verdict')
-      break
-    case 'superseded':
-      log.info({ key }, 'Event goes on in a later copy')
-      break
-    case 'handed-back':
-      log.info({ key }, 'Event handed back')
   }
 }

@@ -7,8 +7,8 @@ import { parse, parseAllDocuments } from 'yaml'
 
 import { KINDS, pathOf } from '../kube/kinds.ts'
 import type { KubeObject } from '../kube/object.ts'
-import { LABELS } from '../labels.ts'
-import { METRICS_PORT } from '../pod.ts'
+import { LABELS } from '../resources/labels.ts'
+import { METRICS_PORT } from '../resources/pod.ts'
 
 interface Kustomization {
   readonly namespace: string

@@ -8,7 +8,7 @@ import {
 import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import type { Access } from './access.ts'
 import { KubeError } from './client.ts'
 

@@ -2,7 +2,7 @@ import type { RequestOptions } from 'node:https'
 
 import { KubeConfig, PortForward } from '@kubernetes/client-node'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { agentKeeper, type Access, type ForwardPort, type TlsOptions } from './access.ts'
 import { KubeError } from './client.ts'
 

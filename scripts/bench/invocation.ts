@@ -40,7 +40,7 @@ export async function measureNeighbours({
 }
 
 async function runBench(name: string, module: string): Promise<unknown> {
-  const program = join(ROOT, 'functions/runner', `${name}.bench.ts`)
+  const program = join(ROOT, 'functions/runner/workers', `${name}.bench.ts`)
   const { stdout } = await promisify(execFile)(process.execPath, [program, module])
   return JSON.parse(stdout)
 }

@@ -9,9 +9,9 @@ import type { Readable } from 'node:stream'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { connectNats } from '../../functions/shared/jetstream.ts'
-import type { EventRef } from '../../functions/shared/names.ts'
-import { ensureQueues } from '../../functions/shared/queues.ts'
+import { connectNats } from '../../functions/jetstream/connection.ts'
+import type { EventRef } from '../../functions/queues/names.ts'
+import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import { startNatsServer, type StartOptions } from '../nats-server/start.ts'
 
 /** A nats-server in a folder of its own, for the time of a measurement. */

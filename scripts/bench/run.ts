@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { jetstream } from '@nats-io/jetstream'
 
-import { eventHeaders } from '../../functions/shared/cloudevent-nats.ts'
+import { eventHeaders } from '../../functions/cloudevents/nats-binding.ts'
 import {
   dataEventType,
   eventKey,
@@ -11,9 +11,9 @@ import {
   jobSource,
   streamNames,
   type EventRef,
-} from '../../functions/shared/names.ts'
-import { MAX_BATCH, publishBatch } from '../../functions/shared/publish.ts'
-import { createRequests } from '../../functions/shared/requests.ts'
+} from '../../functions/queues/names.ts'
+import { MAX_BATCH, publishBatch } from '../../functions/jetstream/publish.ts'
+import { createRequests } from '../../functions/jetstream/requests.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { startSubject, type Place } from './place.ts'
 

@@ -5,15 +5,15 @@ import { build, type BuildOptions } from 'esbuild'
 
 import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
-import { spareModules } from './spare-modules.ts'
+import { lazyModules } from './lazy-modules.ts'
 
 /** The processes of the image, and the threads beside them: each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
   operator: 'operator/main.ts',
-  'schema-worker': 'operator/schema-worker.ts',
+  'schema-worker': 'operator/resolve/schema-worker.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
-  worker: 'functions/runner/worker.ts',
+  worker: 'functions/runner/workers/worker.ts',
   'check-worker': 'functions/guests/check/check-worker.ts',
 }
 
@@ -47,7 +47,7 @@ const OPTIONS = {
   target: 'node24',
   supported: { 'dynamic-import': false }, // code that a Script runs can not
   define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
-  plugins: [compiledMetaSchemas(), spareModules()],
+  plugins: [compiledMetaSchemas(), lazyModules()],
   minifySyntax: true,
   minifyWhitespace: true,
   lineLimit: 120,

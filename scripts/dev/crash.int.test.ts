@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
-import { connectNats } from '../../functions/shared/jetstream.ts'
-import { streamNames } from '../../functions/shared/names.ts'
+import { connectNats } from '../../functions/jetstream/connection.ts'
+import { streamNames } from '../../functions/queues/names.ts'
 import { ECHO_JOB, PERSON } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev } from './dev.ts'
-import type { Report } from './report.ts'
-import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
+import type { Report } from './output/report.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const EVENTS = 1_000
 const SENDERS = 16

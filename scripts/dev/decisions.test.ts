@@ -2,15 +2,15 @@ import pc from 'picocolors'
 import t from 'tap'
 
 import { compileSchema } from '../../schemas/validator.ts'
-import { restartDelayMs } from './backoff.ts'
+import { restartDelayMs } from './processes/backoff.ts'
 import { desiredOf, type PreparedEvent, type PreparedJob } from './desired.ts'
-import { diffChildren } from './diff.ts'
-import { curlLine } from './example.ts'
-import { inTimeOrder } from './order.ts'
-import { parseChildLine, type Report } from './report.ts'
-import { sampleOf } from './sample.ts'
-import { inTurn } from './turn.ts'
-import { jsonView, textView } from './view.ts'
+import { diffChildren } from './processes/diff.ts'
+import { curlLine } from './sample-data/example.ts'
+import { inTimeOrder } from './output/order.ts'
+import { parseChildLine, type Report } from './output/report.ts'
+import { sampleOf } from './sample-data/sample.ts'
+import { coalesce } from './coalesce.ts'
+import { jsonView, textView } from './output/view.ts'
 
 const SURROUNDINGS = { natsUrl: 'nats://127.0.0.1:4222', runDir: '/run', logLevel: 'info' }
 
@@ -356,7 +356,7 @@ t.test('what a runner does with an event is shown after its acceptance, however 
 t.test('a task in turn runs once more for all calls that come while it runs', async (t) => {
   let runs = 0
   const gate = Promise.withResolvers<undefined>()
-  const turn = inTurn(async () => {
+  const turn = coalesce(async () => {
     runs++
     await gate.promise
   })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
-import type { QueuePlan } from '../../functions/shared/streams.ts'
+import type { QueuePlan } from '../../functions/queues/stream-config.ts'
 import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 
 /** One event, with its module. */

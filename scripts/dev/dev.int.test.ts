@@ -6,8 +6,8 @@ import t, { type Test } from 'tap'
 import { ECHO_JOB, PERSON, runCli, startCli, type RunningCli } from '../cli/cli.fixture.ts'
 import { edit, startEcho } from './echo.fixture.ts'
 import type { RunningInstance } from './instance.ts'
-import { descendants, gone } from './processes.fixture.ts'
-import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
+import { descendants, gone } from './processes/processes.fixture.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
 
 async function post(url: string, type: string, body: unknown, headers: Record<string, string> = {}) {
   const answer = await fetch(url, {
@@ -167,7 +167,7 @@ async function eventsComeAndGo(
 t.test('a runner that is prepared for the next save is gone by then', async (t) => {
   const { folder, dev, url } = await startEcho(t)
   const prepared = (await descendants(dev.pid)).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('spare'),
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('standby'),
   )
   t.equal(prepared.length, 1)
   for (const pid of prepared) process.kill(pid, 'SIGKILL')

@@ -2,22 +2,22 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
-import { messageOf } from '../../functions/shared/errors.ts'
-import type { QueuePlan } from '../../functions/shared/streams.ts'
+import { messageOf } from '../../functions/process/errors.ts'
+import type { QueuePlan } from '../../functions/queues/stream-config.ts'
 import { loadJobs } from '../job-files/load.ts'
 import type { LoadedJobs } from '../job-files/local-job.ts'
-import { createChildren, type Children } from './children.ts'
-import { createCompiler } from './compiler.ts'
+import { createChildren, type Children } from './processes/children.ts'
+import { createCompiler } from './compiler/compiler.ts'
 import { desiredOf, type Desired, type PreparedJob } from './desired.ts'
-import { startGateway, type Gateway } from './gateway.ts'
+import { startGateway, type Gateway } from './gateway/gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
-import { keepQueues, makeQueues } from './keep-queues.ts'
-import { createLauncher, type Launcher } from './launcher.ts'
-import { keepNats, type KeptNats } from './nats.ts'
-import { createPrepare, type Prepare } from './prepare.ts'
-import type { Show } from './report.ts'
-import { createRunFolder, type RunFolder } from './run-folder.ts'
-import { inTurn } from './turn.ts'
+import { keepQueues, makeQueues } from './processes/keep-queues.ts'
+import { createLauncher, type Launcher } from './processes/launcher.ts'
+import { keepNats, type KeptNats } from './processes/nats.ts'
+import { createPrepare, type Prepare } from './compiler/prepare.ts'
+import type { Show } from './output/report.ts'
+import { createRunFolder, type RunFolder } from './processes/run-folder.ts'
+import { coalesce } from './coalesce.ts'
 import { watchFiles } from './watch.ts'
 
 /** How to run Jobs on this machine. */
@@ -69,7 +69,7 @@ export async function startDev(options: DevOptions): Promise<Dev> {
     const ground = await openGround(options, scope)
     scope.add(() => stopServing(ground))
     const brought = Promise.withResolvers<undefined>()
-    const reload = inTurn(async () => {
+    const reload = coalesce(async () => {
       await brought.promise
       await reloadFiles(ground, watch.follow)
     })

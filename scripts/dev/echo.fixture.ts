@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 
 import { ECHO_JOB, startCli } from '../cli/cli.fixture.ts'
-import { descendants, gone } from './processes.fixture.ts'
-import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
+import { descendants, gone } from './processes/processes.fixture.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
 

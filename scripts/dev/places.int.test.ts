@@ -3,9 +3,9 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
 import { runCli, startCli } from '../cli/cli.fixture.ts'
-import { descendants, gone } from './processes.fixture.ts'
+import { descendants, gone } from './processes/processes.fixture.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   'job.yaml': `apiVersion: jobico.coeux.dev/v1

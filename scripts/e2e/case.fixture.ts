@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 
 import type { Job, JobCondition } from '../../crds/job.ts'
-import { LABELS, type Component } from '../../knative/labels.ts'
+import { LABELS, type Component } from '../../knative/resources/labels.ts'
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { caseConfig } from './config.ts'

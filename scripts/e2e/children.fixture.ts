@@ -1,6 +1,6 @@
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import { controllerOf } from '../../knative/kube/object.ts'
-import { ANNOTATIONS, selectorOf } from '../../knative/labels.ts'
+import { ANNOTATIONS, selectorOf } from '../../knative/resources/labels.ts'
 import type { Case } from './case.fixture.ts'
 
 const CHILDREN: readonly Kind[] = [

@@ -1,4 +1,4 @@
-import { readEnv } from '../../functions/shared/env.ts'
+import { readEnv } from '../../functions/process/env.ts'
 import { withTold } from '../testing/told.ts'
 
 /** What run.ts tells the cases. */

@@ -1,6 +1,6 @@
 import { setInterval } from 'node:timers'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { binaryEvent, send } from './http.fixture.ts'
 
 /** What became of the requests of a flow. */

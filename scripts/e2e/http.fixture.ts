@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 
-import { eventKey } from '../../functions/shared/names.ts'
+import { eventKey } from '../../functions/queues/names.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 
 /** The cluster's ingress, as the network namespace of the cluster has it. It routes by Host. */

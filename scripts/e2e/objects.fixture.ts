@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { LABELS } from '../../knative/labels.ts'
+import { LABELS } from '../../knative/resources/labels.ts'
 import { caseConfig } from './config.ts'
 
 /** The name of the ConfigMap with the schema, and of the module's file, that `event` takes. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
-import { JobicoError } from '../../functions/shared/errors.ts'
+import { JobicoError } from '../../functions/process/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { sampleModules } from '../build-examples.ts'
 import { debianFile } from '../testing/debian.ts'

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 
-import type { EventRef } from '../../functions/shared/names.ts'
-import type { Verdict } from '../../functions/shared/verdict.ts'
+import type { EventRef } from '../../functions/queues/names.ts'
+import type { Verdict } from '../../functions/outcomes/verdict.ts'
 import { timed, type Case } from './case.fixture.ts'
 import { send, type Outgoing } from './http.fixture.ts'
 import type { Nats } from './nats.fixture.ts'

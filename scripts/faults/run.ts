@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { debianFile } from '../testing/debian.ts'
 import { runProgram } from '../testing/program.ts'

@@ -1,7 +1,7 @@
 import type { JobEvent } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import { isRecord, withoutNulls, type ObjectPath } from '../../crds/structure.ts'
-import { LABELS } from '../../knative/labels.ts'
+import { LABELS } from '../../knative/resources/labels.ts'
 import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
 import { readJobFiles, throwFaults } from './load.ts'

@@ -12,7 +12,7 @@ import {
   type ScalarTag,
 } from 'yaml'
 import { formatPath, type ObjectPath } from '../../crds/structure.ts'
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import type { JobFileFault } from './fault.ts'
 
 /** A document of a YAML file, and how to find a place of it again. */

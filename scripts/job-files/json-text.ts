@@ -1,4 +1,4 @@
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 
 /** Parses JSON, or says what is wrong with it on which of its lines, from 1. */
 export function parseJsonText(

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { closest } from '../../schemas/closest.ts'
 import { readDocuments, type FileDocument } from './documents.ts'
 import { JobFileError, type JobFileFault } from './fault.ts'

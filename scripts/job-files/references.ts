@@ -1,6 +1,6 @@
 import type { JobEnv, JobEvent } from '../../crds/job.ts'
 import type { ObjectPath } from '../../crds/structure.ts'
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { compileSchema } from '../../schemas/validator.ts'
 import { pathOfKey, type TextMap } from './core-kinds.ts'
 import type { FileDocument } from './documents.ts'

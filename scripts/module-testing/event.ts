@@ -1,4 +1,4 @@
-import { checkAttributes, type CloudEvent } from '../../functions/shared/cloudevent.ts'
+import { checkAttributes, type CloudEvent } from '../../functions/cloudevents/cloudevent.ts'
 
 /** A CloudEvent with what is not given filled in; `data` is a value of JSON. Throws EVENT_INVALID. */
 export function cloudEvent(attributes: Readonly<Record<string, string>>, data: unknown): CloudEvent {

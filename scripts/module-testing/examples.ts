@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 
 /** An event to try a Job with, and the file that says how it is to end. */

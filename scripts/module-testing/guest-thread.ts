@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
-import type { CloudEvent } from '../../functions/shared/cloudevent.ts'
+import type { CloudEvent } from '../../functions/cloudevents/cloudevent.ts'
 import { openGuest, type Ran, type Surroundings } from './guest.ts'
 
 /** What a thread is started for: one event in one module. */

@@ -1,8 +1,8 @@
 import type { LogLevel, Outcome } from '../../functions/guests/abi.ts'
 import { abiNamed } from '../../functions/guests/abis.ts'
 import { checkModule } from '../../functions/guests/check/check.ts'
-import { lineLimit } from '../../functions/guests/line-limit.ts'
-import type { CloudEvent } from '../../functions/shared/cloudevent.ts'
+import { createLogLimit } from '../../functions/guests/log-limit.ts'
+import type { CloudEvent } from '../../functions/cloudevents/cloudevent.ts'
 
 /** What a module is given beside its events, as its Job would. */
 export interface Surroundings {
@@ -36,7 +36,7 @@ export function openGuest(
 ): (event: CloudEvent) => Ran {
   const { abi, bytes } = checkModule(module, { name, memoryBytes })
   const lines: Line[] = []
-  const limit = lineLimit((level, message) => lines.push({ level, message }))
+  const limit = createLogLimit((level, message) => lines.push({ level, message }))
   const spoken = abiNamed(abi)
   const execute = spoken.prepare(new WebAssembly.Module(bytes), {
     env: new Map(Object.entries(env)),

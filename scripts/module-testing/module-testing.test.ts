@@ -4,7 +4,7 @@ import t from 'tap'
 
 import type { Outcome } from '../../functions/guests/abi.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
-import { diffLines } from '../cli/line-diff.ts'
+import { diffLines } from '../cli/project/line-diff.ts'
 import { loadJobs } from '../job-files/load.ts'
 import { examplesOf } from './examples.ts'
 import { loadGuest } from './load-guest.ts'

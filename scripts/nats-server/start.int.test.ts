@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 
 import t from 'tap'
 
-import { connectNats } from '../../functions/shared/jetstream.ts'
+import { connectNats } from '../../functions/jetstream/connection.ts'
 import { findNatsServer } from './find.ts'
 import { startNatsServer } from './start.ts'
-import { testFolder } from '../../functions/shared/test-folder.fixture.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const run = promisify(execFile)
 const isAlive = (pid: number) => {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { JobicoError } from '../../functions/shared/errors.ts'
+import { JobicoError } from '../../functions/process/errors.ts'
 import { mustRun, runProgram } from './program.ts'
 
 /** A file of Debian's, and the packages that hold it and what it needs. */

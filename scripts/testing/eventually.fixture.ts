@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { messageOf } from '../../functions/shared/errors.ts'
+import { messageOf } from '../../functions/process/errors.ts'
 
 /** How long and how often to look. */
 export interface Patience {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
-import { JobicoError } from '../../functions/shared/errors.ts'
+import { JobicoError } from '../../functions/process/errors.ts'
 
 /** How to run a program. */
 export interface ProgramOptions {

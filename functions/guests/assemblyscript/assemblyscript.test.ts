@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Outcome } from '../abi.ts'
 import { startGuest } from '../guest.fixture.ts'
-import { LINE_BYTES } from '../line-limit.ts'
+import { MAX_LINE_BYTES } from '../log-limit.ts'
 import { fromAssemblyScript, fromWat, handle, RUNTIME } from '../test-modules.ts'
 
 const START = ['--exportStart', '_initialize']
@@ -125,7 +125,7 @@ t.test('what is logged', async (t) => {
     ['debug', 't 1 2.5'],
     ['debug', 'only'],
   ])
-  t.same(logged('long line'), [['info', `${'\u{1F980}'.repeat(LINE_BYTES / 4)}…`]])
+  t.same(logged('long line'), [['info', `${'\u{1F980}'.repeat(MAX_LINE_BYTES / 4)}…`]])
 })
 
 t.test('no more than 200 lines of an event are passed on', async (t) => {

@@ -1,10 +1,10 @@
 import { instantiateSync, type Imports } from '@assemblyscript/loader'
-import { toStructuredJson } from '../../shared/cloudevent.ts'
+import { toStructuredJson } from '../../cloudevents/cloudevent.ts'
 import type { Abi, Execute, Host, Outcome } from '../abi.ts'
 import { ENV, SDK, place, type ScriptGuest } from './imports.ts'
 import { AT_REST, executor } from '../execution.ts'
 import { EXPORT_START, stringAt } from './managed-string.ts'
-import { bare, made, typesOf } from '../offer.ts'
+import { bare, bindHostFunctions, typesOf } from '../host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from '../wasi/preview1-types.ts'
 import { loggedStreams } from '../wasi/preview1.ts'
 import { RESULT_CHARS, broken, jsonOutcome, tooLarge } from '../result.ts'
@@ -54,8 +54,8 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
   const guest = { ...RESTING, module }
   const streams = loggedStreams(guest, host)
   const imports = bare<Record<string, unknown>>([
-    ['env', made(ENV, guest, host)],
-    ['jobico', made(SDK, guest, host)],
+    ['env', bindHostFunctions(ENV, guest, host)],
+    ['jobico', bindHostFunctions(SDK, guest, host)],
     ['Math', bare([])], // empty, or the loader would hand over those of the host
     ['Date', bare([])],
     ...streams.imports,

@@ -1,12 +1,12 @@
 import { REASON_CHARS, type Emitted, type LogLevel } from '../abi.ts'
 import { emitFault } from '../emit.ts'
 import { end, trapped, type Guest } from '../execution.ts'
-import { LINE_BYTES } from '../line-limit.ts'
+import { MAX_LINE_BYTES } from '../log-limit.ts'
 import { EXPORT_START, stringAt, textAt } from './managed-string.ts'
-import { offer, type Offer, type Offers } from '../offer.ts'
-import { placesOf } from '../places/places.ts'
+import { hostFunction, type HostFunction, type HostFunctions } from '../host-functions.ts'
+import { trapLocations } from '../traps/locations.ts'
 import { RESULT_CHARS, broken } from '../result.ts'
-import { isLibrarySource } from '../places/source-map.ts'
+import { isLibrarySource } from '../traps/source-map.ts'
 
 /** An instance of a module of AssemblyScript. */
 export interface ScriptGuest extends Guest {
@@ -21,24 +21,24 @@ const EVENT_CHARS = 64
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 'fatal']
 
 /** What the standard library of AssemblyScript imports from `env`. */
-export const ENV: Offers<ScriptGuest> = {
-  abort: offer('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...place: number[]) => {
+export const ENV: HostFunctions<ScriptGuest> = {
+  abort: hostFunction('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...place: number[]) => {
     const [file = 0, line = 0, column = 0] = place
     const source = textAt(guest, file, FILE_CHARS)
     const why = message === 0 ? '' : `: ${textAt(guest, message, MESSAGE_CHARS)}`
-    const where = placesOf(new Error(), guest.module, !isLibrarySource(source)).text
+    const where = trapLocations(new Error(), guest.module, !isLibrarySource(source)).text
     end(guest, trapped(`abort${why} at ${source}:${line >>> 0}:${column >>> 0}${where}`))
   }),
-  trace: offer('(i32, i32, f64, f64, f64, f64, f64) -> nothing', (guest, host) => {
+  trace: hostFunction('(i32, i32, f64, f64, f64, f64, f64) -> nothing', (guest, host) => {
     return (message: number, count: number, ...values: number[]) =>
       host.log(
         'debug',
-        [textAt(guest, message, LINE_BYTES), ...values.slice(0, Math.max(count, 0))].join(' '),
+        [textAt(guest, message, MAX_LINE_BYTES), ...values.slice(0, Math.max(count, 0))].join(' '),
       )
   }),
-  seed: offer('() -> f64', () => () => Math.random() * Number.MAX_SAFE_INTEGER),
-  'Date.now': offer('() -> f64', () => () => Date.now()),
-  'Math.random': offer('() -> f64', () => () => Math.random()),
+  seed: hostFunction('() -> f64', () => () => Math.random() * Number.MAX_SAFE_INTEGER),
+  'Date.now': hostFunction('() -> f64', () => () => Date.now()),
+  'Math.random': hostFunction('() -> f64', () => () => Math.random()),
   'console.debug': line('debug'),
   'console.log': line('info'),
   'console.info': line('info'),
@@ -47,14 +47,14 @@ export const ENV: Offers<ScriptGuest> = {
 }
 
 /** What the SDK imports from `jobico`. */
-export const SDK: Offers<ScriptGuest> = {
-  log: offer('(i32, i32) -> nothing', (guest, host) => (level: number, message: number) => {
-    host.log(LEVELS[level] ?? 'info', textAt(guest, message, LINE_BYTES))
+export const SDK: HostFunctions<ScriptGuest> = {
+  log: hostFunction('(i32, i32) -> nothing', (guest, host) => (level: number, message: number) => {
+    host.log(LEVELS[level] ?? 'info', textAt(guest, message, MAX_LINE_BYTES))
   }),
-  reject: offer('(i32) -> nothing', (guest) => (reason: number) => {
+  reject: hostFunction('(i32) -> nothing', (guest) => (reason: number) => {
     end(guest, { kind: 'reject', code: 'REJECTED', reason: textAt(guest, reason, REASON_CHARS) })
   }),
-  retry: offer('(f64, i32) -> nothing', (guest) => (afterSeconds: number, reason: number) => {
+  retry: hostFunction('(f64, i32) -> nothing', (guest) => (afterSeconds: number, reason: number) => {
     const after =
       afterSeconds >= 0 ? { afterMs: Math.min(Math.round(afterSeconds * 1000), MOST_DELAY_MS) } : {}
     end(guest, {
@@ -64,12 +64,12 @@ export const SDK: Offers<ScriptGuest> = {
       ...after,
     })
   }),
-  env: offer('(i32) -> i32', (guest, host) => (name: number) => {
+  env: hostFunction('(i32) -> i32', (guest, host) => (name: number) => {
     if (!guest.memory) return end(guest, trapped(`it called env before its start was over: ${EXPORT_START}`))
-    const value = host.env.get(textAt(guest, name, LINE_BYTES))
+    const value = host.env.get(textAt(guest, name, MAX_LINE_BYTES))
     return value === undefined ? 0 : place(guest, value)
   }),
-  emit: offer('(i32, i32) -> nothing', (guest, host) => (event: number, data: number) => {
+  emit: hostFunction('(i32, i32) -> nothing', (guest, host) => (event: number, data: number) => {
     const next = { event: textAt(guest, event, EVENT_CHARS), data: dataAt(guest, data) }
     const fault = emitFault(host, guest.emitted, next)
     if (fault !== undefined) end(guest, fault)
@@ -92,8 +92,8 @@ function dataAt(guest: ScriptGuest, pointer: number): string {
   return text.isWellFormed() ? text : end(guest, broken('what it emits has half of a surrogate pair'))
 }
 
-function line(level: LogLevel): Offer<ScriptGuest> {
-  return offer('(i32) -> nothing', (guest, host) => {
-    return (message: number) => host.log(level, textAt(guest, message, LINE_BYTES))
+function line(level: LogLevel): HostFunction<ScriptGuest> {
+  return hostFunction('(i32) -> nothing', (guest, host) => {
+    return (message: number) => host.log(level, textAt(guest, message, MAX_LINE_BYTES))
   })
 }

@@ -1,4 +1,4 @@
-import { JobicoError } from '../../shared/errors.ts'
+import { JobicoError } from '../../process/errors.ts'
 
 /** Reads the primitives of the WebAssembly binary format. Every method moves on, and throws MODULE_INVALID past the end. */
 export interface Cursor {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../process/errors.ts'
 import { checkModule, type CheckedModule, type CheckOptions } from './check.ts'
 
 /** What the thread of a check is started with. */

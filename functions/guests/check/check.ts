@@ -1,10 +1,10 @@
-import { digestOf } from '../../shared/digest.ts'
-import { JobicoError, messageOf } from '../../shared/errors.ts'
+import { digestOf } from '../../modules/digest.ts'
+import { JobicoError, messageOf } from '../../process/errors.ts'
 import type { Abi, NeededExport } from '../abi.ts'
 import { ABIS, type AbiName } from '../abis.ts'
-import { mebibytes, memoryFaults, tableFaults, withMaximum } from './cap.ts'
+import { mebibytes, memoryFaults, tableFaults, withMaximum } from './memory-limit.ts'
 import { codeFaults } from './cost.ts'
-import { shown } from './shown.ts'
+import { printableName } from './printable-name.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 
 /** The largest module that is taken, in bytes. */
@@ -33,7 +33,10 @@ const COMPILE = 'npx asc assembly/index.ts --exportRuntime --outFile'
 /** Decides whether a module may be run, and as what. Pure; throws one MODULE_INVALID that names all faults and their fixes. */
 export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptions): CheckedModule {
   const refused = (problem: string, cause?: unknown) =>
-    new JobicoError('MODULE_INVALID', `${shown(name)} ${problem}`, { cause, members: { module: name } })
+    new JobicoError('MODULE_INVALID', `${printableName(name)} ${problem}`, {
+      cause,
+      members: { module: name },
+    })
   const unreadable = fileFault(bytes, name)
   if (unreadable !== undefined) throw refused(unreadable)
   const broken = (problem: string, cause?: unknown) =>
@@ -55,7 +58,7 @@ function isEmit({ module, name }: WasmImport): boolean {
 }
 
 function fileFault(bytes: Uint8Array, name: string): string | undefined {
-  if (bytes.length === 0) return `is empty; compile it with \`${COMPILE} ${shown(name)}\``
+  if (bytes.length === 0) return `is empty; compile it with \`${COMPILE} ${printableName(name)}\``
   if (bytes.length > MODULE_BYTES) {
     return `has ${bytes.length} bytes, the limit is ${MODULE_BYTES} (${mebibytes(MODULE_BYTES)}); compile it with --optimize and without --debug`
   }
@@ -71,7 +74,7 @@ function sourceFix(bytes: Uint8Array, name: string): string {
     return 'it is a component, build it as a core module'
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, 4096))
   if (/^\s*(?:;;.*\s*)*\(module\b/.test(text)) return `it is the text format, compile it with wat2wasm`
-  return `compile it with \`${COMPILE} ${shown(name)}\``
+  return `compile it with \`${COMPILE} ${printableName(name)}\``
 }
 
 function read<T>(reads: () => T, broken: (problem: string, cause: unknown) => JobicoError): T {
@@ -89,7 +92,7 @@ function speaks(module: WasmModule, abi: Abi): boolean {
 function entryFault(module: WasmModule): string {
   const found =
     list(
-      module.exports.map(({ name }) => shown(name)),
+      module.exports.map(({ name }) => printableName(name)),
       ', ',
     ) || 'nothing'
   const needed = ABIS.map((abi) => {
@@ -106,7 +109,9 @@ function abiFaults(module: WasmModule, abi: Abi): string[] {
     .map(([name, wanted]) => exportFault(module, name, wanted))
   const forbidden = module.exports
     .filter(({ name }) => abi.forbidden?.test(name))
-    .map(({ name }) => `the export ${shown(name)} has a name that ${abi.name} does not allow: rename it`)
+    .map(
+      ({ name }) => `the export ${printableName(name)} has a name that ${abi.name} does not allow: rename it`,
+    )
   const faults = [...needed, ...optional, ...forbidden, ...importFaults(module.imports, abi)]
   return faults.filter((fault) => fault !== undefined)
 }
@@ -115,7 +120,7 @@ function exportFault(module: WasmModule, name: string, { types, fix }: NeededExp
   const found = module.exports.find((candidate) => candidate.name === name)
   if (found && types.includes(found.type)) return undefined
   return found
-    ? `its export ${name} is ${shown(found.type)}, not ${types.join(' or ')}: ${fix}`
+    ? `its export ${name} is ${printableName(found.type)}, not ${types.join(' or ')}: ${fix}`
     : `it lacks the export ${name}: ${fix}`
 }
 
@@ -134,11 +139,11 @@ function importFaults(imports: readonly WasmImport[], abi: Abi): string[] {
 function importFault({ module, name, type }: WasmImport, abi: Abi): string | undefined {
   const offered = abi.imports.get(module)?.get(name)
   if (offered === type) return undefined
-  const full = `${shown(module)}.${shown(name)}`
+  const full = `${printableName(module)}.${printableName(name)}`
   if (type === 'table') return `it imports the table ${full}: compile it without --importTable`
   return offered === undefined
     ? `it imports ${full}, which is not offered: do without it`
-    : `it imports ${full} as ${shown(type)}, it is ${offered}`
+    : `it imports ${full} as ${printableName(type)}, it is ${offered}`
 }
 
 /** What the engine finds wrong with the bodies of the functions. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { createPool, type GuestLine, type Pool, type PoolOptions } from '../../runner/pool.ts'
+import { createPool, type GuestLine, type Pool, type PoolOptions } from '../../runner/workers/pool.ts'
 import { checkModule } from '../check/check.ts'
 import { RUNTIME, fromAssemblyScript, fromWat, handle } from '../test-modules.ts'
 import { command, original, script } from './wat.fixture.ts'
@@ -174,7 +174,7 @@ const greedy = new URL(
       while (task.text === 'fill') all.push(new Array(100_000).fill(all.length))
       listener(task)
     })
-    await import('${new URL('../../runner/worker.ts', import.meta.url).href}')`)}`,
+    await import('${new URL('../../runner/workers/worker.ts', import.meta.url).href}')`)}`,
 )
 
 t.test('a thread whose heap is full costs its own event an attempt', async (t) => {
@@ -193,7 +193,7 @@ t.test('a thread whose heap is full costs its own event an attempt', async (t) =
 
 /** Runs tail calls, which no check would let through, in a process that ends as a runner does. */
 const STUCK = `
-  const { createPool } = await import('${new URL('../../runner/pool.ts', import.meta.url).href}')
+  const { createPool } = await import('${new URL('../../runner/workers/pool.ts', import.meta.url).href}')
   const { script } = await import('${new URL('./wat.fixture.ts', import.meta.url).href}')
   const bytes = script('(call $f)', '(func $f (result i32) (return_call $f))')
   const onStuck = () => process.kill(process.pid, 'SIGKILL')

@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
 import { newEvent, startFixture, until } from '../../runner/runner.fixture.ts'
-import { HEALTH } from '../../shared/health.ts'
-import { testFolder } from '../../shared/test-folder.fixture.ts'
+import { HEALTH } from '../../process/health.ts'
+import { testFolder } from '../../../scripts/testing/test-folder.fixture.ts'
 import { fromAssemblyScript } from '../test-modules.ts'
 
 const MOST_MS = 100

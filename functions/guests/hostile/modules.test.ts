@@ -1,5 +1,5 @@
 import t from 'tap'
-import { JobicoError } from '../../shared/errors.ts'
+import { JobicoError } from '../../process/errors.ts'
 import { lebOf } from '../check/bytes.ts'
 import { checkModule } from '../check/check.ts'
 import { startGuest } from '../guest.fixture.ts'

@@ -1,4 +1,4 @@
-import { LINE_BYTES } from '../line-limit.ts'
+import { MAX_LINE_BYTES } from '../log-limit.ts'
 
 /** Makes lines of what comes in parts. */
 export interface LineSplitter {
@@ -10,7 +10,7 @@ export interface LineSplitter {
 const NEWLINE = 0x0a
 const DECODER = new TextDecoder()
 /** One byte more than is shown of a line, so that it is seen to be cut. */
-const KEPT_BYTES = LINE_BYTES + 1
+const KEPT_BYTES = MAX_LINE_BYTES + 1
 
 /** Gives each line of UTF-8 to `take`, without its end; of a long one only the start is kept. */
 export function lineSplitter(take: (line: string) => void): LineSplitter {

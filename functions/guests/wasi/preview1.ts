@@ -2,7 +2,7 @@ import { ConsoleStdout, File, OpenFile, WASI } from '@bjorn3/browser_wasi_shim'
 import type { Host, Outcome } from '../abi.ts'
 import { end, trapped, type Guest } from '../execution.ts'
 import { lineSplitter } from './line-splitter.ts'
-import { bare } from '../offer.ts'
+import { bare } from '../host-functions.ts'
 import { pollOneoff } from './poll.ts'
 import { ERRNO, PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
 

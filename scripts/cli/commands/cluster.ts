@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import type { DeployOptions } from '../deploy/deploy.ts'
 import type { PushOptions } from '../push/push.ts'
-import type { StatusOptions } from '../status.ts'
+import type { StatusOptions } from '../status/status.ts'
 import { example, inCluster, WHERE, wholeNumber } from './options.ts'
 
 const MAX_TIMEOUT_S = 3_600
@@ -48,7 +48,7 @@ export function addClusterCommands(program: Command): void {
     .option('-A, --all-namespaces', 'the Jobs of all namespaces of the cluster')
     .addHelpText('after', example('jobico status job-for-ev1'))
     .action(async (job: string | undefined, options: StatusOptions) => {
-      const { status } = await import('../status.ts')
+      const { status } = await import('../status/status.ts')
       await status(job, options)
     })
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 
-import type { GetOptions } from '../get.ts'
-import type { SendOptions } from '../send.ts'
-import type { TailOptions } from '../tail.ts'
+import type { GetOptions } from '../events/get.ts'
+import type { SendOptions } from '../events/send.ts'
+import type { TailOptions } from '../events/tail.ts'
 import { example, inCluster, targeted, WHERE, wholeNumber } from './options.ts'
 
 const MAX_WAIT_S = 60
@@ -37,7 +37,7 @@ function addSend(program: Command): void {
       example(`jobico send ev1 --data '{"firstName":"Ada","lastName":"Lovelace"}' --wait`),
     )
     .action(async (event: string, options: SendOptions) => {
-      const { send } = await import('../send.ts')
+      const { send } = await import('../events/send.ts')
       await send(event, options)
     })
 }
@@ -51,7 +51,7 @@ function addGet(program: Command): void {
     .option('-j, --job <name>', 'look at the events of this Job only')
     .addHelpText('after', example('jobico get udqs6mxb3fjplzq2cwi54eyh7a'))
     .action(async (key: string, options: GetOptions) => {
-      const { get } = await import('../get.ts')
+      const { get } = await import('../events/get.ts')
       await get(key, options)
     })
 }
@@ -64,7 +64,7 @@ function addTail(program: Command): void {
     .option('-j, --job <name>', 'the events of this Job only')
     .addHelpText('after', example('jobico tail ev1'))
     .action(async (event: string | undefined, options: TailOptions) => {
-      const { tail } = await import('../tail.ts')
+      const { tail } = await import('../events/tail.ts')
       await tail(event, options)
     })
 }

@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander'
 
-import type { BuildOptions } from '../build.ts'
-import type { DevCommandOptions } from '../dev.ts'
-import type { InitOptions } from '../init.ts'
-import { TEMPLATES } from '../templates/project-files.ts'
-import type { TestOptions } from '../test.ts'
+import type { BuildOptions } from '../project/build.ts'
+import type { DevCommandOptions } from '../project/dev.ts'
+import type { InitOptions } from '../project/init.ts'
+import { TEMPLATES } from '../project/templates/project-files.ts'
+import type { TestOptions } from '../project/test.ts'
 import { example, jsonOption, outputOption, wholeNumber } from './options.ts'
 
 const MAX_PORT = 65_535
@@ -23,7 +23,7 @@ export function addProjectCommands(program: Command): void {
     )
     .addHelpText('after', example('jobico init hello --template json'))
     .action(async (name: string, options: InitOptions) => {
-      const { init } = await import('../init.ts')
+      const { init } = await import('../project/init.ts')
       await init(name, options)
     })
 
@@ -46,7 +46,7 @@ export function addProjectCommands(program: Command): void {
     .addOption(jsonOption())
     .addHelpText('after', example('jobico dev wasm-examples/echo/job.yaml --port 9000'))
     .action(async (files: string[], options: DevCommandOptions) => {
-      const { dev } = await import('../dev.ts')
+      const { dev } = await import('../project/dev.ts')
       await dev(files, options)
     })
 
@@ -61,7 +61,7 @@ export function addProjectCommands(program: Command): void {
     .addOption(jsonOption())
     .addHelpText('after', example('jobico build'))
     .action(async (files: string[], options: BuildOptions) => {
-      const { build } = await import('../build.ts')
+      const { build } = await import('../project/build.ts')
       await build(files, options)
     })
 
@@ -77,7 +77,7 @@ export function addProjectCommands(program: Command): void {
     .addOption(jsonOption())
     .addHelpText('after', example('jobico test'))
     .action(async (files: string[], options: TestOptions) => {
-      const { test } = await import('../test.ts')
+      const { test } = await import('../project/test.ts')
       await test(files, options)
     })
 }

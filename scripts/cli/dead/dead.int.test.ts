@@ -5,18 +5,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import t, { type Test } from 'tap'
 
-import { readBacklog } from '../../../functions/shared/backlog.ts'
-import { connectNats } from '../../../functions/shared/jetstream.ts'
-import { inLanes } from '../../../functions/shared/lanes.ts'
-import { eventKey, streamNames } from '../../../functions/shared/names.ts'
-import { keyOf, newIds, traceOf, writer } from '../../../functions/shared/nats.fixture.ts'
-import { followOutcomes, type Outcome } from '../../../functions/shared/outcomes.ts'
-import { createRequests } from '../../../functions/shared/requests.ts'
+import { readBacklog } from '../../../functions/queues/backlog.ts'
+import { connectNats } from '../../../functions/jetstream/connection.ts'
+import { forEachConcurrently } from '../../../functions/process/concurrency.ts'
+import { eventKey, streamNames } from '../../../functions/queues/names.ts'
+import { keyOf, newIds, traceOf, writer } from '../../../functions/dead-letters/nats.fixture.ts'
+import { followOutcomes, type Outcome } from '../../../functions/outcomes/follow-outcomes.ts'
+import { createRequests } from '../../../functions/jetstream/requests.ts'
 import { edit } from '../../dev/echo.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
-import { descendants, gone } from '../../dev/processes.fixture.ts'
+import { descendants, gone } from '../../dev/processes/processes.fixture.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
-import { testFolder } from '../../../functions/shared/test-folder.fixture.ts'
+import { testFolder } from '../../testing/test-folder.fixture.ts'
 
 const JOB = 'chained'
 const REF = { namespace: 'default', job: JOB }
@@ -77,7 +77,7 @@ type Chain = Awaited<ReturnType<typeof startChain>>
 
 /** Sends events of the ids, each with a trace of its own. */
 async function send({ url }: Chain, ids: readonly string[]): Promise<void> {
-  await inLanes(ids, 16, async (id) => {
+  await forEachConcurrently(ids, 16, async (id) => {
     const answer = await fetch(url, {
       method: 'POST',
       headers: {
@@ -134,7 +134,7 @@ t.test('dead letters under jobico dev', async (t) => {
   const [id = ''] = ids
   await send(chain, ids.slice(0, DEATHS))
   await until(async () => (await readBacklog(connection, REF))?.dead === DEATHS)
-  await chain.buryMany(EV1, ids.slice(DEATHS))
+  await chain.deadLetterMany(EV1, ids.slice(DEATHS))
   await lettersAreShown(t, chain, id)
 
   edit(join(folder, 'assembly', 'first.ts'), "return reject('not yet')", 'return event.dataText')
@@ -220,7 +220,7 @@ async function lettersAreShown(t: Test, chain: Chain, id: string): Promise<void>
 async function brokenOff(t: Test, chain: Chain, before: { died: number; done: number }): Promise<void> {
   const { folder, instance } = chain
   const ids = newIds(400)
-  await chain.buryMany(EV1, ids)
+  await chain.deadLetterMany(EV1, ids)
   const after = { died: before.died + ids.length, done: before.done + 2 * ids.length }
   const doneMore = async () => (await outcomes(chain)).last_seq - 2 * after.died - before.done
   const whenDone = async (atLeast: number, step: (running: RunningCli) => void) => {
@@ -252,7 +252,7 @@ async function brokenOff(t: Test, chain: Chain, before: { died: number; done: nu
 async function lettersArePurged(t: Test, chain: Chain): Promise<void> {
   const before = await outcomes(chain)
   const ids = newIds(3)
-  await chain.buryMany(EV1, ids)
+  await chain.deadLetterMany(EV1, ids)
   const key = keyOf(ids[0] ?? '')
   const cli = (...args: readonly string[]) => runCli(args, chain.folder)
   const one = await cli('dead', 'purge', JOB, key, '--yes', '-o', 'json')

@@ -2,11 +2,11 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
-import type { DeadLetterFilter, WholeLetter } from '../../../functions/shared/dead-letters.ts'
-import { eventKey } from '../../../functions/shared/names.ts'
-import { confirmed } from '../confirm.ts'
-import { prettyJson } from '../output.ts'
-import { createProgress } from '../progress.ts'
+import type { DeadLetterFilter, FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
+import { eventKey } from '../../../functions/queues/names.ts'
+import { confirmed } from '../terminal/confirm.ts'
+import { prettyJson } from '../terminal/output.ts'
+import { createProgress } from '../terminal/progress.ts'
 import { explicitFilter, letterFilter, type FilterOptions } from './filter.ts'
 import { letterJson, letterLines } from './letter-view.ts'
 import { progressLine, summaryLine } from './redrive.ts'
@@ -97,9 +97,9 @@ t.test('JSON for people keeps every digit', (t) => {
 })
 
 function whole(
-  more: Partial<WholeLetter> = {},
+  more: Partial<FullDeadLetter> = {},
   data: Uint8Array | undefined = Buffer.from('{"n":1e400}'),
-): WholeLetter {
+): FullDeadLetter {
   return {
     letter: {
       ...{ event: 'ev1', key: A, code: 'TIMEOUT', reason: 'too\u001b[1m long', attempts: 2 },

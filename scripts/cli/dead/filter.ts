@@ -1,6 +1,6 @@
-import { isTimestamp } from '../../../functions/shared/cloudevent.ts'
-import { DEATH_CODES, MAX_KEYS, type DeadLetterFilter } from '../../../functions/shared/dead-letters.ts'
-import { isEventKey } from '../../../functions/shared/names.ts'
+import { isTimestamp } from '../../../functions/cloudevents/cloudevent.ts'
+import { DEATH_CODES, MAX_KEYS, type DeadLetterFilter } from '../../../functions/dead-letters/dead-letters.ts'
+import { isEventKey } from '../../../functions/queues/names.ts'
 import { closest } from '../../../schemas/closest.ts'
 
 /** The options that say which dead letters, as they were given. */

@@ -1,11 +1,15 @@
-import { isJsonMediaType, toStructuredJson, type CloudEvent } from '../../../functions/shared/cloudevent.ts'
-import type { WholeLetter } from '../../../functions/shared/dead-letters.ts'
-import { printable } from '../../dev/words.ts'
-import { compactJson, prettyJson } from '../output.ts'
-import { tableLines } from '../table.ts'
+import {
+  isJsonMediaType,
+  toStructuredJson,
+  type CloudEvent,
+} from '../../../functions/cloudevents/cloudevent.ts'
+import type { FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
+import { printable } from '../../dev/output/printable.ts'
+import { compactJson, prettyJson } from '../terminal/output.ts'
+import { tableLines } from '../terminal/table.ts'
 
 /** All about a dead letter, for people. Pure. */
-export function letterLines({ letter, errors, cloudEvent, isPending }: WholeLetter): string[] {
+export function letterLines({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string[] {
   const { key, event, code, reason, attempts, time, module } = letter
   const { attributes, trace } = cloudEvent
   const facts = [
@@ -62,7 +66,7 @@ function textOf(data: Uint8Array): string | undefined {
 }
 
 /** All about a dead letter as one line of JSON; the event comes last, in the JSON event format of CloudEvents. Pure. */
-export function letterJson({ letter, errors, cloudEvent, isPending }: WholeLetter): string {
+export function letterJson({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string {
   const { key, event, code, reason, attempts, time, module } = letter
   const state = isPending ? 'pending' : 'dead'
   const { trace } = cloudEvent

@@ -1,8 +1,8 @@
-import type { DeadLetter, DeadLetterFilter } from '../../../functions/shared/dead-letters.ts'
-import { printable } from '../../dev/words.ts'
-import { checkEvent } from '../names.ts'
-import { print, type Format } from '../output.ts'
-import { tableLines } from '../table.ts'
+import type { DeadLetter, DeadLetterFilter } from '../../../functions/dead-letters/dead-letters.ts'
+import { printable } from '../../dev/output/printable.ts'
+import { checkEvent } from '../target/unknown-name.ts'
+import { print, type Format } from '../terminal/output.ts'
+import { tableLines } from '../terminal/table.ts'
 import { queuesOf } from '../target/queues.ts'
 import { atPlatform, type ClusterOptions } from '../target/target.ts'
 import { isForAll, letterFilter, type FilterOptions } from './filter.ts'
@@ -21,7 +21,7 @@ export async function deadList(
 ): Promise<void> {
   const filter = letterFilter(options, keys, Date.now())
   const { letters, total } = await atPlatform(options, async (platform) => {
-    const { listDeadLetters } = await import('../../../functions/shared/dead-walk.ts')
+    const { listDeadLetters } = await import('../../../functions/dead-letters/scan.ts')
     const [ref] = await queuesOf(platform, job)
     const found = await listDeadLetters(await platform.nats(), ref, { limit, ...filter })
     if (filter.event !== undefined && found.total === 0)

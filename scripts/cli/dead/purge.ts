@@ -1,11 +1,11 @@
-import type { Purged, PurgePlan } from '../../../functions/shared/purge.ts'
-import { confirmed } from '../confirm.ts'
-import { print, type Format } from '../output.ts'
-import { tableLines } from '../table.ts'
+import type { Purged, PurgePlan } from '../../../functions/dead-letters/purge.ts'
+import { confirmed } from '../terminal/confirm.ts'
+import { print, type Format } from '../terminal/output.ts'
+import { tableLines } from '../terminal/table.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { explicitFilter, type FilterOptions } from './filter.ts'
 import { noneFound } from './list.ts'
-import { atDeadLetters, checkMissing } from './work.ts'
+import { withDeadLetters, checkMissing } from './connect.ts'
 
 /** The options of `jobico dead purge`. */
 export interface DeadPurgeOptions extends ClusterOptions, FilterOptions {
@@ -27,8 +27,8 @@ export async function deadPurge(
   { yes = false, output, ...options }: DeadPurgeOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
-  const { plan, purged } = await atDeadLetters(job, filter, options, async (place) => {
-    const { planPurge, purgeDeadLetters } = await import('../../../functions/shared/purge.ts')
+  const { plan, purged } = await withDeadLetters(job, filter, options, async (place) => {
+    const { planPurge, purgeDeadLetters } = await import('../../../functions/dead-letters/purge.ts')
     const { connection, ref, work, progress } = place
     const plan = await planPurge(connection, ref, work).catch((fault: unknown) => {
       throw work.signal.aborted ? new Error(NOTHING) : fault

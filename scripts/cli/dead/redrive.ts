@@ -1,11 +1,11 @@
-import type { DeadLetter } from '../../../functions/shared/dead-letters.ts'
-import type { Redriven, RedriveProgress } from '../../../functions/shared/redrive.ts'
-import { printable } from '../../dev/words.ts'
-import { print, type Format } from '../output.ts'
+import type { DeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
+import type { Redriven, RedriveProgress } from '../../../functions/dead-letters/redrive.ts'
+import { printable } from '../../dev/output/printable.ts'
+import { print, type Format } from '../terminal/output.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { explicitFilter, type FilterOptions } from './filter.ts'
 import { noneFound } from './list.ts'
-import { atDeadLetters, checkMissing } from './work.ts'
+import { withDeadLetters, checkMissing } from './connect.ts'
 
 /** The options of `jobico dead redrive`. */
 export interface DeadRedriveOptions extends ClusterOptions, FilterOptions {
@@ -26,8 +26,8 @@ export async function deadRedrive(
   { rate, dryRun = false, output, ...options }: DeadRedriveOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
-  const redriven = await atDeadLetters(job, filter, options, async (place) => {
-    const { redrive } = await import('../../../functions/shared/redrive.ts')
+  const redriven = await withDeadLetters(job, filter, options, async (place) => {
+    const { redrive } = await import('../../../functions/dead-letters/redrive.ts')
     const { connection, ref, work, progress } = place
     const found = await redrive(connection, ref, {
       ...{ ...work, rate, dryRun },

@@ -1,9 +1,9 @@
-import type { WholeLetter } from '../../../functions/shared/dead-letters.ts'
-import { print, type Format } from '../output.ts'
+import type { FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
+import { print, type Format } from '../terminal/output.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { letterFilter } from './filter.ts'
 import { letterJson, letterLines } from './letter-view.ts'
-import { atDeadLetters, checkMissing, type Workplace } from './work.ts'
+import { withDeadLetters, checkMissing, type DeadLetterSession } from './connect.ts'
 
 /** The options of `jobico dead show`. */
 export interface DeadShowOptions extends ClusterOptions {
@@ -20,7 +20,7 @@ export async function deadShow(
   { event, data = false, output, ...where }: DeadShowOptions,
 ): Promise<void> {
   const filter = letterFilter({ event }, [key], Date.now())
-  const found = await atDeadLetters(job, filter, where, async (place) => {
+  const found = await withDeadLetters(job, filter, where, async (place) => {
     const letters = await readLetters(place, key)
     const wanted = letters.filter(({ letter }) => event === undefined || letter.event === event)
     if (wanted.length === 0) await place.checkFilter()
@@ -32,9 +32,12 @@ export async function deadShow(
   else print(found.map((letter) => letterLines(letter).join('\n')).join('\n\n'))
 }
 
-async function readLetters({ connection, ref }: Workplace, key: string): Promise<readonly WholeLetter[]> {
-  const { readDeadLetters } = await import('../../../functions/shared/dead-letters.ts')
-  const { createRequests } = await import('../../../functions/shared/requests.ts')
+async function readLetters(
+  { connection, ref }: DeadLetterSession,
+  key: string,
+): Promise<readonly FullDeadLetter[]> {
+  const { readDeadLetters } = await import('../../../functions/dead-letters/dead-letters.ts')
+  const { createRequests } = await import('../../../functions/jetstream/requests.ts')
   const requests = createRequests(connection)
   try {
     return await readDeadLetters(requests, ref, key)
@@ -43,7 +46,7 @@ async function readLetters({ connection, ref }: Workplace, key: string): Promise
   }
 }
 
-function writeData(letters: readonly WholeLetter[]): void {
+function writeData(letters: readonly FullDeadLetter[]): void {
   const [first, ...others] = letters
   if (others.length > 0) {
     const events = letters.map(({ letter }) => letter.event).join(' and ')

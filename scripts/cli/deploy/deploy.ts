@@ -1,14 +1,14 @@
 import type { Job } from '../../../crds/job.ts'
-import { schemaDigest } from '../../../knative/schema-copy.ts'
+import { schemaDigest } from '../../../knative/resources/schema-copy.ts'
 import { loadForCluster, type ClusterJob } from '../../job-files/cluster-files.ts'
-import { jobFiles } from '../job-files.ts'
-import { clusterModules, shadowWarning, type ClusterModules } from '../modules.ts'
-import { print, type Format } from '../output.ts'
-import { createProgress } from '../progress.ts'
+import { jobFiles } from '../project/job-files.ts'
+import { clusterModules, shadowWarning, type ClusterModules } from '../target/modules.ts'
+import { print, type Format } from '../terminal/output.ts'
+import { createProgress } from '../terminal/progress.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { applyAll } from './apply.ts'
-import { invitation } from './invitation.ts'
+import { nextSteps } from './next-steps.ts'
 import type { ExpectedEvent } from './judgement.ts'
 import { readModules, type ReadModule } from './modules.ts'
 import { untilServed } from './wait.ts'
@@ -37,8 +37,7 @@ export async function deploy(files: readonly string[], options: DeployOptions): 
     if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)))
     else
       for (const { job, live } of deployed)
-        for (const line of await invitation(cluster.kube, { job, live, context: options.context }))
-          print(line)
+        for (const line of await nextSteps(cluster.kube, { job, live, context: options.context })) print(line)
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Job, JobCondition } from '../../../crds/job.ts'
-import { ANNOTATIONS } from '../../../knative/labels.ts'
-import type { KnativeServiceObject } from '../../../knative/observed.ts'
-import { readyOf } from '../job-view.ts'
+import { ANNOTATIONS } from '../../../knative/resources/labels.ts'
+import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
+import { readyOf } from '../status/job-view.ts'
 
 /** What an event is to be served with; what is not known here is left out. */
 export interface ExpectedEvent {

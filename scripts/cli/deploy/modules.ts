@@ -1,5 +1,5 @@
-import { createCompiler } from '../../dev/compiler.ts'
-import { allOrFaults, createCompile, readChecked } from '../../dev/prepare.ts'
+import { createCompiler } from '../../dev/compiler/compiler.ts'
+import { allOrFaults, createCompile, readChecked } from '../../dev/compiler/prepare.ts'
 import type { ClusterJob } from '../../job-files/cluster-files.ts'
 
 /** A module that is to be pushed, checked for every event that runs it. */

@@ -4,8 +4,8 @@ import type { Job } from '../../../crds/job.ts'
 import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { ObjectName } from '../../../knative/kube/object.ts'
-import { LABELS } from '../../../knative/labels.ts'
-import type { KnativeServiceObject } from '../../../knative/observed.ts'
+import { LABELS } from '../../../knative/resources/labels.ts'
+import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
 import { changedConditions, judge, type ExpectedEvent, type Judgement, type Sight } from './judgement.ts'
 
 /** A Job that is waited for. */

@@ -1,6 +1,6 @@
 import type { Job } from '../../../crds/job.ts'
-import { messageOf } from '../../../functions/shared/errors.ts'
-import { print, type Format } from '../output.ts'
+import { messageOf } from '../../../functions/process/errors.ts'
+import { print, type Format } from '../terminal/output.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { checkFiles, DEFAULT_MEMORY, faultsOf, isGood } from './files.ts'
 import { checkedForPrograms, checkedLines } from './view.ts'

@@ -2,8 +2,8 @@ import t from 'tap'
 
 import { admitJob } from '../../../crds/admission.ts'
 import { fromWat, handle, RUNTIME } from '../../../functions/guests/test-modules.ts'
-import { digestOf } from '../../../functions/shared/digest.ts'
-import { sendingLine } from '../modules.ts'
+import { digestOf } from '../../../functions/modules/digest.ts'
+import { sendingLine } from '../target/modules.ts'
 import { checkFiles, faultsOf, isGood } from './files.ts'
 import { checkedForPrograms, checkedLines, pushedForPrograms, pushedTable } from './view.ts'
 

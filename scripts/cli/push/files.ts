@@ -3,12 +3,12 @@ import { basename, resolve } from 'node:path'
 
 import type { Job } from '../../../crds/job.ts'
 import { parseQuantity } from '../../../crds/quantity.ts'
-import { PAGE_BYTES } from '../../../functions/guests/check/cap.ts'
+import { PAGE_BYTES } from '../../../functions/guests/check/memory-limit.ts'
 import { checkModule, type CheckedModule } from '../../../functions/guests/check/check.ts'
 import { readWasm, type WasmImport } from '../../../functions/guests/check/wasm.ts'
-import { digestOf } from '../../../functions/shared/digest.ts'
-import { messageOf } from '../../../functions/shared/errors.ts'
-import { assertModuleName } from '../../../functions/shared/module-name.ts'
+import { digestOf } from '../../../functions/modules/digest.ts'
+import { messageOf } from '../../../functions/process/errors.ts'
+import { assertModuleName } from '../../../functions/modules/module-name.ts'
 import { usesOf, type Use } from './uses.ts'
 
 /** The file of a module, and the events that run what is of its name. */

@@ -1,6 +1,6 @@
-import type { PutModule } from '../../../functions/shared/module-store.ts'
-import { inBytes } from '../../../functions/shared/refusal.ts'
-import { tableLines } from '../table.ts'
+import type { PutModule } from '../../../functions/modules/module-store.ts'
+import { formatBytes } from '../../../functions/jetstream/refusal.ts'
+import { tableLines } from '../terminal/table.ts'
 import { isGood, type CheckedFile, type GoodFile } from './files.ts'
 import type { Use } from './uses.ts'
 
@@ -37,7 +37,9 @@ function detailsOf({ file, abi, bytes, digest, memory, imports, usedBy }: GoodFi
     ['DIGEST', digest],
     [
       'MEMORY',
-      memory ? `${inBytes(memory.initialBytes)} at first, at most ${inBytes(memory.capBytes)}` : 'none',
+      memory
+        ? `${formatBytes(memory.initialBytes)} at first, at most ${formatBytes(memory.capBytes)}`
+        : 'none',
     ],
     ['IMPORTS', first],
     ...others.map((each) => ['', each]),

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import type { NatsOptions } from '../../../functions/shared/jetstream.ts'
-import { JobicoError, messageOf } from '../../../functions/shared/errors.ts'
+import type { NatsOptions } from '../../../functions/jetstream/connection.ts'
+import { JobicoError, messageOf } from '../../../functions/process/errors.ts'
 
 const FIRST_CONNECTION_MS = 10_000
 
@@ -21,14 +21,14 @@ export function lazyNats(
     nats: () => (connection ??= connect(find, hint)),
     async close() {
       if (connection === undefined) return
-      const { closeNats } = await import('../../../functions/shared/jetstream.ts')
+      const { closeNats } = await import('../../../functions/jetstream/connection.ts')
       await connection.then(closeNats, () => undefined)
     },
   }
 }
 
 async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Promise<NatsConnection> {
-  const { connectNats } = await import('../../../functions/shared/jetstream.ts')
+  const { connectNats } = await import('../../../functions/jetstream/connection.ts')
   const options = await find()
   const credsFile = process.env['NATS_CREDS_FILE']
   try {

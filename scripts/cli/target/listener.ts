@@ -1,10 +1,10 @@
 import type { Job } from '../../../crds/job.ts'
 import type { Kube } from '../../../knative/kube/client.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
-import { LABELS, MANAGER } from '../../../knative/labels.ts'
-import { listenerName } from '../../../knative/names.ts'
-import type { KnativeServiceObject } from '../../../knative/observed.ts'
-import { unknownName } from '../names.ts'
+import { LABELS, MANAGER } from '../../../knative/resources/labels.ts'
+import { listenerName } from '../../../knative/resources/names.ts'
+import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
+import { unknownName } from './unknown-name.ts'
 
 /**
  * The Knative revision that takes an event of the namespace, which may be of an earlier version of its Job. Throws an Error

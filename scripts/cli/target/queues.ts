@@ -1,5 +1,5 @@
-import type { JobRef } from '../../../functions/shared/names.ts'
-import { unknownName } from '../names.ts'
+import type { JobRef } from '../../../functions/queues/names.ts'
+import { unknownName } from './unknown-name.ts'
 import type { Platform } from './target.ts'
 
 /**
@@ -7,7 +7,7 @@ import type { Platform } from './target.ts'
  * named. Throws an Error that names the Jobs there are when there is none of the name.
  */
 export async function queuesOf(platform: Platform, job?: string): Promise<readonly [JobRef, ...JobRef[]]> {
-  const { listQueues } = await import('../../../functions/shared/queues.ts')
+  const { listQueues } = await import('../../../functions/queues/lifecycle.ts')
   const held = (await listQueues(await platform.nats())).map(({ ref }) => ref)
   const here = held.filter((ref) => platform.holds(ref))
   const wanted = job === undefined ? here : here.filter((ref) => ref.job === job)

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import type { EventRef, JobRef } from '../../../functions/shared/names.ts'
+import type { EventRef, JobRef } from '../../../functions/queues/names.ts'
 import { findInstance, type InstanceEvent } from '../../dev/instance.ts'
 import type { Address } from './address.ts'
 import type { ClusterTarget } from './cluster.ts'

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import t, { type Test } from 'tap'
 
-import { inLanes } from '../../../functions/shared/lanes.ts'
+import { forEachConcurrently } from '../../../functions/process/concurrency.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { binaryEvent, send } from '../http.fixture.ts'
@@ -34,7 +34,7 @@ async function start(t: Test): Promise<{ readonly c: Case; readonly nats: Nats }
 /** Sends events that v1 rejects, each with a trace of its own. */
 async function sendMany(url: string): Promise<readonly Sent[]> {
   const sent: Sent[] = []
-  await inLanes(Array(COUNT).keys(), AT_ONCE, async (n) => {
+  await forEachConcurrently(Array(COUNT).keys(), AT_ONCE, async (n) => {
     const traceparent = `00-${randomBytes(16).toString('hex')}-${'b'.repeat(16)}-01`
     const outgoing = binaryEvent({ n, rejectIn: 'v1' }, { traceparent })
     const { status, text } = await send(url, outgoing)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 
-import { eventSubjects, streamNames, type EventRef } from '../../../functions/shared/names.ts'
+import { eventSubjects, streamNames, type EventRef } from '../../../functions/queues/names.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { childrenOf } from '../children.fixture.ts'

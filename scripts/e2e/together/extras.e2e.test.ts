@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 import t, { type Test } from 'tap'
 
-import { eventKey, streamNames } from '../../../functions/shared/names.ts'
+import { eventKey, streamNames } from '../../../functions/queues/names.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'

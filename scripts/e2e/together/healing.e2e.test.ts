@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { streamNames } from '../../../functions/shared/names.ts'
+import { streamNames } from '../../../functions/queues/names.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
-import { selectorOf } from '../../../knative/labels.ts'
+import { selectorOf } from '../../../knative/resources/labels.ts'
 import { startCase } from '../case.fixture.ts'
 import { childNames, childrenFor } from '../children.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'

@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { eventSubjects, streamNames } from '../../../functions/shared/names.ts'
-import { eventState } from '../../../functions/shared/state.ts'
-import { lastMessage } from '../../../functions/shared/stored.ts'
+import { eventSubjects, streamNames } from '../../../functions/queues/names.ts'
+import { eventState } from '../../../functions/outcomes/event-state.ts'
+import { lastMessage } from '../../../functions/jetstream/stored-message.ts'
 import { startCase } from '../case.fixture.ts'
 import { caseConfig } from '../config.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { streamNames } from '../../../functions/shared/names.ts'
+import { streamNames } from '../../../functions/queues/names.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { startCase } from '../case.fixture.ts'
 import { childNames, childrenFor, childrenOf } from '../children.fixture.ts'

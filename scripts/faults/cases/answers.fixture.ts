@@ -1,4 +1,4 @@
-import { eventKey } from '../../../functions/shared/names.ts'
+import { eventKey } from '../../../functions/queues/names.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import type { Ending } from '../ledger/books.ts'
 import type { System } from '../system/system.fixture.ts'

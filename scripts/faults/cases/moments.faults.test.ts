@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
+import { eventKey, resultSource, streamNames } from '../../../functions/queues/names.ts'
 import { startSender, type Sent } from '../ledger/sender.ts'
 import type { Child } from '../system/child.fixture.ts'
 import type { Passing, Proxy } from '../system/proxy.fixture.ts'

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { eventKey, resultSource, streamNames } from '../../../functions/shared/names.ts'
-import { eventState } from '../../../functions/shared/state.ts'
+import { eventKey, resultSource, streamNames } from '../../../functions/queues/names.ts'
+import { eventState } from '../../../functions/outcomes/event-state.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { streamNames } from '../../../functions/shared/names.ts'
+import { streamNames } from '../../../functions/queues/names.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'

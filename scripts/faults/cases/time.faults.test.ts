@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { ACK_WAIT_MS } from '../../../functions/shared/streams.ts'
-import { streamNames } from '../../../functions/shared/names.ts'
+import { ACK_WAIT_MS } from '../../../functions/queues/stream-config.ts'
+import { streamNames } from '../../../functions/queues/names.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'

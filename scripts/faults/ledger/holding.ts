@@ -1,10 +1,10 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 
-import { answerIfThere, subjectsIn } from '../../../functions/shared/manager.ts'
-import { eventSubjects, placeOf, streamNames, type EventRef } from '../../../functions/shared/names.ts'
-import type { Requests } from '../../../functions/shared/requests.ts'
-import { readVerdict } from '../../../functions/shared/state.ts'
-import type { Verdict } from '../../../functions/shared/verdict.ts'
+import { answerIfThere, subjectsIn } from '../../../functions/jetstream/manager.ts'
+import { eventSubjects, parseSubject, streamNames, type EventRef } from '../../../functions/queues/names.ts'
+import type { Requests } from '../../../functions/jetstream/requests.ts'
+import { readVerdict } from '../../../functions/outcomes/event-state.ts'
+import type { Verdict } from '../../../functions/outcomes/verdict.ts'
 import type { Ending, Holding } from './books.ts'
 
 /** A way to the streams. */
@@ -21,7 +21,7 @@ export async function readHolding({ requests, manager }: Store, ref: EventRef): 
   const subjects = eventSubjects(ref)
   const keysIn = async (stream: string, filter: string) =>
     [...((await subjectsIn(manager, stream, filter)) ?? new Map<string, number>()).keys()].map(
-      (subject) => placeOf(subject).key,
+      (subject) => parseSubject(subject).key,
     )
   const queued = await keysIn(names.queue, subjects.queued('*'))
   const retried = await keysIn(names.retry, subjects.retry('*'))

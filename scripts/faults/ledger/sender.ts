@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { eventKey } from '../../../functions/shared/names.ts'
+import { eventKey } from '../../../functions/queues/names.ts'
 import type { Wish } from './books.ts'
 import type { Random } from './random.ts'
 

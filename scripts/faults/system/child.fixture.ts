@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 import { eventually } from '../../testing/eventually.fixture.ts'
 import type { ChildSpec } from '../../dev/desired.ts'
-import { packageFile } from '../../dev/entries.ts'
-import { startProcess } from '../../dev/process.ts'
-import type { ChildLine, Report } from '../../dev/report.ts'
-import { supervise } from '../../dev/supervisor.ts'
+import { packageFile } from '../../dev/processes/entries.ts'
+import { startProcess } from '../../dev/processes/process.ts'
+import type { ChildLine, Report } from '../../dev/output/report.ts'
+import { supervise } from '../../dev/processes/supervisor.ts'
 
 /** Takes a log line of a process of an event. */
 export type Hear = (line: ChildLine, event: string) => void

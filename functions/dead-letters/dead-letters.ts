@@ -1,0 +1,170 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+
+import { eventOfMessage } from '../cloudevents/nats-binding.ts'
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
+import type { ErrorCode } from '../process/errors.ts'
+import { manage, subjectsIn } from '../jetstream/manager.ts'
+import { eventSubjects, parseSubject, streamNames, type EventRef, type JobRef } from '../queues/names.ts'
+import { queueNotFound } from '../queues/queue-not-found.ts'
+import type { RetryOptions } from '../process/retry.ts'
+import type { Requests } from '../jetstream/requests.ts'
+import { readVerdict } from '../outcomes/event-state.ts'
+import { lastMessage } from '../jetstream/stored-message.ts'
+import { JOBICO_HEADERS, verdictOfMessage, type AttemptError } from '../outcomes/verdict.ts'
+
+/** The codes that an event can die with. */
+export const DEATH_CODES = [
+  'REJECTED',
+  'RETRY_REQUESTED',
+  'MODULE_TRAP',
+  'TIMEOUT',
+  'WORKER_DIED',
+  'PROCESS_DIED',
+  'RESULT_INVALID',
+  'RESULT_TOO_LARGE',
+  'OUTPUT_INVALID',
+  'SINK_UNAVAILABLE',
+  'SINK_REFUSED',
+] as const satisfies readonly ErrorCode[]
+
+/** An event that ended as a dead letter, without its data. */
+export interface DeadLetter {
+  readonly event: string
+  readonly key: string
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly attempts: number
+  /** When the verdict was made, RFC 3339. */
+  readonly time: string
+  /** Digest of the module that ran. */
+  readonly module: string
+  /** Attributes of the CloudEvent. */
+  readonly id: string
+  readonly source: string
+  readonly type: string
+}
+
+/** Which dead letters: those to which all that is said applies. */
+export interface DeadLetterFilter {
+  readonly event?: string | undefined
+  readonly codes?: readonly ErrorCode[] | undefined
+  /** Verdicts of this time or later, in milliseconds since the epoch. */
+  readonly since?: number | undefined
+  /** Verdicts from before this time, in milliseconds since the epoch. */
+  readonly before?: number | undefined
+  /** At most MAX_KEYS of them. */
+  readonly keys?: readonly string[] | undefined
+}
+
+/** The most keys of one filter. */
+export const MAX_KEYS = 1_000
+
+/** Work on dead letters, done patiently. */
+export interface DeadLetterOptions extends RetryOptions {
+  readonly filter: DeadLetterFilter
+}
+
+/** Whether a filter is for a letter. Pure. */
+export function matchesFilter(
+  { event, key, code, time }: DeadLetter,
+  { event: wanted = event, codes, since = -Infinity, before = Infinity, keys }: DeadLetterFilter,
+): boolean {
+  const made = Date.parse(time)
+  return (
+    event === wanted &&
+    (codes === undefined || codes.includes(code)) &&
+    (keys === undefined || keys.includes(key)) &&
+    made >= since &&
+    made < before
+  )
+}
+
+/** What the stream holds of a dead letter: its body, or only the headers of that. */
+export interface BodyMessage {
+  readonly subject: string
+  readonly headers?: MsgHdrs | undefined
+  readonly data: Uint8Array
+}
+
+/** What a body says of itself; undefined for what no runner has written. Pure. */
+export function deadLetterOfMessage(body: BodyMessage): DeadLetter | undefined {
+  const read = readBody(body)
+  return read && toLetter(read)
+}
+
+type ReadBody = NonNullable<ReturnType<typeof readBody>>
+
+function readBody({ subject, headers, data }: BodyMessage) {
+  try {
+    const verdict = verdictOfMessage({ headers, data })
+    if (verdict.kind !== 'dead') return undefined
+    return { ...parseSubject(subject), ...verdict, cloudEvent: eventOfMessage(headers, data) }
+  } catch {
+    return undefined
+  }
+}
+
+function toLetter({ event, key, code, reason, attempts, time, module, cloudEvent }: ReadBody): DeadLetter {
+  const { id, source, type } = cloudEvent.attributes
+  return { event, key, code, reason, attempts, time, module, id, source, type }
+}
+
+/** Where an event stands of which the outcome stream holds a body. */
+export type CurrentState =
+  /** It is a dead letter; `verdict` is the sequence of its verdict. */
+  | { readonly kind: 'dead'; readonly verdict: number }
+  /** It was redriven, and has not ended yet. */
+  | { readonly kind: 'pending' }
+  /** It has ended anew meanwhile, or its verdict is gone: the body is left over. */
+  | { readonly kind: 'over' }
+
+/** Looks where the event of a body stands, at the leaders of the streams. Throws QUEUE_UNAVAILABLE. */
+export async function currentStateOf(
+  requests: Requests,
+  ref: EventRef,
+  { key, seq }: { readonly key: string; readonly seq: number },
+): Promise<CurrentState> {
+  const found = await readVerdict(requests, ref, key)
+  // A verdict is stored right before its body: a later one is that of another death.
+  if (found?.verdict.kind !== 'dead' || found.seq > seq) return { kind: 'over' }
+  const copy = await lastMessage(requests, streamNames(ref).retry, eventSubjects(ref).retry(key))
+  const isRedriven = copy?.headers?.get(JOBICO_HEADERS.redrive) === String(found.seq)
+  return isRedriven ? { kind: 'pending' } : { kind: 'dead', verdict: found.seq }
+}
+
+/** All about a dead letter. */
+export interface FullDeadLetter {
+  readonly letter: DeadLetter
+  /** The fault of each attempt, as far as they are kept. */
+  readonly errors: readonly AttemptError[]
+  readonly cloudEvent: CloudEvent
+  /** Whether it was redriven, and has not ended yet. */
+  readonly isPending: boolean
+}
+
+/**
+ * Reads the dead letters of a key, of which there is one at each event that the CloudEvent was sent to and died at. Throws
+ * NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE.
+ */
+export async function readDeadLetters(
+  requests: Requests,
+  ref: JobRef,
+  key: string,
+): Promise<readonly FullDeadLetter[]> {
+  const manager = await manage(requests.connection)
+  const { outcomes } = streamNames(ref)
+  const bodies = await subjectsIn(manager, outcomes, eventSubjects({ ...ref, event: '*' }).deadBody(key))
+  if (bodies === undefined) throw queueNotFound(ref)
+  const letters: FullDeadLetter[] = []
+  for (const subject of [...bodies.keys()].sort()) {
+    const body = await lastMessage(requests, outcomes, subject)
+    const read = body && readBody(body)
+    if (body === undefined || read === undefined) continue
+    const { seq } = body
+    const standing = await currentStateOf(requests, { ...ref, event: read.event }, { key, seq })
+    if (standing.kind === 'over') continue
+    const { errors, cloudEvent } = read
+    letters.push({ letter: toLetter(read), errors, cloudEvent, isPending: standing.kind === 'pending' })
+  }
+  return letters
+}

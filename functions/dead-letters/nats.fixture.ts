@@ -1,0 +1,172 @@
+import { createHash, randomUUID } from 'node:crypto'
+
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
+import { headers, type NatsConnection } from '@nats-io/transport-node'
+import type { Test } from 'tap'
+
+import { startNatsServer, type NatsServer } from '../../scripts/nats-server/start.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { connectNats } from '../jetstream/connection.ts'
+import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { publish, publishBatch, type PubAck } from '../jetstream/publish.ts'
+import { ensureQueues } from '../queues/lifecycle.ts'
+import { createRequests, type Outgoing, type Requests } from '../jetstream/requests.ts'
+import type { QueuePlan } from '../queues/stream-config.ts'
+import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
+import { verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
+
+export const MiB = 2 ** 20
+
+/** Writes messages as listeners and runners do. */
+export interface Writer {
+  /** Stores an event of the id in the queue; gives its key. */
+  accept(ref: EventRef, id: string): Promise<string>
+  /** Parks an event for an hour among the retries. */
+  park(ref: EventRef, key: string): Promise<void>
+  /** Ends an event of the id as done, where `replaces` is the sequence of the verdict before. */
+  done(ref: EventRef, id: string, replaces?: number): Promise<number>
+  /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
+  deadLetter(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
+  /** Ends events of the ids as dead letters, many in a batch. */
+  deadLetterMany(ref: EventRef, ids: readonly string[]): Promise<void>
+}
+
+/** A nats-server of a test's own. */
+export interface NatsFixture extends Writer {
+  readonly server: NatsServer
+  readonly connection: NatsConnection
+  readonly manager: JetStreamManager
+  readonly requests: Requests
+  /** A plan for a Job of its own. */
+  newPlan(events?: readonly string[]): QueuePlan
+  /** The same, with its streams made. */
+  newJob(events?: readonly string[]): Promise<QueuePlan>
+  /** How many messages each stream of a Job has. */
+  messages(ref: EventRef): Promise<readonly number[]>
+}
+
+type DeadVerdict = Extract<Verdict, { kind: 'dead' }>
+
+const FACTS = { attempts: 2, module: 'sha256-0', time: '2026-01-01T00:00:00.000Z' }
+
+/** Starts a server; it ends with the test. */
+export async function startNatsFixture(t: Test): Promise<NatsFixture> {
+  const server = await startNatsServer({ storeDir: testFolder(t) })
+  const connection = await connectNats({ url: server.url, name: 'test' })
+  const requests = createRequests(connection)
+  const manager = await jetstreamManager(connection)
+  t.teardown(async () => {
+    requests.close()
+    await connection.close()
+    await server.stop()
+  })
+  let jobs = 0
+  const newPlan = (events: readonly string[] = ['ev1']): QueuePlan => ({
+    ref: { namespace: 'shared', job: `job-${++jobs}` },
+    queue: { storage: 'File', maxBytes: 8 * MiB, duplicateWindowSeconds: 120, replicas: 1 },
+    events: events.map((event) => ({ event, maxReplicas: 10, concurrency: 4 })),
+    metadata: { 'jobico.coeux.dev/uid': 'abc' },
+  })
+  return {
+    ...writer(requests),
+    server,
+    connection,
+    manager,
+    requests,
+    newPlan,
+    async newJob(events) {
+      const plan = newPlan(events)
+      await ensureQueues(connection, plan)
+      return plan
+    },
+    async messages(ref) {
+      const infos = Object.values<string>({ ...streamNames(ref) }).map((name) => manager.streams.info(name))
+      return (await Promise.all(infos)).map(({ state }) => state.messages)
+    },
+  }
+}
+
+/** Writes over a connection. */
+export function writer(requests: Requests): Writer {
+  return {
+    async accept(ref, id) {
+      const key = keyOf(id)
+      const fields = eventHeaders(eventOf(id))
+      fields.set('Nats-Msg-Id', `${ref.event}.${key}`)
+      stored(
+        await publish(requests, { subject: eventSubjects(ref).queued(key), headers: fields, payload: '{}' }),
+      )
+      return key
+    },
+    async park(ref, key) {
+      const { later, due } = eventSubjects(ref)
+      const fields = headers()
+      fields.set('Nats-Schedule', `@at ${new Date(Date.now() + 3_600_000).toISOString()}`)
+      fields.set('Nats-Schedule-Target', due(key))
+      stored(await publish(requests, { subject: later(key), headers: fields, payload: 'x' }))
+    },
+    async done(ref, id, replaces = 0) {
+      const attributes = { specversion: '1.0', id: keyOf(id), source: '/test', type: 'result' }
+      const result = { attributes, data: undefined, trace: {} }
+      const verdict: Verdict = { kind: 'done', result, ...FACTS }
+      const fields = verdictHeaders(verdict)
+      fields.set('Nats-Expected-Last-Subject-Sequence', String(replaces))
+      const subject = eventSubjects(ref).verdict(keyOf(id))
+      return stored(await publish(requests, { subject, headers: fields, payload: '{"n":1}' }))
+    },
+    async deadLetter(ref, id, more = {}, payload = '{"big":"data"}') {
+      return stored(await publishBatch(requests, deadLetter(ref, id, more, payload))) - 1
+    },
+    async deadLetterMany(ref, ids) {
+      for (let from = 0; from < ids.length; from += LETTERS_A_BATCH) {
+        const some = ids.slice(from, from + LETTERS_A_BATCH)
+        stored(
+          await publishBatch(
+            requests,
+            some.flatMap((id) => deadLetter(ref, id, {}, '{"big":"data"}')),
+          ),
+        )
+      }
+    },
+  }
+}
+
+const LETTERS_A_BATCH = 100
+
+/** The verdict and the body of a dead letter. */
+function deadLetter(ref: EventRef, id: string, more: Partial<DeadVerdict>, payload: string): Outgoing[] {
+  const facts = { code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS } as const
+  const verdict: Verdict = { kind: 'dead', ...facts, ...more }
+  const subjects = eventSubjects(ref)
+  const body = eventHeaders(eventOf(id))
+  for (const [name, [value = '']] of verdictHeaders(verdict)) body.set(name, value)
+  return [
+    { subject: subjects.verdict(keyOf(id)), headers: verdictHeaders(verdict) },
+    { subject: subjects.deadBody(keyOf(id)), headers: body, payload },
+  ]
+}
+
+function stored(ack: PubAck): number {
+  if (!ack.stored) throw new Error(ack.description)
+  return ack.seq
+}
+
+function eventOf(id: string) {
+  const attributes = { specversion: '1.0', id, source: '/test', type: 'test.made' }
+  return { attributes, trace: { traceparent: traceOf(id) } }
+}
+
+/** So many ids, each of them new. */
+export function newIds(count: number): string[] {
+  return Array.from({ length: count }, () => randomUUID())
+}
+
+/** The trace context of the event of an id. */
+export function traceOf(id: string): string {
+  return `00-${createHash('md5').update(id).digest('hex')}-${'b'.repeat(16)}-01`
+}
+
+/** The key of the event of an id. */
+export function keyOf(id: string): string {
+  return eventKey('/test', id)
+}

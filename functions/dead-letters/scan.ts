@@ -1,0 +1,163 @@
+import { jetstream, type Consumer, type JsMsg } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import {
+  matchesFilter,
+  deadLetterOfMessage,
+  currentStateOf,
+  type DeadLetter,
+  type DeadLetterFilter,
+} from './dead-letters.ts'
+import { JobicoError } from '../process/errors.ts'
+import { forEachConcurrently } from '../process/concurrency.ts'
+import { answerIfThere, answerTo, JETSTREAM_OPTIONS } from '../jetstream/manager.ts'
+import { eventSubjects, streamNames, type JobRef } from '../queues/names.ts'
+import { queueNotFound } from '../queues/queue-not-found.ts'
+import { lastSequence } from '../outcomes/follow-outcomes.ts'
+import { withoutRetry, type Retry } from '../process/retry.ts'
+import { createRequests } from '../jetstream/requests.ts'
+
+/** A dead letter on the way through all of them. */
+export interface FoundDeadLetter {
+  readonly letter: DeadLetter
+  /** The sequence under which the outcome stream holds the body. */
+  readonly seq: number
+  /** How many are still to be looked at; the filter for codes and times may leave some of them out. */
+  readonly left: number
+}
+
+/** How to go through dead letters. */
+export interface ScanOptions {
+  readonly filter: DeadLetterFilter
+  /** The last sequence of interest, so that what dies on the way is not met again; by default the last one there is. */
+  readonly upTo?: number
+  readonly persist?: Retry
+}
+
+/** How many letters are held at a time. */
+const PAGE = 1_000
+const PAGE_MS = 10_000
+
+/**
+ * Goes through the bodies of a Job's dead letters that a filter is for, the oldest first, a page at a time, and without
+ * their data. An event that was redriven and is done may be among them. Throws NOT_FOUND when the Job has no streams, and
+ * QUEUE_UNAVAILABLE.
+ */
+export async function* scanDeadLetters(
+  connection: NatsConnection,
+  ref: JobRef,
+  { filter, upTo, persist = withoutRetry }: ScanOptions,
+): AsyncGenerator<FoundDeadLetter, void, undefined> {
+  const last = upTo ?? (await persist(() => lastSequence(connection, ref)))
+  const subjects = subjectsOf(ref, filter)
+  let from = 1
+  while (from <= last) {
+    const page = await persist(() => answerTo(readPage(connection, ref, subjects, from)))
+    for (const message of page) {
+      if (message.seq > last) return
+      const letter = deadLetterOfMessage(message)
+      if (letter !== undefined && matchesFilter(letter, filter))
+        yield { letter, seq: message.seq, left: message.info.pending }
+    }
+    const end = page.at(-1)
+    if (end === undefined) return
+    from = end.seq + 1
+  }
+}
+
+/** JetStream finds keys by their subjects; all else is in the headers. */
+function subjectsOf(ref: JobRef, { event = '*', keys = ['*'] }: DeadLetterFilter): string[] {
+  const { deadBody } = eventSubjects({ ...ref, event })
+  return [...new Set(keys)].map(deadBody)
+}
+
+/** The next bodies, without their data; none when there are no more. */
+async function readPage(
+  connection: NatsConnection,
+  ref: JobRef,
+  subjects: string[],
+  from: number,
+): Promise<readonly JsMsg[]> {
+  const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
+  const options = { filter_subjects: subjects, headers_only: true, opt_start_seq: from }
+  const consumer = await answerIfThere(consumers.get(streamNames(ref).outcomes, options))
+  if (consumer === undefined) throw queueNotFound(ref)
+  try {
+    const { num_pending } = await consumer.info(true)
+    return num_pending === 0 ? [] : await fetchPage(consumer, Math.min(PAGE, num_pending))
+  } finally {
+    consumer.delete().catch(() => undefined)
+  }
+}
+
+async function fetchPage(consumer: Consumer, most: number): Promise<readonly JsMsg[]> {
+  const page: JsMsg[] = []
+  const messages = await consumer.fetch({ max_messages: most, expires: PAGE_MS })
+  const timer = setTimeout(() => messages.stop(), PAGE_MS)
+  try {
+    for await (const message of messages) {
+      page.push(message)
+      if (page.length === most || message.info.pending === 0) break
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  // Bodies may have been replaced meanwhile, so fewer are no fault.
+  if (page.length > 0) return page
+  throw new JobicoError('QUEUE_UNAVAILABLE', 'NATS did not give the dead letters in time; try again')
+}
+
+/** Dead letters, the newest first. */
+export interface DeadLetters {
+  readonly letters: readonly DeadLetter[]
+  /** How many there are, beyond the limit too. */
+  readonly total: number
+}
+
+/** Which dead letters, and how many of them at most. */
+export interface DeadLetterQuery extends DeadLetterFilter {
+  readonly limit: number
+}
+
+/**
+ * The newest dead letters of a Job: events whose verdict is dead right now. Throws NOT_FOUND when the Job has no streams,
+ * and QUEUE_UNAVAILABLE.
+ */
+export async function listDeadLetters(
+  connection: NatsConnection,
+  ref: JobRef,
+  { limit, ...filter }: DeadLetterQuery,
+): Promise<DeadLetters> {
+  let total = 0
+  const newest: FoundDeadLetter[] = []
+  for await (const found of scanDeadLetters(connection, ref, { filter })) {
+    total++
+    newest.push(found)
+    if (newest.length >= 2 * limit) newest.splice(0, newest.length - limit)
+  }
+  newest.splice(0, newest.length - limit)
+  const letters = await withDeadVerdict(connection, ref, newest)
+  return { letters: letters.reverse(), total: total - (newest.length - letters.length) }
+}
+
+const LOOKS_AT_ONCE = 64
+
+/** Those of the letters that are dead, or pending again. */
+async function withDeadVerdict(
+  connection: NatsConnection,
+  ref: JobRef,
+  found: readonly FoundDeadLetter[],
+): Promise<DeadLetter[]> {
+  const requests = createRequests(connection)
+  const over = new Set<FoundDeadLetter>()
+  try {
+    await forEachConcurrently(found, LOOKS_AT_ONCE, async (each) => {
+      const { event, key } = each.letter
+      const { kind } = await currentStateOf(requests, { ...ref, event }, { key, seq: each.seq })
+      if (kind === 'over') over.add(each)
+    })
+    return found.filter((each) => !over.has(each)).map(({ letter }) => letter)
+  } finally {
+    requests.close()
+  }
+}

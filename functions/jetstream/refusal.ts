@@ -1,0 +1,125 @@
+import { JetStreamApiError, StorageType, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream'
+
+import { JobicoError } from '../process/errors.ts'
+import { answerTo } from './manager.ts'
+
+/** The configuration that a stream is to have; the server chooses the rest. */
+export type NamedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name'>
+
+/** No room: storage, memory, the account's limit, the account's limit for one stream. */
+const NO_ROOM: readonly number[] = [10047, 10028, 10002, 10120]
+/** No server to put it on: one that stands alone keeps one copy, others are too few or, as the words say, too full. */
+const NO_SERVERS: readonly number[] = [10074, 10005]
+const TOO_FULL = /insufficient/
+const OVERLAP = 10065
+/** The server's storage, or the stream's own limit, is used up. */
+const NOT_STORED: readonly number[] = [10023, 10077]
+
+/** Throws STREAM_REFUSED where the storage of a stream would change, which NATS does not do. */
+export function assertSameStorage(wanted: NamedStream, existing: StreamConfig): void {
+  if (existing.storage === wanted.storage) return
+  const [was, is] = existing.storage === StorageType.File ? ['File', 'Memory'] : ['Memory', 'File']
+  throw new JobicoError(
+    'STREAM_REFUSED',
+    `the stream ${wanted.name} is in ${was} storage, and NATS can not move it to ${is}: ` +
+      `set \`spec.queue.storage: ${was}\`, or delete the Job and make it again once its queue is gone`,
+  )
+}
+
+/**
+ * What it means that NATS refused to make or change a stream, and how to mend it, with figures where there is no room. Other
+ * faults stay as they are. Throws QUEUE_UNAVAILABLE.
+ */
+export async function explainRefusal(
+  fault: unknown,
+  manager: JetStreamManager,
+  wanted: NamedStream,
+): Promise<unknown> {
+  if (!(fault instanceof JobicoError) || !(fault.cause instanceof JetStreamApiError)) return fault
+  const { code, message } = fault.cause
+  const isFull = NO_ROOM.includes(code) || (NO_SERVERS.includes(code) && TOO_FULL.test(message))
+  const figures = isFull ? await readFigures(manager, wanted) : undefined
+  const mend = figures === undefined ? fixFor(code, wanted) : noRoomMessage(figures)
+  return new JobicoError('STREAM_REFUSED', `NATS refused the stream ${wanted.name} (${message}): ${mend}`, {
+    cause: fault.cause,
+    members: { ...figures },
+  })
+}
+
+/** What was to be stored in a stream that reserves nothing. */
+export interface NewContent {
+  /** What it is, for people. */
+  readonly what: string
+  readonly bytes: number
+}
+
+/**
+ * What it means that NATS did not store something for want of room, with figures, and how to mend it. Other faults stay as they
+ * are. Throws QUEUE_UNAVAILABLE.
+ */
+export async function explainNoRoom(
+  fault: unknown,
+  manager: JetStreamManager,
+  { what, bytes }: NewContent,
+): Promise<unknown> {
+  if (!(fault instanceof JobicoError) || !(fault.cause instanceof JetStreamApiError)) return fault
+  const { code, message } = fault.cause
+  if (!NO_ROOM.includes(code) && !NOT_STORED.includes(code)) return fault
+  const figures = await readFigures(manager, { storage: StorageType.File, max_bytes: bytes })
+  return new JobicoError(
+    'STREAM_REFUSED',
+    `NATS has no room for ${what} (${message}): it has ${formatBytes(bytes)}, and ${usageMessage(figures)}; ` +
+      'remove modules and Jobs that are not needed, purge dead letters, or give NATS more storage',
+    { cause: fault.cause, members: { ...figures } },
+  )
+}
+
+function fixFor(code: number, { num_replicas: replicas = 1 }: NamedStream): string {
+  if (NO_SERVERS.includes(code))
+    return `it is to be kept in ${replicas} copies, each on a server of its own, and NATS has fewer; lower \`spec.queue.replicas\`, or add servers`
+  if (code === OVERLAP)
+    return 'another stream takes its subjects; delete that one, or give the Job another name'
+  return 'change `spec.queue`, or what NATS allows'
+}
+
+/** Bytes: what is wanted, what the account's streams have reserved and use, and its limit, where it has one. */
+interface Figures {
+  readonly wanted: number
+  readonly reserved: number
+  readonly used: number
+  readonly limit: number | undefined
+}
+
+async function readFigures(manager: JetStreamManager, wanted: Omit<NamedStream, 'name'>): Promise<Figures> {
+  const account = await answerTo(manager.getAccountInfo())
+  const { limits, ...usage } = account.tiers?.[`R${wanted.num_replicas ?? 1}`] ?? account
+  const isFile = wanted.storage !== StorageType.Memory
+  const limit = isFile ? limits.max_storage : limits.max_memory
+  return {
+    wanted: wanted.max_bytes ?? 0,
+    reserved: isFile ? usage.reserved_storage : usage.reserved_memory,
+    used: isFile ? usage.storage : usage.memory,
+    limit: limit > 0 ? limit : undefined,
+  }
+}
+
+function noRoomMessage(figures: Figures): string {
+  return (
+    `it wants ${formatBytes(figures.wanted)}, and ${usageMessage(figures)}; ` +
+    'lower `spec.queue.maxBytes`, of which each Job takes twice, delete Jobs that are not needed, or give NATS more storage'
+  )
+}
+
+function usageMessage({ reserved, used, limit }: Figures): string {
+  const most =
+    limit === undefined ? 'with no limit but that of the servers' : `its limit is ${formatBytes(limit)}`
+  return `the account has ${formatBytes(reserved)} reserved and ${formatBytes(used)} in use, ${most}`
+}
+
+const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const
+
+/** Bytes as Kubernetes writes them, with at most one decimal: 256Mi, 1.5Gi. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1)
+  return `${Math.round((bytes / 1024 ** power) * 10) / 10}${UNITS[power] ?? ''}`
+}

@@ -1,0 +1,152 @@
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError, messageOf } from '../process/errors.ts'
+
+/** How long a request to JetStream waits for its answer; a client of the listener must hear within two seconds. */
+export const REQUEST_TIMEOUT_MS = 1_500
+const SWEEP_MS = 100
+const COALESCE_MS = 1
+/** What NATS takes where it is not told otherwise. */
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024
+const NO_RESPONDERS = 503
+
+/** A message to send: JetStream answers it on the reply subject that goes with it. */
+export interface Outgoing {
+  readonly subject: string
+  readonly payload?: Uint8Array | string
+  readonly headers?: MsgHdrs
+}
+
+/** Requests over one shared inbox. Several times as fast as one subscription or one timer for each request. */
+export interface Requests {
+  readonly connection: NatsConnection
+  /**
+   * Sends and gives the answer. Throws QUEUE_UNAVAILABLE when nobody listens, when none came in time, or when offline, and
+   * TOO_LARGE when NATS takes no message of that size.
+   */
+  send(message: Outgoing, timeoutMs?: number): Promise<Msg>
+  /** Sends with no answer wanted; what can not be sent is dropped. */
+  post(message: Outgoing): void
+  /** The most bytes of a message that NATS takes, headers included, as far as it has told. */
+  maxPayload(): number
+  /** Whether the connection is up right now. */
+  isOnline(): boolean
+  /** Fails what still waits; leaves the connection to its owner. */
+  close(): void
+}
+
+interface Waiting {
+  readonly resolve: (answer: Msg) => void
+  readonly reject: (fault: JobicoError) => void
+  readonly deadline: number
+}
+
+/** Opens the shared inbox on a connection. */
+export function createRequests(connection: NatsConnection): Requests {
+  const inbox = createInbox()
+  const waiting = new Map<string, Waiting>()
+  let sent = 0
+  let online = true
+  let maxPayload = DEFAULT_MAX_PAYLOAD
+
+  const fail = (token: string, fault: JobicoError) => {
+    waiting.get(token)?.reject(fault)
+    waiting.delete(token)
+  }
+  const send = createSender(connection)
+  const subscription = connection.subscribe(`${inbox}.*`, {
+    callback: (_fault, answer) => {
+      const token = answer.subject.slice(inbox.length + 1)
+      const request = waiting.get(token)
+      if (request === undefined) return
+      if (isNoResponders(answer)) {
+        fail(token, unavailable('JetStream does not answer'))
+        return
+      }
+      waiting.delete(token)
+      request.resolve(answer)
+    },
+  })
+  const sweep = setInterval(() => {
+    const now = performance.now()
+    for (const [token, { deadline }] of waiting)
+      if (deadline <= now) fail(token, unavailable('NATS did not answer in time'))
+  }, SWEEP_MS)
+  sweep.unref()
+  void followStatus(connection, (up) => (online = up))
+
+  return {
+    connection,
+    // The client forgets what the server told it while it is not connected.
+    maxPayload: () => (maxPayload = connection.info?.max_payload ?? maxPayload),
+    isOnline: () => online && !connection.isClosed(),
+    send(message, timeoutMs = REQUEST_TIMEOUT_MS) {
+      if (!online || connection.isClosed())
+        return Promise.reject(unavailable('the connection to NATS is down'))
+      const token = (sent++).toString(36)
+      return new Promise((resolve, reject) => {
+        waiting.set(token, { resolve, reject, deadline: performance.now() + timeoutMs })
+        send(message, `${inbox}.${token}`, (fault) => fail(token, fault))
+      })
+    },
+    post: (message) => send(message),
+    close() {
+      clearInterval(sweep)
+      subscription.unsubscribe()
+      for (const token of waiting.keys()) fail(token, unavailable('the process is stopping'))
+    },
+  }
+}
+
+type Sender = (message: Outgoing, reply?: string, onFault?: (fault: JobicoError) => void) => void
+
+/**
+ * Sends at once when little is sent, and otherwise what comes within a millisecond in one write: under load a system call
+ * for each message would cost more than the message.
+ */
+function createSender(connection: NatsConnection): Sender {
+  let waiting: (() => void)[] = []
+  let flushedAt = 0
+  const flush = () => {
+    const all = waiting
+    waiting = []
+    flushedAt = performance.now()
+    if (!connection.isClosed()) for (const publish of all) publish()
+  }
+  return ({ subject, payload, headers }, reply, onFault) => {
+    if (waiting.length === 0) {
+      if (performance.now() - flushedAt < COALESCE_MS) setTimeout(flush, COALESCE_MS)
+      else setImmediate(flush)
+    }
+    const options = {
+      ...(headers === undefined ? {} : { headers }),
+      ...(reply === undefined ? {} : { reply }),
+    }
+    waiting.push(() => {
+      try {
+        connection.publish(subject, payload, options)
+      } catch (cause) {
+        const why = `NATS does not take a message of this size: ${messageOf(cause)}; raise its max_payload`
+        onFault?.(new JobicoError('TOO_LARGE', why, { cause }))
+      }
+    })
+  }
+}
+
+function isNoResponders(answer: Msg): boolean {
+  return answer.data.length === 0 && answer.headers?.code === NO_RESPONDERS
+}
+
+async function followStatus(connection: NatsConnection, report: (online: boolean) => void): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'disconnect' || type === 'staleConnection') report(false)
+    if (type === 'reconnect') report(true)
+  }
+}
+
+function unavailable(why: string): JobicoError {
+  return new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `${why}; sending again with the same id or Idempotency-Key is safe`,
+  )
+}

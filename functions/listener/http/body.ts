@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http'
+
+import { JobicoError } from '../../process/errors.ts'
+import { asJobicoError } from './problem.ts'
+
+/** How much of a body that is too large is read and dropped, so that its sender gets to read the answer. */
+const MAX_DRAIN = 16 * 1024 * 1024
+
+/** What a part of a body takes in memory beside its bytes: a body may come in a million parts of one byte. */
+const PART_BYTES = 256
+
+/**
+ * Reads the body of a request; `take` is told of each part before it is held, and may throw. Throws TOO_LARGE when it has
+ * more than `limit` bytes, and REQUEST_INVALID when it ends before it is complete.
+ */
+export function readBody(
+  request: IncomingMessage,
+  limit: number,
+  take: (bytes: number) => void,
+): Promise<Buffer> {
+  let parts: Buffer[] = []
+  let length = 0
+  return new Promise((resolve, reject) => {
+    const fail = (fault: JobicoError) => {
+      parts = []
+      length = Infinity
+      reject(fault)
+    }
+    const hold = (part: Buffer) => {
+      try {
+        take(part.length + PART_BYTES)
+        parts.push(part)
+      } catch (fault) {
+        fail(asJobicoError(fault))
+      }
+    }
+    request.on('data', (part: Buffer) => {
+      length += part.length
+      if (length <= limit) hold(part)
+      else parts = []
+      if (length > MAX_DRAIN) fail(tooLarge(limit))
+    })
+    request.once('end', () => {
+      if (length > limit) fail(tooLarge(limit))
+      else resolve(Buffer.concat(parts))
+    })
+    request.once('error', (cause) => fail(incomplete(cause)))
+    request.once('close', () => fail(incomplete()))
+    if (Number(request.headers['content-length']) > MAX_DRAIN) fail(tooLarge(limit))
+  })
+}
+
+function tooLarge(limit: number): JobicoError {
+  return new JobicoError('TOO_LARGE', `the body is larger than ${limit} bytes`)
+}
+
+function incomplete(cause?: unknown): JobicoError {
+  return new JobicoError('REQUEST_INVALID', 'the body ended before it was complete', { cause })
+}

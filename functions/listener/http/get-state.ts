@@ -1,0 +1,31 @@
+import { JobicoError } from '../../process/errors.ts'
+import { isEventKey, type EventRef } from '../../queues/names.ts'
+import { eventState } from '../../outcomes/event-state.ts'
+import { stateResponse, type ResponseParts } from './responses.ts'
+import { openRequests, type NatsAccess } from '../storing/nats-access.ts'
+
+/** What the answer about an event depends on. */
+export interface StateOptions {
+  readonly ref: EventRef
+  readonly requests: NatsAccess
+  /** Whether the answer shows the result and all of the error. */
+  readonly exposeResults: boolean
+}
+
+/** Says what became of an event. Throws NOT_FOUND, or QUEUE_UNAVAILABLE where that can not be told. */
+export async function getState(
+  { ref, requests, exposeResults }: StateOptions,
+  key: string,
+): Promise<ResponseParts> {
+  if (!isEventKey(key)) throw notFound()
+  const state = await eventState(openRequests(requests), ref, key)
+  if (state.state === 'unknown') throw notFound()
+  return stateResponse(state, { key, event: ref.event }, exposeResults)
+}
+
+function notFound(): JobicoError {
+  return new JobicoError(
+    'NOT_FOUND',
+    'no event of this key is known: it was never accepted here, or its outcome is no longer kept',
+  )
+}

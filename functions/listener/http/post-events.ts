@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import type { Validate } from '../../../schemas/validator.ts'
+import { sizeLimit } from '../../cloudevents/nats-binding.ts'
+import type { Log } from '../../process/log.ts'
+import { eventKey } from '../../queues/names.ts'
+import type { Requests } from '../../jetstream/requests.ts'
+import { readVerdict } from '../../outcomes/event-state.ts'
+import { checkEvents, type CheckedEvent } from '../storing/check-events.ts'
+import { acceptedResponse, verdictResponse, type ResponseParts } from './responses.ts'
+import { bareDataDefaults } from '../decoding/bare-data.ts'
+import { readBody } from './body.ts'
+import { decodeRequest } from '../decoding/decode.ts'
+import type { StateOptions } from './get-state.ts'
+import type { LoadLimits } from './load-limits.ts'
+import type { ListenerMetrics } from '../metrics.ts'
+import { waitSeconds } from './prefer.ts'
+import { openRequests } from '../storing/nats-access.ts'
+import { collectHeaders } from '../decoding/request-headers.ts'
+import { createStore, type StoredEvent } from '../storing/store.ts'
+import { watchVerdict } from '../storing/wait-for-verdict.ts'
+
+/** What taking events depends on. */
+export interface PostEventsOptions extends StateOptions {
+  readonly validate: Validate
+  /** Says that the process is stopping: nobody is made to wait for results any longer. */
+  readonly stopping: AbortSignal
+  readonly load: LoadLimits
+  readonly metrics: ListenerMetrics
+  readonly log: Log
+}
+
+/** A request as it came in. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The prefix of the path that was called, and of the path of the state. */
+  readonly prefix: string
+}
+
+/**
+ * Makes the handler that validates the events of a request, stores all of them, and only then answers. It throws
+ * JobicoError where it does not take them; nothing is stored then, or sending again is safe.
+ */
+export function postEvents(options: PostEventsOptions): (exchange: Exchange) => Promise<ResponseParts> {
+  const { ref, validate } = options
+  const defaults = bareDataDefaults(ref)
+  const store = createStore(ref)
+
+  return async (exchange) => {
+    const limit = sizeLimit(openRequests(options.requests).maxPayload())
+    const take = (bytes: number) => options.load.bodies.take(bytes, exchange.response)
+    const body = await readBody(exchange.request, limit, take)
+    return await options.load.handle(() => answerTo(exchange, body, limit))
+  }
+
+  async function answerTo(exchange: Exchange, body: Uint8Array, limit: number): Promise<ResponseParts> {
+    const { rawHeaders } = exchange.request
+    const requests = openRequests(options.requests)
+    const headers = collectHeaders(rawHeaders)
+    const events = checkEvents(decodeRequest({ headers, body }, defaults), validate, limit)
+    const storeAll = async () => {
+      const stored = await store(requests, events)
+      report(stored, options)
+      return stored
+    }
+    const [only] = events
+    const seconds = waitSeconds(headers.get('prefer') ?? [])
+    if (only === undefined || events.length > 1 || seconds === undefined) {
+      return acceptedResponse(await storeAll(), exchange.prefix)
+    }
+    return await answerInTime(only, { options, requests, exchange, seconds, storeAll })
+  }
+}
+
+interface Waiting {
+  readonly options: PostEventsOptions
+  readonly requests: Requests
+  readonly exchange: Exchange
+  readonly seconds: number
+  readonly storeAll: () => Promise<readonly StoredEvent[]>
+}
+
+/** Stores an event and holds the answer for its verdict. */
+async function answerInTime({ event }: CheckedEvent, waiting: Waiting): Promise<ResponseParts> {
+  const { options, requests, exchange, seconds } = waiting
+  const key = eventKey(event.attributes.source, event.attributes.id)
+  const watch = watchVerdict(requests, options.ref, key)
+  try {
+    const { stored, isHeld } = await storeFirst(key, waiting)
+    if (!isHeld) return acceptedResponse(stored, exchange.prefix)
+    const verdict = await watch.wait(seconds, AbortSignal.any([options.stopping, leaving(exchange.response)]))
+    const answer =
+      verdict === undefined
+        ? acceptedResponse(stored, exchange.prefix)
+        : verdictResponse(verdict, exchange.prefix, key)
+    return { ...answer, headers: { ...answer.headers, 'preference-applied': `wait=${seconds}` } }
+  } finally {
+    watch.close()
+  }
+}
+
+/**
+ * Stores the event and says whether its answer is to be held. Whoever can name an event's source and id need not be the
+ * one who sent it: where results are not for all to see, only the sender of a fresh event gets one.
+ */
+async function storeFirst(key: string, { options, requests, storeAll }: Waiting) {
+  const { ref, exposeResults } = options
+  const isKnown = !exposeResults && (await readVerdict(requests, ref, key)) !== undefined
+  const stored = await storeAll()
+  return { stored, isHeld: exposeResults || (!isKnown && stored.every(({ duplicate }) => !duplicate)) }
+}
+
+/** Says when the client has left, or has its answer. */
+function leaving(response: ServerResponse): AbortSignal {
+  const left = new AbortController()
+  if (response.destroyed) left.abort()
+  response.once('close', () => {
+    left.abort()
+  })
+  return left.signal
+}
+
+function report(stored: readonly StoredEvent[], { log, metrics }: PostEventsOptions): void {
+  let duplicates = 0
+  for (const { id, key, duplicate } of stored) {
+    if (duplicate) duplicates++
+    log.info({ key, id, duplicate }, 'Accepted')
+  }
+  metrics.accepted(stored.length - duplicates, duplicates)
+}

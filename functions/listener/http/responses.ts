@@ -1,0 +1,72 @@
+import { toStructuredJson } from '../../cloudevents/cloudevent.ts'
+import { ERROR_CODES, JobicoError } from '../../process/errors.ts'
+import { stateJson, type KnownState } from '../../outcomes/event-state.ts'
+import type { Verdict } from '../../outcomes/verdict.ts'
+import type { StoredEvent } from '../storing/store.ts'
+
+/** An HTTP answer, ready to be sent. */
+export interface ResponseParts {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** How long a client should wait before it sends again, in seconds, by the status of the answer. */
+const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 2 }
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** The problem document (RFC 9457) of an error, with the headers that belong to its status. */
+export function problemResponse({ code, message, members }: JobicoError): ResponseParts {
+  const { status, title } = ERROR_CODES[code]
+  const retryAfter = RETRY_AFTER[status]
+  return {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="jobico"' } : {}),
+    },
+    body: JSON.stringify({ title, status, code, detail: message, ...members }),
+  }
+}
+
+/** The answer once every event of a request is stored; for one event it says where its state is. */
+export function acceptedResponse(accepted: readonly StoredEvent[], prefix: string): ResponseParts {
+  const [only] = accepted
+  const location =
+    only !== undefined && accepted.length === 1 ? { location: statePath(prefix, only.key) } : {}
+  return { status: 202, headers: { ...JSON_TYPE, ...location }, body: JSON.stringify({ accepted }) }
+}
+
+/** The answer to a request that waited for the verdict of its event. */
+export function verdictResponse(verdict: Verdict, prefix: string, key: string): ResponseParts {
+  const location = statePath(prefix, key)
+  if (verdict.kind === 'dead') {
+    const { code, reason, attempts } = verdict
+    const members = { key, error: { code, reason, attempts } }
+    const { status, headers, body } = problemResponse(
+      new JobicoError('EVENT_DEAD', reason || code, { members }),
+    )
+    return { status, headers: { ...headers, location }, body }
+  }
+  if (verdict.result.data === undefined) return { status: 204, headers: { location }, body: '' }
+  const headers = { 'content-type': 'application/cloudevents+json', location }
+  return { status: 200, headers, body: toStructuredJson(verdict.result) }
+}
+
+/** The answer about the state of an event; only where `exposed` with its result and all of its error. */
+export function stateResponse(
+  state: KnownState,
+  names: { readonly key: string; readonly event: string },
+  exposed: boolean,
+): ResponseParts {
+  return {
+    status: 200,
+    headers: JSON_TYPE,
+    body: stateJson(names, state, exposed),
+  }
+}
+
+function statePath(prefix: string, key: string): string {
+  return `${prefix}/events/${key}`
+}

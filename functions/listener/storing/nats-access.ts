@@ -1,0 +1,15 @@
+import { JobicoError } from '../../process/errors.ts'
+import type { Requests } from '../../jetstream/requests.ts'
+
+/** The way to NATS; undefined until the first connection is made. */
+export type NatsAccess = () => Requests | undefined
+
+/** The way to NATS when it is open right now. Throws QUEUE_UNAVAILABLE. */
+export function openRequests(requests: NatsAccess): Requests {
+  const open = requests()
+  if (open?.isOnline() === true) return open
+  throw new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    'the listener is not connected to NATS; sending again with the same id or Idempotency-Key is safe',
+  )
+}

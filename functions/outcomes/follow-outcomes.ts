@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { jetstream, type JsMsg } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from '../process/errors.ts'
+import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage } from '../jetstream/manager.ts'
+import { eventSubjects, parseSubject, streamNames, type JobRef } from '../queues/names.ts'
+import { queueNotFound } from '../queues/queue-not-found.ts'
+import { verdictOfMessage, type Verdict } from './verdict.ts'
+
+/** How an event ended, as the outcome stream holds it. */
+export interface Outcome {
+  readonly event: string
+  readonly key: string
+  readonly verdict: Verdict
+  readonly seq: number
+}
+
+/** What to follow. */
+export interface FollowOptions {
+  /** One event; all events of the Job where it is missing. */
+  readonly event?: string
+  /** Only what comes from now on, or all that is kept as well. */
+  readonly fromNow?: boolean
+  /** Ends the iteration in good order. */
+  readonly signal?: AbortSignal
+}
+
+const ALL_FROM_NOW = { event: '*', fromNow: true, signal: new AbortController().signal }
+const RETRY_MS = 250
+/** A consumer that is silent for two of these is lost. */
+const HEARTBEAT_MS = 5_000
+const PULL = {
+  max_messages: 500,
+  expires: 30_000,
+  idle_heartbeat: HEARTBEAT_MS,
+  abort_on_missing_resource: true,
+}
+
+/**
+ * The verdicts of a Job as they come, in the order in which they were stored, over any loss of the connection; ends when
+ * that is closed. Needs no pod that runs. Throws NOT_FOUND when the Job has no streams, at first or any more, and
+ * QUEUE_UNAVAILABLE when NATS does not answer at first.
+ */
+export async function* followOutcomes(
+  connection: NatsConnection,
+  ref: JobRef,
+  options: FollowOptions = {},
+): AsyncGenerator<Outcome, void, undefined> {
+  const { event, fromNow, signal } = { ...ALL_FROM_NOW, ...options }
+  const subject = eventSubjects({ ...ref, event }).verdict('*')
+  const last = await lastSequence(connection, ref)
+  let next = fromNow ? last + 1 : 1
+  while (!signal.aborted && !connection.isClosed()) {
+    try {
+      // Streams that were made anew count from one again.
+      next = Math.min(next, (await lastSequence(connection, ref)) + 1)
+      for await (const message of messagesFrom(connection, { ref, subject, next, signal })) {
+        next = message.seq + 1
+        yield* outcomesIn(message)
+      }
+    } catch (thrown) {
+      if (thrown instanceof JobicoError && thrown.code === 'NOT_FOUND') throw thrown
+      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+/** The last sequence of a Job's outcomes. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE. */
+export async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
+  const manager = await manage(connection)
+  const info = await answerIfThere(manager.streams.info(streamNames(ref).outcomes))
+  if (info === undefined) throw queueNotFound(ref)
+  return info.state.last_seq
+}
+
+interface Section {
+  readonly ref: JobRef
+  readonly subject: string
+  /** The first sequence that may be of interest. */
+  readonly next: number
+  readonly signal: AbortSignal
+}
+
+/** Messages as they come, until the consumer is lost, as when the server was started again. */
+async function* messagesFrom(
+  connection: NatsConnection,
+  { ref, subject, next, signal }: Section,
+): AsyncGenerator<JsMsg, void, undefined> {
+  const client = jetstream(connection, JETSTREAM_OPTIONS)
+  const options = { filter_subjects: subject, opt_start_seq: next }
+  const consumer = await answerTo(client.consumers.get(streamNames(ref).outcomes, options))
+  const messages = await consumer.consume(PULL)
+  const stop = () => messages.stop()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  try {
+    yield* messages
+  } finally {
+    signal.removeEventListener('abort', stop)
+    stop()
+    consumer.delete().catch(() => undefined)
+  }
+}
+
+/** The outcome that a message holds. What is no verdict was not written by a runner, and is of no interest. */
+function outcomesIn({ subject, seq, headers, data }: JsMsg): readonly Outcome[] {
+  try {
+    return [{ ...parseSubject(subject), verdict: verdictOfMessage({ headers, data }), seq }]
+  } catch {
+    return []
+  }
+}

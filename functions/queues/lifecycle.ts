@@ -1,0 +1,182 @@
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import { covers } from '../jetstream/covers.ts'
+import { JobicoError } from '../process/errors.ts'
+import { deadLetters, sum } from './backlog.ts'
+import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
+import { closedSubject, streamNames, type JobRef } from './names.ts'
+import { readPubAck } from '../jetstream/publish.ts'
+import { assertSameStorage, explainRefusal, type NamedStream } from '../jetstream/refusal.ts'
+import {
+  consumerConfigs,
+  STREAM_METADATA,
+  streamConfigs,
+  type NamedConsumer,
+  type QueuePlan,
+} from './stream-config.ts'
+
+/**
+ * Makes the streams and consumers of a Job, or brings them to what the plan says: a closed queue is opened again, what a
+ * deleted Job of the same name left is taken over. Writes nothing where all is right. Throws STREAM_REFUSED with figures
+ * and the fix, and QUEUE_UNAVAILABLE when NATS does not answer in time.
+ */
+export async function ensureQueues(connection: NatsConnection, plan: QueuePlan): Promise<void> {
+  const manager = await manage(connection)
+  const configs = streamConfigs(plan)
+  const found = await Promise.all(configs.map(({ name }) => answerIfThere(manager.streams.info(name))))
+  const names = streamNames(plan.ref)
+  if (found.some((info) => info !== undefined && isClosed(info, plan.ref)))
+    await answerTo(manager.streams.purge(names.queue, { filter: closedSubject(plan.ref) }))
+  for (const [at, config] of configs.entries()) await ensureStream(manager, config, found[at])
+  const [queue, retry] = await Promise.all([
+    consumersOf(manager, names.queue),
+    consumersOf(manager, names.retry),
+  ])
+  for (const event of plan.events) {
+    const wanted = consumerConfigs(plan.ref, event)
+    await ensureConsumer(manager, names.queue, wanted.queue, queue.get(event.event))
+    await ensureConsumer(manager, names.retry, wanted.retry, retry.get(event.event))
+  }
+}
+
+async function ensureStream(
+  manager: JetStreamManager,
+  wanted: NamedStream,
+  existing: StreamInfo | undefined,
+): Promise<void> {
+  if (existing !== undefined && covers(existing.config, wanted)) return
+  if (existing !== undefined) assertSameStorage(wanted, existing.config)
+  const step =
+    existing === undefined ? manager.streams.add(wanted) : manager.streams.update(wanted.name, wanted)
+  try {
+    await answerTo(step)
+  } catch (fault) {
+    throw await explainRefusal(fault, manager, wanted)
+  }
+}
+
+async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  wanted: NamedConsumer,
+  existing: ConsumerInfo | undefined,
+): Promise<void> {
+  if (existing !== undefined && covers(existing.config, wanted)) return
+  const { durable_name: name } = wanted
+  const step =
+    existing === undefined
+      ? manager.consumers.add(stream, wanted)
+      : manager.consumers.update(stream, name, wanted)
+  await answerTo(step, `the consumer ${name} of the stream ${stream}`)
+}
+
+/** All consumers of a stream, by name. */
+async function consumersOf(
+  manager: JetStreamManager,
+  stream: string,
+): Promise<ReadonlyMap<string, ConsumerInfo>> {
+  const consumers = await answerTo(allOf(manager.consumers.list(stream)))
+  return new Map(consumers.map((consumer) => [consumer.name, consumer]))
+}
+
+/**
+ * Lets nothing more into a Job's queue; what is in it is worked off as before. No fault when there is none. Throws
+ * QUEUE_UNAVAILABLE.
+ */
+export async function closeQueue(connection: NatsConnection, ref: JobRef): Promise<void> {
+  const manager = await manage(connection)
+  const { queue } = streamNames(ref)
+  const info = await answerIfThere(manager.streams.info(queue))
+  if (info === undefined || isClosed(info, ref)) return
+  await answerIfThere(manager.streams.update(queue, { subjects: [closedSubject(ref)] }))
+}
+
+/** Removes the two consumers of an event that is no longer in its Job; none is no fault. Throws QUEUE_UNAVAILABLE. */
+export async function removeConsumers(connection: NatsConnection, ref: JobRef, event: string): Promise<void> {
+  const manager = await manage(connection)
+  const { queue, retry } = streamNames(ref)
+  for (const stream of [queue, retry]) await answerIfThere(manager.consumers.delete(stream, event))
+}
+
+/** What became of the deletion of a Job's streams; counts of messages, where there were any. */
+export type Deletion =
+  { readonly deleted: true } | { readonly deleted: false; readonly pending: number; readonly dead: number }
+
+/**
+ * Closes the queue of a Job and deletes its three streams, but only when nothing in them is pending or dead; streams that
+ * are not there count as deleted. Safe to repeat, and to break off at any point. Throws QUEUE_UNAVAILABLE.
+ */
+export async function deleteQueues(connection: NatsConnection, ref: JobRef): Promise<Deletion> {
+  const manager = await manage(connection)
+  await closeQueue(connection, ref)
+  const before = await countLeft(manager, ref)
+  if (!before.empty) return { deleted: false, pending: before.pending, dead: before.dead }
+  if (before.exists) await passBarrier(connection, ref)
+  const left = await countLeft(manager, ref)
+  if (!left.empty) return { deleted: false, pending: left.pending, dead: left.dead }
+  const names = streamNames(ref)
+  for (const stream of [names.queue, names.retry, names.outcomes])
+    await answerIfThere(manager.streams.delete(stream))
+  return { deleted: true }
+}
+
+/** What is left in a Job's streams, looked at in the order in which events move, so that none is missed while it moves. */
+async function countLeft(manager: JetStreamManager, ref: JobRef) {
+  const names = streamNames(ref)
+  const barrier = closedSubject(ref)
+  const queue = await answerIfThere(manager.streams.info(names.queue, { subjects_filter: barrier }))
+  const retry = await answerIfThere(manager.streams.info(names.retry))
+  const dead = sum(await deadLetters(manager, ref))
+  const barriers = queue?.state.subjects?.[barrier] ?? 0
+  const pending = (queue?.state.messages ?? 0) - barriers + (retry?.state.messages ?? 0)
+  // One that a new Job has opened again is not to be deleted, whatever is in it.
+  const empty = pending + dead === 0 && (queue === undefined || isClosed(queue, ref))
+  return { pending, dead, exists: queue !== undefined, empty }
+}
+
+/**
+ * Sends a message of our own through a closed queue: once that is stored, whatever was sent before the queue was closed, and
+ * is perhaps acknowledged only now, is stored too. It stays, and goes with the stream or when the queue is opened again.
+ */
+async function passBarrier(connection: NatsConnection, ref: JobRef): Promise<void> {
+  const answer = await answerTo(connection.request(closedSubject(ref), '', { timeout: ANSWER_MS }))
+  const ack = readPubAck(answer)
+  if (!ack.stored && ack.refusal !== 'subject-taken')
+    throw new JobicoError(
+      'QUEUE_UNAVAILABLE',
+      `the closed queue does not answer as it should: ${ack.description}`,
+    )
+}
+
+/** A Job's queue as NATS holds it, whether there is such a Job or not. */
+export interface QueueInNats {
+  readonly ref: JobRef
+  /** The uid of the Job that it was last made for, where it was told. */
+  readonly uid: string | undefined
+  /** Whether nothing more gets in. */
+  readonly closed: boolean
+}
+
+/** Every Job's queue that NATS holds, by what its streams say of themselves. Throws QUEUE_UNAVAILABLE. */
+export async function listQueues(connection: NatsConnection): Promise<readonly QueueInNats[]> {
+  const manager = await manage(connection)
+  const held = new Map<string, QueueInNats>()
+  for (const info of await answerTo(allOf(manager.streams.list()))) {
+    const { name, metadata = {} } = info.config
+    const ref = {
+      namespace: metadata[STREAM_METADATA.namespace] ?? '',
+      job: metadata[STREAM_METADATA.job] ?? '',
+    }
+    const names = streamNames(ref)
+    if (!Object.values(names).includes(name)) continue
+    const closed = name === names.queue ? isClosed(info, ref) : (held.get(names.queue)?.closed ?? true)
+    held.set(names.queue, { ref, uid: metadata[STREAM_METADATA.uid], closed })
+  }
+  return [...held.values()]
+}
+
+/** Whether a Job's queue lets nothing more in, as its Job is deleted. Pure. */
+export function isClosed(queue: StreamInfo, ref: JobRef): boolean {
+  return queue.config.subjects.includes(closedSubject(ref))
+}

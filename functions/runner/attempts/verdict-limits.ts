@@ -1,0 +1,65 @@
+import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
+import type { EventRef } from '../../queues/names.ts'
+import { verdictPayload, type Verdict } from '../../outcomes/verdict.ts'
+import { MAX_HOPS, handOversOf } from '../outputs/hand-over.ts'
+import { outputFault, type NextEvent, type Output } from '../outputs/output.ts'
+import type { Failure } from '../../guests/abi.ts'
+
+/** How an event ended that is done. */
+export type DoneVerdict = Extract<Verdict, { kind: 'done' }>
+
+/** What a verdict has to fit. */
+export interface VerdictLimits {
+  readonly ref: EventRef
+  readonly output: Output | undefined
+  readonly emits: ReadonlyMap<string, NextEvent | undefined>
+  readonly maxResultBytes: () => number
+}
+
+/**
+ * What keeps a verdict from being stored, or from being handed over to other events: it is too large, does not match their
+ * schemas, or `hops` hand-overs were before it. Undefined where nothing does. Pure.
+ */
+export function verdictFault(fit: VerdictLimits, verdict: DoneVerdict, hops: number): Failure | undefined {
+  const size = headersSize(eventHeaders(verdict.result)) + verdictPayload(verdict).length
+  const most = fit.maxResultBytes()
+  if (size > most) {
+    const what = verdict.emitted === undefined ? 'the result has' : 'the result and what is emitted have'
+    const reason = `${what} ${size} bytes with the attributes; at most ${most} can be stored`
+    return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
+  }
+  const reason = schemaFault(fit, verdict) ?? hopsFault(fit, verdict, hops)
+  return reason === undefined
+    ? unservedFault(fit, verdict)
+    : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+}
+
+/** What may be mended while the event waits: nothing is known of an event that it emits into. */
+function unservedFault({ emits }: VerdictLimits, { emitted = [] }: DoneVerdict): Failure | undefined {
+  const missing = emitted.find(({ event }) => emits.get(event) === undefined)
+  if (missing === undefined) return undefined
+  const reason = `it emits to ${missing.event}, which is not served: see why, with jobico status or kubectl get jj`
+  return { kind: 'retry', code: 'OUTPUT_INVALID', reason }
+}
+
+function schemaFault(
+  { output, emits }: VerdictLimits,
+  { result, emitted = [] }: DoneVerdict,
+): string | undefined {
+  if (output?.kind === 'event' && result.data !== undefined) {
+    const fault = outputFault('the result', output, result.data)
+    if (fault !== undefined) return fault
+  }
+  for (const { event, data } of emitted) {
+    const next = emits.get(event)
+    const fault = next && outputFault('what it emits', next, data)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function hopsFault({ ref, output }: VerdictLimits, verdict: DoneVerdict, hops: number): string | undefined {
+  const next = output?.kind === 'event' ? output.ref.event : undefined
+  if (hops < MAX_HOPS || handOversOf(verdict, ref, next, hops).length === 0) return undefined
+  return `${hops} events came out of each other before it, and no more may: break the circle of events that emit to each other`
+}

@@ -1,0 +1,133 @@
+import { EventEmitter, once } from 'node:events'
+
+import { messageOf } from '../../process/errors.ts'
+import type { Log } from '../../process/log.ts'
+import type { EventRef } from '../../queues/names.ts'
+import type { Requests } from '../../jetstream/requests.ts'
+import { MAX_PREFETCH } from '../../queues/stream-config.ts'
+import { NAK, TERM, WORKING, type Delivery, type Source } from './delivery.ts'
+import type { PullGate } from './pull-gate.ts'
+import { createPuller } from './puller.ts'
+import type { Report } from '../report.ts'
+import { prefetch } from './prefetch.ts'
+import type { Pool } from '../workers/pool.ts'
+import { createExecutionSlots } from './execution-slots.ts'
+
+/** What a dispatcher needs. */
+export interface DispatcherOptions {
+  readonly requests: Requests
+  readonly ref: EventRef
+  readonly concurrency: number
+  readonly pool: Pick<Pool, 'capacity' | 'meanMs'>
+  readonly gate: PullGate
+  readonly log: Log
+  /** Takes a delivery to its end. */
+  readonly process: (delivery: Delivery) => Promise<Report>
+  readonly onReport: (report: Report, key: string) => void
+}
+
+/** Pulls as many events as can start soon, has each of them processed, and tells JetStream meanwhile that they are in progress. */
+export interface Dispatcher {
+  /** How many events this process holds. */
+  inFlight(): number
+  /** Waits for the right to execute, alone where asked, and gives what ends it; undefined when the dispatcher is closing. */
+  acquireSlot(alone: boolean): Promise<(() => void) | undefined>
+  /** The delivery is acknowledged. */
+  settled(delivery: Delivery): void
+  /** What may be pulled has changed. */
+  gateChanged(): void
+  /** Pulls no more; resolves when all that was held is at its end, or given back since that was broken off. */
+  close(): Promise<void>
+}
+
+const WORKING_EVERY_MS = 10_000
+
+/** Opens a dispatcher, which begins to pull. */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { requests, ref, concurrency, pool, gate, log } = options
+  const slots = createExecutionSlots(() => pool.capacity)
+  const held = new Set<Delivery>()
+  const inFlight = new Set<Promise<void>>()
+  const changes = new EventEmitter().setMaxListeners(0)
+  let closing = false
+
+  const prefetched = () => prefetch(concurrency, pool.meanMs, MAX_PREFETCH)
+  const free = () => concurrency + prefetched() - inFlight.size
+  const wanted = (source: Source, requestedFromOther: number) => {
+    const from = gate.current()
+    if (from === 'nothing' || free() < 1) return 0
+    if (source === 'retry') return 1 + Math.floor(prefetched() / 2)
+    return from === 'retries' ? 0 : Math.max(1, free() - requestedFromOther)
+  }
+  const nak = ({ ackSubject }: Delivery) => requests.post({ subject: ackSubject, payload: NAK })
+  const process = async (delivery: Delivery) => {
+    try {
+      const report = await options.process(delivery)
+      if (report.kind === 'handed-back') nak(delivery)
+      options.onReport(report, delivery.key)
+    } catch (err) {
+      if (!closing) onUnsettled(options, delivery, err)
+      else if (held.has(delivery)) nak(delivery)
+    } finally {
+      held.delete(delivery)
+    }
+  }
+  const onDelivery = (delivery: Delivery) => {
+    held.add(delivery)
+    const task = process(delivery).finally(() => {
+      inFlight.delete(task)
+      puller.refill()
+    })
+    inFlight.add(task)
+  }
+  const puller = createPuller({
+    requests,
+    ref,
+    wanted,
+    onDelivery,
+    onTrouble: (source, trouble) => {
+      if (trouble === undefined) log.info({ source }, 'Consumer is back')
+      else log.warn({ source, trouble }, 'Consumer does not answer')
+    },
+  })
+  const heartbeat = setInterval(() => {
+    for (const { ackSubject } of held) requests.post({ subject: ackSubject, payload: WORKING })
+  }, WORKING_EVERY_MS)
+
+  return {
+    inFlight: () => inFlight.size,
+    async acquireSlot(alone) {
+      const release = await slots.acquire(alone)
+      while (!closing && gate.current() === 'nothing') await once(changes, 'change')
+      if (!closing) return release
+      release()
+      return undefined
+    },
+    settled: (delivery) => void held.delete(delivery),
+    gateChanged() {
+      changes.emit('change')
+      puller.refill()
+    },
+    async close() {
+      closing = true
+      changes.emit('change')
+      await puller.stop()
+      await Promise.all(inFlight)
+      clearInterval(heartbeat)
+    },
+  }
+}
+
+/** A message that is no event is taken out of the queue; anything else comes again when JetStream hears no more of it. */
+function onUnsettled({ requests, log }: DispatcherOptions, delivery: Delivery, err: unknown): void {
+  const { key, ackSubject } = delivery
+  if (err instanceof Error && 'code' in err && err.code === 'EVENT_INVALID') {
+    log.error(
+      { key, reason: messageOf(err) },
+      'Message dropped: it is no CloudEvent, so no listener has accepted it',
+    )
+    requests.post({ subject: ackSubject, payload: TERM })
+    return
+  }
+  log.error({ key, err }, 'Event could not be settled; it will come again')
+}

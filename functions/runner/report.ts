@@ -1,0 +1,45 @@
+import type { AttemptError } from '../outcomes/verdict.ts'
+import type { Log } from '../process/log.ts'
+
+/** What happened to an event, for logs and metrics. */
+export type Report =
+  | { readonly kind: 'done'; readonly attempts: number; readonly durationMs: number }
+  | {
+      readonly kind: 'retried'
+      readonly attempt: number
+      readonly delayMs: number
+      readonly fault: AttemptError
+    }
+  | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
+  /** The event had a verdict already, so nothing ran. */
+  | { readonly kind: 'known' }
+  /** A process stored the event's next copy and died before it acknowledged this one, so nothing ran. */
+  | { readonly kind: 'superseded' }
+  /** This process is stopping, and nothing ran: the caller gives the delivery back to the queue. */
+  | { readonly kind: 'handed-back' }
+
+/** Logs a report as one line. */
+export function logReport(log: Log, report: Report, key: string): void {
+  switch (report.kind) {
+    case 'done':
+      log.info(
+        { key, attempts: report.attempts, durationMs: Math.round(report.durationMs * 100) / 100 },
+        'Event done',
+      )
+      break
+    case 'retried':
+      log.warn({ key, ...report.fault, delayMs: report.delayMs }, 'Event retried')
+      break
+    case 'dead':
+      log.error({ key, ...report.fault, attempts: report.attempts }, 'Event dead')
+      break
+    case 'known':
+      log.info({ key }, 'Event had its verdict')
+      break
+    case 'superseded':
+      log.info({ key }, 'Event goes on in a later copy')
+      break
+    case 'handed-back':
+      log.info({ key }, 'Event handed back')
+  }
+}

@@ -1,0 +1,213 @@
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { JobicoError, messageOf } from '../../process/errors.ts'
+import type { GuestInput, LogLevel } from '../../guests/abi.ts'
+import type { CheckedModule } from '../../guests/check/check.ts'
+import { meanWith, threadBacklog } from './thread-backlog.ts'
+import { openWorkerSlot, type Execution, type WorkerSlot, type Task } from './worker-slot.ts'
+import type { WorkerSetup } from './worker.ts'
+
+/** A line that a module logged, and the key of the event it was about. */
+export interface GuestLine {
+  readonly level: LogLevel
+  readonly message: string
+  readonly key: string
+}
+
+/** How events are run: `timeoutMs` is the wall clock of one execution, `concurrency` the number of threads, from 1. */
+export interface PoolOptions {
+  readonly module: Pick<CheckedModule, 'abi' | 'bytes'>
+  readonly concurrency: number
+  readonly timeoutMs: number
+  /** The module's own environment variables. */
+  readonly env: Readonly<Record<string, string>>
+  /** The other events of its Job, into which it may emit; none by default. */
+  readonly events?: readonly string[]
+  readonly onLog: (line: GuestLine) => void
+  /** Called when a thread can't be ended, and would use a processor until the process ends. */
+  readonly onStuck?: () => void
+  /** The entry file of a thread; by default the one beside this file, from source or from a bundle. */
+  readonly workerUrl?: URL
+}
+
+/** Runs events in a module on worker threads, one event at a time on each, in a fresh instance each. */
+export interface Pool {
+  /** Runs one event, after those that wait already. Never rejects. */
+  run(key: string, input: GuestInput): Promise<Execution>
+  /** How many events run or wait now. */
+  readonly busy: number
+  /** How many events may be given to it now, so that its threads are busy and no event waits long for one. */
+  readonly capacity: number
+  /** The mean time of an execution; Infinity before the first. */
+  readonly meanMs: number
+  /** Ends all threads; what runs or waits, or comes later, is a retry with WORKER_DIED. */
+  close(): Promise<void>
+}
+
+interface StartedPool extends Pool {
+  /** Resolves when the first thread is ready, and the others are being started; rejects when none could be started. */
+  readonly ready: Promise<unknown>
+}
+
+const TICK_MS = 25 // how late a deadline, and an execution that others should not wait for, may be noticed
+const CLOSED: Execution = {
+  outcome: { kind: 'retry', code: 'WORKER_DIED', reason: 'the runner was closed during the execution' },
+  durationMs: 0,
+}
+const WORKER_OPTIONS: WorkerOptions = {
+  name: 'guest',
+  env: {},
+  execArgv: [], // flags of V8 are the process's anyway; preloads and inspectors must not come into every thread
+  stdin: false,
+  stdout: true,
+  stderr: true,
+  // Linear memory is not among these: the heap holds an event, its result, and a guest's tables.
+  resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 4 },
+}
+
+/** Starts a pool; resolves when its first thread is ready. MODULE_INVALID where the module does not compile. */
+export async function createPool(options: PoolOptions): Promise<Pool> {
+  const module = await compiled(options.module.bytes)
+  const { env, events = [] } = options
+  const setup: Omit<WorkerSetup, 'claims'> = { abi: options.module.abi, module, env, events }
+  const url = options.workerUrl ?? besideThisFile()
+  const newWorker = (claims: Int32Array) =>
+    new Worker(url, { ...WORKER_OPTIONS, workerData: { ...setup, claims } satisfies WorkerSetup })
+  const pool = startPool(options, newWorker)
+  try {
+    await pool.ready
+  } catch (thrown) {
+    await pool.close()
+    throw thrown
+  }
+  return pool
+}
+
+function besideThisFile(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+}
+
+async function compiled(bytes: CheckedModule['bytes']): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (thrown) {
+    throw new JobicoError('MODULE_INVALID', `the module does not compile: ${messageOf(thrown)}`, {
+      cause: thrown,
+    })
+  }
+}
+
+function startPool(
+  { concurrency, timeoutMs, onLog, onStuck = () => undefined }: PoolOptions,
+  newWorker: (claims: Int32Array) => Worker,
+): StartedPool {
+  const waiting: Task[] = []
+  const first = firstOf(concurrency)
+  let meanMs = Infinity
+  let busy = 0
+  let closed = false
+
+  const dispatch = () => {
+    for (let slot = leastLoaded(slots); waiting.length > 0; slot = leastLoaded(slots)) {
+      const task = slot.load < threadBacklog(meanMs) ? waiting.shift() : undefined
+      if (task === undefined) break
+      slot.assign(task)
+    }
+  }
+  const slots: WorkerSlot[] = []
+  const open = (count: number) => {
+    while (slots.length < count && !closed) slots.push(newSeat())
+  }
+  const newSeat = () =>
+    openWorkerSlot({
+      newWorker,
+      onLog: ({ level, message }, key) => onLog({ level, message, key }),
+      onStuck,
+      onStartFault(fault) {
+        first.failed(fault)
+        open(concurrency)
+      },
+      onReturn(tasks) {
+        waiting.unshift(...tasks)
+        setImmediate(dispatch)
+      },
+      onRoom() {
+        first.succeeded()
+        open(concurrency)
+        dispatch()
+      },
+    })
+  open(1) // alone, since threads that start beside it would only keep it from being ready
+  const stopWatching = watchThreads(slots, timeoutMs)
+
+  return {
+    ready: first.promise,
+    get busy() {
+      return busy
+    },
+    get capacity() {
+      return concurrency * threadBacklog(meanMs)
+    },
+    get meanMs() {
+      return meanMs
+    },
+    run(key, input) {
+      if (closed) return Promise.resolve(CLOSED)
+      busy += 1
+      return new Promise((resolve) => {
+        const settle = (execution: Execution) => {
+          busy -= 1
+          meanMs = meanWith(meanMs, execution.durationMs)
+          resolve(execution)
+        }
+        waiting.push({ key, input, settle })
+        dispatch()
+      })
+    },
+    async close() {
+      closed = true
+      stopWatching()
+      for (const task of waiting.splice(0)) task.settle(CLOSED)
+      await Promise.all(slots.map((slot) => slot.close(CLOSED.outcome)))
+    },
+  }
+}
+
+function leastLoaded([first, ...others]: readonly WorkerSlot[]): WorkerSlot {
+  if (first === undefined) throw new RangeError('a pool has at least one thread')
+  return others.reduce((least, slot) => (slot.load < least.load ? slot : least), first)
+}
+
+/** Settles with the first of `count` that succeeds, or when all have failed once. */
+function firstOf(count: number) {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+  let faults = 0
+  return {
+    promise,
+    succeeded: () => resolve(undefined),
+    failed(fault: string) {
+      faults += 1
+      if (faults >= count) reject(new JobicoError('WORKER_DIED', `no thread could be started: ${fault}`))
+    },
+  }
+}
+
+/**
+ * Stops what runs longer than `timeoutMs`, and frees what lies behind an execution that turns out to be a long one. One
+ * timer for all slots costs an event nothing.
+ */
+function watchThreads(slots: readonly WorkerSlot[], timeoutMs: number): () => void {
+  const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1000} s) and was stopped`
+  const timer = setInterval(() => {
+    const now = performance.now()
+    const long = slots.filter((slot) => slot.runsSince(now - TICK_MS))
+    if (long.length === 0) return
+    // An outcome may be here already, unread because this thread was busy: it is read before setImmediate.
+    setImmediate(() => {
+      for (const slot of long) {
+        if (slot.runsSince(now - timeoutMs)) slot.terminate({ kind: 'retry', code: 'TIMEOUT', reason })
+        else if (slot.runsSince(now - TICK_MS)) slot.returnQueued()
+      }
+    })
+  }, TICK_MS)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,75 @@
+import type { Condition, KubeObject } from '../kube/object.ts'
+
+/** A Knative Service as far as Jobico reads it. */
+export interface KnativeServiceObject extends KubeObject {
+  readonly status?: {
+    readonly observedGeneration?: number
+    readonly conditions?: readonly Condition[]
+    readonly url?: string
+    /** What the latest version is served by, once it can be. */
+    readonly latestReadyRevisionName?: string
+    readonly latestCreatedRevisionName?: string
+  }
+}
+
+/** A Deployment as far as Jobico reads it. */
+export interface DeploymentObject extends KubeObject {
+  readonly spec?: {
+    readonly replicas?: number
+    readonly template?: { readonly spec?: NonNullable<PodObject['spec']> }
+  }
+  readonly status?: {
+    readonly observedGeneration?: number
+    readonly conditions?: readonly Condition[]
+    readonly replicas?: number
+    /** Those of the latest version. */
+    readonly updatedReplicas?: number
+  }
+}
+
+/** A ScaledObject as far as Jobico reads it. */
+export interface ScaledObjectObject extends KubeObject {
+  readonly spec?: {
+    readonly fallback?: { readonly replicas?: number }
+    readonly triggers?: readonly { readonly metadata?: Readonly<Record<string, string>> }[]
+  }
+  readonly status?: { readonly conditions?: readonly Condition[] }
+}
+
+/** What a container does, or why it does nothing. */
+export interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string }
+  readonly running?: { readonly startedAt?: string }
+  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string }
+}
+
+/** A container of a pod. */
+export interface ContainerStatus {
+  readonly name: string
+  readonly image?: string
+  readonly ready: boolean
+  readonly restartCount: number
+  readonly state?: ContainerState
+  readonly lastState?: ContainerState
+}
+
+/** A pod as far as Jobico reads it. */
+export interface PodObject extends KubeObject {
+  readonly spec?: {
+    readonly containers?: readonly {
+      readonly name: string
+      readonly image?: string
+      readonly env?: readonly { readonly name: string; readonly value?: string }[]
+    }[]
+    readonly volumes?: readonly {
+      readonly name: string
+      readonly secret?: { readonly secretName?: string; readonly items?: readonly { readonly key: string }[] }
+    }[]
+  }
+  readonly status?: {
+    readonly phase?: string
+    readonly startTime?: string
+    readonly conditions?: readonly Condition[]
+    readonly containerStatuses?: readonly ContainerStatus[]
+  }
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { readBacklog } from '../../functions/queues/backlog.ts'
+import { listQueues } from '../../functions/queues/lifecycle.ts'
+import type { Log } from '../../functions/process/log.ts'
+import type { Kube } from '../../knative/kube/client.ts'
+import type { Platform } from '../../knative/resources/plan.ts'
+import type { OperatorConfig } from '../config.ts'
+import { collectUnusedCopies } from '../removal/garbage-collection.ts'
+import { eventRecorder } from '../event-recorder.ts'
+import type { OperatorMetrics } from '../metrics.ts'
+import { createModules } from '../resolve/modules.ts'
+import { linkNats, type NatsLink } from '../nats-link.ts'
+import { createOutputs } from '../resolve/outputs.ts'
+import { createWorkQueue, type WorkQueue } from './work-queue.ts'
+import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
+import { createSchemas } from '../resolve/schemas.ts'
+import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster.ts'
+
+/** What the leader works with. */
+export interface ControllerOptions {
+  readonly config: OperatorConfig
+  readonly kube: Kube
+  readonly platform: Platform
+  readonly metrics: OperatorMetrics
+  readonly log: Log
+  /** Given what is at work, for the metrics. */
+  readonly onWork: (work: { readonly queue: WorkQueue; readonly cluster: Cluster } | undefined) => void
+}
+
+/** How many Jobs are looked at at once. */
+const CONCURRENCY = 4
+/** Changes of pods come many at a time. */
+const SOON_MS = 1_000
+const SWEEP_QUEUES_MS = 60_000
+const SWEEP_COPIES_MS = 900_000
+
+/** Does what only one operator does: follows the cluster, and reconciles every Job, until the signal aborts. */
+export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const { config, kube, log } = options
+  const reconcile = Promise.withResolvers<Reconcile>()
+  const queue = createWorkQueue({
+    // Nothing is reconciled before all is known: what is not known yet looks as if it were not there.
+    work: async (key) => await measured(options, await reconcile.promise, key),
+    concurrency: CONCURRENCY,
+    onError: (key, err, retryMs) => log.error({ key, err, retryMs }, 'Could not reconcile'),
+  })
+  const nats = linkNats(
+    { url: config.natsUrl, credsFile: config.natsCredsFile, name: `jobico-operator ${config.podName}` },
+    { log, onUp: () => addAll(queue, cluster) },
+  )
+  const cluster: Cluster = watchCluster(
+    { kube, log, signal },
+    {
+      reconcile: (key) => queue.add(key),
+      reconcileSoon: (key) => queue.addAfter(key, SOON_MS),
+      onConfigMapGone: (configMap) => {
+        schemas.forget(configMap)
+        modules.forget(configMap)
+      },
+    },
+  )
+  const schemas = createSchemas(kube, cluster)
+  const modules = createModules({ kube, cluster, nats, replicas: config.queueReplicas })
+  options.onWork({ queue, cluster })
+  await whenSynced(cluster)
+  log.info({ jobs: cluster.jobs.list().length }, 'Knows the cluster')
+  reconcile.resolve(
+    createReconcile({
+      ...options,
+      cluster: cluster,
+      nats,
+      schemas,
+      modules,
+      outputs: createOutputs(kube),
+      record: eventRecorder({ kube, instance: config.podName, log }),
+      queueReplicas: config.queueReplicas,
+    }),
+  )
+  const sweeps = [
+    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue)),
+    repeat(SWEEP_COPIES_MS, signal, log, () =>
+      collectUnusedCopies({ kube, cluster: cluster, nats }, new Date()),
+    ),
+  ]
+  await Promise.all(sweeps)
+  await queue.stop()
+  options.onWork(undefined)
+  await nats.close()
+}
+
+async function measured({ metrics }: ControllerOptions, reconcile: Reconcile, key: string) {
+  const start = performance.now()
+  let ok = false
+  try {
+    const again = await reconcile(key)
+    ok = true
+    return again
+  } finally {
+    metrics.reconciled(ok, (performance.now() - start) / 1_000)
+  }
+}
+
+function addAll(queue: WorkQueue, cluster: Cluster): void {
+  for (const { metadata } of cluster.jobs.list()) queue.add(keyOf(metadata.namespace ?? '', metadata.name))
+}
+
+/**
+ * Has the queues of Jobs that are gone looked at, each in its turn among the Jobs, so that none is being made meanwhile. Those
+ * that are closed and hold something are left as they are.
+ */
+async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): Promise<void> {
+  for (const { ref, closed } of await listQueues(nats.use())) {
+    if (cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) !== undefined) continue
+    const backlog = closed ? await readBacklog(nats.use(), ref) : undefined
+    if (backlog === undefined || backlog.pending + backlog.dead === 0)
+      queue.add(keyOf(ref.namespace, ref.job))
+  }
+}
+
+/** Does something at intervals until the signal aborts; what it throws is logged. */
+async function repeat(ms: number, signal: AbortSignal, log: Log, act: () => Promise<void>): Promise<void> {
+  while (await passed(ms, signal))
+    await act().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
+}
+
+/** Waits; false when the signal aborts. */
+async function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+  return await delay(ms, true, { signal }).catch(() => false)
+}

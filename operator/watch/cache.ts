@@ -1,0 +1,66 @@
+import type { KubeObject, ObjectName } from '../../knative/kube/object.ts'
+
+/** What happened to an object; `added` also for all objects of the first list. */
+export type Change = 'added' | 'changed' | 'removed'
+
+/** The last known objects of a kind; whoever made it is told of each change, once the cache has it. */
+export interface Cache<T extends KubeObject> {
+  get(name: ObjectName): T | undefined
+  /** All objects, or those of a namespace. */
+  list(namespace?: string): readonly T[]
+  set(object: T): void
+  remove(object: T): void
+  /** Makes these all the objects there are; only what differs is a change. */
+  replaceAll(objects: readonly T[]): void
+}
+
+/** Makes an empty cache. */
+export function createCache<T extends KubeObject>(tell: (object: T, change: Change) => void): Cache<T> {
+  const namespaces = new Map<string, Map<string, T>>()
+
+  const get = ({ namespace, name }: ObjectName) => namespaces.get(namespace)?.get(name)
+  const list = (namespace?: string): T[] =>
+    namespace === undefined
+      ? [...namespaces.values()].flatMap((objects) => [...objects.values()])
+      : [...(namespaces.get(namespace)?.values() ?? [])]
+  const set = (object: T) => {
+    const { namespace, name } = nameOf(object)
+    const objects = namespaces.get(namespace) ?? new Map<string, T>()
+    namespaces.set(namespace, objects)
+    const before = objects.get(name)
+    if (before !== undefined && isSame(before, object)) return
+    objects.set(name, object)
+    tell(object, before === undefined ? 'added' : 'changed')
+  }
+  const remove = (object: T) => {
+    const { namespace, name } = nameOf(object)
+    const objects = namespaces.get(namespace)
+    if (objects?.delete(name) !== true) return
+    if (objects.size === 0) namespaces.delete(namespace)
+    tell(object, 'removed')
+  }
+  return {
+    get,
+    list,
+    set,
+    remove,
+    replaceAll(objects) {
+      const names = new Set(objects.map(keyOf))
+      for (const object of list()) if (!names.has(keyOf(object))) remove(object)
+      for (const object of objects) set(object)
+    },
+  }
+}
+
+function nameOf({ metadata }: KubeObject): ObjectName {
+  return { namespace: metadata.namespace ?? '', name: metadata.name }
+}
+
+function keyOf(object: KubeObject): string {
+  const { namespace, name } = nameOf(object)
+  return `${namespace}/${name}`
+}
+
+function isSame(a: KubeObject, b: KubeObject): boolean {
+  return a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion
+}

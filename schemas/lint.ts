@@ -1,0 +1,216 @@
+import { editDistance } from './closest.ts'
+import { canonicalJson } from './equality.ts'
+import { pointerToken, type Fault } from './fault.ts'
+import { linearPattern } from './pattern.ts'
+
+/** The drafts of JSON Schema that Jobico takes. */
+export type Draft = 'draft-07' | '2020-12'
+
+type Schema = Readonly<Record<string, unknown>>
+
+// Only keywords that refuse something: a mistake in a mere note does no harm.
+const draft07Keywords = [
+  ...['type', 'enum', 'const', 'multipleOf', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  ...[
+    'minLength',
+    'maxLength',
+    'pattern',
+    'format',
+    'items',
+    'additionalItems',
+    'minItems',
+    'maxItems',
+    'uniqueItems',
+  ],
+  ...[
+    'contains',
+    'required',
+    'properties',
+    'patternProperties',
+    'additionalProperties',
+    'propertyNames',
+    'dependencies',
+  ],
+  ...['minProperties', 'maxProperties', 'if', 'then', 'else', 'allOf', 'anyOf', 'oneOf', 'not', '$ref'],
+]
+const newerKeywords = [
+  ...[
+    'prefixItems',
+    'minContains',
+    'maxContains',
+    'dependentRequired',
+    'dependentSchemas',
+    'unevaluatedItems',
+  ],
+  ...['unevaluatedProperties', '$dynamicRef'],
+]
+/** The keywords of both drafts that say what data must be like. */
+export const validatingKeywords: readonly string[] = [...draft07Keywords, ...newerKeywords]
+const passive = [
+  'title',
+  'description',
+  'default',
+  'examples',
+  'example',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  '$comment',
+]
+const containers = [
+  'definitions',
+  '$defs',
+  '$id',
+  '$schema',
+  '$anchor',
+  '$dynamicAnchor',
+  '$vocabulary',
+  'contentSchema',
+]
+const content = ['contentEncoding', 'contentMediaType']
+const known = new Set([...validatingKeywords, ...passive, ...containers, ...content])
+
+const single = [
+  'additionalItems',
+  'contains',
+  'additionalProperties',
+  'propertyNames',
+  'if',
+  'then',
+  'else',
+  'not',
+]
+const singleOrList = [
+  ...single,
+  'items',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'prefixItems',
+]
+const mapped = ['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']
+
+/**
+ * What the specification lets pass but nobody can mean: a keyword that is misspelt, a keyword of another draft, which would be
+ * silently ignored, and a regular expression that the linear-time engine does not take. Unknown keywords are fine otherwise.
+ */
+export function lintFaults(schema: unknown, draft: Draft, pointer = ''): Fault[] {
+  if (!isRecord(schema)) return []
+  const here = Object.keys(schema).flatMap((keyword) => keywordFaults(schema, keyword, draft, pointer))
+  return [...here, ...subschemas(schema).flatMap(([path, child]) => lintFaults(child, draft, pointer + path))]
+}
+
+function keywordFaults(schema: Schema, keyword: string, draft: Draft, pointer: string): Fault[] {
+  const at = `${pointer}/${pointerToken(keyword)}`
+  const rule = Object.hasOwn(rules, keyword) ? rules[keyword] : undefined
+  if (rule !== undefined) return rule({ schema, value: schema[keyword], draft, at, isTop: pointer === '' })
+  if (draft === 'draft-07' && newerKeywords.includes(keyword)) {
+    const fix = 'add "$schema": "https://json-schema.org/draft/2020-12/schema" at the top'
+    return [{ pointer: at, detail: `"${keyword}" is a keyword of 2020-12, and this is draft-07; ${fix}` }]
+  }
+  const meant = known.has(keyword) ? undefined : misspelt(keyword)
+  return meant === undefined
+    ? []
+    : [{ pointer: at, detail: `"${keyword}" is no keyword; did you mean "${meant}"?` }]
+}
+
+interface Place {
+  readonly schema: Schema
+  readonly value: unknown
+  readonly draft: Draft
+  readonly at: string
+  readonly isTop: boolean
+}
+
+const rules: Readonly<Record<string, (place: Place) => Fault[]>> = {
+  pattern: ({ value, at }) => patternFaults(value, at),
+  patternProperties: ({ value, at }) =>
+    Object.keys(record(value)).flatMap((key) => patternFaults(key, `${at}/${pointerToken(key)}`)),
+  $async: ({ at }) => [{ pointer: at, detail: '"$async" is no keyword of JSON Schema; take it out' }],
+  $dynamicRef: ({ at }) => [
+    {
+      pointer: at,
+      detail:
+        '"$dynamicRef" is of no use within one document; write "$ref" to an "$anchor" or to "#/$defs/…"',
+    },
+  ],
+  $ref: referenceFaults,
+  properties: protoFaults,
+  dependencies: protoFaults,
+  required: repeatFaults,
+  // 2020-12 says only that it should not.
+  enum: (place) => (place.draft === 'draft-07' ? repeatFaults(place) : []),
+  type: repeatFaults,
+}
+
+/** Beside an `$id`, ajv takes a reference for another one than the drafts do. */
+function referenceFaults({ schema, value, draft, at, isTop }: Place): Fault[] {
+  const isMistaken = typeof value === 'string' && (draft === 'draft-07' || value.startsWith('#'))
+  if (isTop || schema['$id'] === undefined || !isMistaken) return []
+  return [
+    { pointer: at, detail: 'stands beside an "$id", which changes what it refers to; take the "$id" out' },
+  ]
+}
+
+/** ajv passes over a field of this name. */
+function protoFaults({ value, at }: Place): Fault[] {
+  if (!Object.hasOwn(record(value), '__proto__')) return []
+  const fix = 'write it as the pattern "^__proto__$" in "patternProperties"'
+  return [{ pointer: `${at}/__proto__`, detail: `the field "__proto__" would not be checked; ${fix}` }]
+}
+
+function repeatFaults({ value, at }: Place): Fault[] {
+  const seen = new Set<string>()
+  for (const entry of Array.isArray(value) ? value : []) {
+    const text = canonicalJson(entry)
+    if (seen.has(text)) return [{ pointer: at, detail: `lists ${text.slice(0, 100)} twice; take one out` }]
+    seen.add(text)
+  }
+  return []
+}
+
+function misspelt(keyword: string): string | undefined {
+  return validatingKeywords.find((candidate) => {
+    if (candidate.toLowerCase() === keyword.toLowerCase()) return true
+    const allowed = candidate.length < 6 ? 0 : candidate.length < 10 ? 1 : 2
+    return editDistance(candidate, keyword) <= allowed
+  })
+}
+
+function patternFaults(pattern: unknown, pointer: string): Fault[] {
+  if (typeof pattern !== 'string') return []
+  try {
+    linearPattern(pattern)
+    return []
+  } catch (thrown) {
+    const why = String(thrown instanceof Error ? thrown.message : thrown)
+    const detail = `the pattern ${pattern} is not one of linear time: ${why}; write it without look-around and back-references`
+    return [{ pointer, detail }]
+  }
+}
+
+/** The schemas within a schema, each with where it stands in it, as a JSON Pointer. */
+export function subschemas(schema: Schema): [path: string, child: unknown][] {
+  const children = singleOrList.flatMap((keyword): [string, unknown][] => {
+    const value = schema[keyword]
+    if (!Array.isArray(value)) return [[`/${keyword}`, value]]
+    return value.map((child, index) => [`/${keyword}/${index}`, child])
+  })
+  const named = mapped.flatMap((keyword) =>
+    Object.entries(record(schema[keyword])).map(([name, child]): [string, unknown] => [
+      `/${pointerToken(keyword)}/${pointerToken(name)}`,
+      child,
+    ]),
+  )
+  return [...children, ...named]
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
+}

@@ -1,0 +1,55 @@
+import { stat } from 'node:fs/promises'
+
+import { digestOf } from '../../../functions/modules/digest.ts'
+import { createCompiler } from '../../dev/compiler/compiler.ts'
+import { allOrFaults, createCompile, readChecked } from '../../dev/compiler/prepare.ts'
+import { loadJobs } from '../../job-files/load.ts'
+import type { LocalJob } from '../../job-files/local-job.ts'
+import { shown } from '../../module-testing/examples.ts'
+import { jobFiles } from './job-files.ts'
+import { print, type Format } from '../terminal/output.ts'
+import { tableLines } from '../terminal/table.ts'
+
+/** The options of `jobico build`. */
+export interface BuildOptions {
+  readonly output: Format
+}
+
+/** A module that is ready to be pushed. */
+export interface BuiltModule {
+  readonly file: string
+  readonly size: number
+  readonly digest: string
+}
+
+/** Compiles and checks the modules of Jobs, and prints their files. Throws one MODULE_INVALID with every fault. */
+export async function build(files: readonly string[], { output }: BuildOptions): Promise<void> {
+  const { jobs } = await loadJobs(jobFiles(files, 'build'))
+  const built = await buildModules(jobs)
+  if (output === 'json') print(JSON.stringify(built))
+  else
+    tableLines([
+      ['MODULE', 'BYTES', 'DIGEST'],
+      ...built.map(({ file, size, digest }) => [file, String(size), digest]),
+    ]).forEach(print)
+}
+
+/** Compiles and checks the modules of Jobs, each once; warnings of the compiler go to standard error. */
+export async function buildModules(jobs: readonly LocalJob[]): Promise<readonly BuiltModule[]> {
+  const events = jobs.flatMap((job) => job.events.map((event) => ({ file: job.file, event })))
+  const compiler = createCompiler({ optimize: true })
+  try {
+    const compile = createCompile(compiler, (text) => process.stderr.write(`warning: ${text}\n`))
+    await compile(events.map(({ event }) => event.module))
+  } finally {
+    await compiler.close()
+  }
+  const built = await allOrFaults(
+    events.map(async ({ file, event }): Promise<BuiltModule> => {
+      const { moduleBytes } = await readChecked(file, event)
+      const path = event.module.kind === 'file' ? event.module.path : event.module.out
+      return { file: shown(path), size: (await stat(path)).size, digest: digestOf(moduleBytes) }
+    }),
+  )
+  return [...new Map(built.map((each) => [each.file, each])).values()]
+}

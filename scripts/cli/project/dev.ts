@@ -1,0 +1,104 @@
+import pc from 'picocolors'
+
+import { processEnvironment } from '../../dev/config.ts'
+import { startDev, type Dev, type Serving } from '../../dev/dev.ts'
+import { writeEditorFiles } from '../../dev/project-links/editor-files.ts'
+import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
+import { inTimeOrder } from '../../dev/output/order.ts'
+import type { Show } from '../../dev/output/report.ts'
+import { jsonView, textView } from '../../dev/output/view.ts'
+import { jobFiles } from './job-files.ts'
+import { print, type Format } from '../terminal/output.ts'
+
+/** The options of `jobico dev`. */
+export interface DevCommandOptions {
+  readonly port: number
+  readonly host: string
+  readonly verbose?: boolean
+  readonly output: Format
+}
+
+/** Ctrl-C may come twice at a time, from the terminal and from whoever started this process. */
+const SAME_SIGNAL_MS = 300
+const KILLED_EXIT_CODE = 130
+
+/** Runs Jobs on this machine until a signal ends it; a second Ctrl-C ends it at once. */
+export async function dev(files: readonly string[], options: DevCommandOptions): Promise<void> {
+  const view = options.output === 'json' ? jsonView() : textView(pc, options.verbose ?? false)
+  const { show, flush } = inTimeOrder((report) => {
+    const line = view(report)
+    if (line !== undefined) print(line)
+  })
+  const folder = process.cwd()
+  const ended = Promise.withResolvers<undefined>()
+  const state: { running?: Dev } = {}
+  onSignals((isFirst) => {
+    if (state.running === undefined || !isFirst) {
+      flush()
+      state.running?.kill()
+      process.exit(KILLED_EXIT_CODE)
+    }
+    show({ kind: 'note', level: 'info', text: 'stopping; Ctrl-C again ends it at once' })
+    state.running.stop().then(ended.resolve as () => void, ended.reject)
+  })
+  const wanted = jobFiles(files, 'dev')
+  state.running = await startDev({
+    ...options,
+    folder,
+    files: wanted,
+    logLevel: options.verbose ? 'debug' : 'info',
+    environment: processEnvironment(),
+    show,
+    onServing: options.output === 'json' ? tellInstance(folder) : introduce(folder, show),
+  })
+  await ended.promise
+  flush()
+}
+
+function onSignals(act: (isFirst: boolean) => void): void {
+  let firstAt: number | undefined
+  const first = () => {
+    if (firstAt !== undefined) return
+    firstAt = performance.now()
+    act(true)
+  }
+  for (const signal of ['SIGTERM', 'SIGHUP', 'disconnect']) process.on(signal, first)
+  process.on('SIGINT', () => {
+    if (firstAt === undefined) first()
+    else if (performance.now() - firstAt > SAME_SIGNAL_MS) act(false)
+  })
+}
+
+/** Tells programs what serves. */
+function tellInstance(folder: string): (serving: Serving) => Promise<void> {
+  return async ({ instance, changed }) => {
+    await writeEditorFiles(folder)
+    print(
+      JSON.stringify({ level: 'info', time: new Date().toISOString(), ...instance, changed, msg: 'Serving' }),
+    )
+  }
+}
+
+/** Tells what serves: at the start every event with a line to try it, later what changed. */
+function introduce(folder: string, show: Show): (serving: Serving) => Promise<void> {
+  const note = (text: string) => show({ kind: 'note', level: 'info', text })
+  const known = new Set<string>()
+  return async ({ instance, jobs, desired, changed }) => {
+    await writeEditorFiles(folder)
+    if (known.size === 0) note(`${pc.bold('jobico dev')} serves ${instance.url}; Ctrl-C ends it`)
+    else if (changed.length > 0) note(`reloaded ${changed.join(', ')}`)
+    for (const job of jobs) {
+      for (const { name, schema } of job.events.filter((event) => !known.has(event.name))) {
+        known.add(name)
+        const { data, valid } = await exampleOf(job.file, schema.json)
+        const url = `${instance.url}/listener/${name}`
+        const tokens = desired.children.find(({ id }) => id === `listener/${name}`)?.environment[
+          'JOBICO_AUTH_FILE'
+        ]
+        const hint = valid ? '' : pc.dim('  (put in data that the schema accepts)')
+        const curl = curlLine(url, data, tokens === undefined ? undefined : `cat ${quoted(tokens)}`)
+        note(`\n${pc.bold(name)}  ${url}${hint}\n  ${curl}\n`)
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { JobRef } from '../../../functions/queues/names.ts'
+import { jobDetails, jobTable, viewOf, type JobView } from './job-view.ts'
+import { unknownName } from '../target/unknown-name.ts'
+import { print, type Format } from '../terminal/output.ts'
+import type { ClusterTarget } from '../target/cluster.ts'
+import {
+  atCluster,
+  atPlatform,
+  type ClusterOptions,
+  type DevTarget,
+  type Platform,
+} from '../target/target.ts'
+
+/** The options of `jobico status`. */
+export interface StatusOptions extends ClusterOptions {
+  readonly allNamespaces?: boolean
+  readonly output: Format
+}
+
+/** Prints the state of all Jobs, or of one with its conditions and events. Throws an Error when there is no such Job. */
+export async function status(job: string | undefined, options: StatusOptions): Promise<void> {
+  const { allNamespaces = false, output } = options
+  if (job !== undefined && allNamespaces)
+    throw new Error(`the Job ${job} can be in any namespace; name the one with -n instead of -A`)
+  if (job === undefined) {
+    const views = allNamespaces ? await allViews(options) : await atPlatform(options, viewsOf)
+    if (output === 'json') print(JSON.stringify(views))
+    else if (views.length > 0) jobTable(views, Date.now(), allNamespaces).forEach(print)
+    else process.stderr.write('there are no Jobs; bring one there with: jobico deploy\n')
+    return
+  }
+  const view = await atPlatform(options, (platform) => viewOfJob(platform, job))
+  if (output === 'json') print(JSON.stringify(view))
+  else jobDetails(view, Date.now()).forEach(print)
+}
+
+async function allViews(options: ClusterOptions): Promise<readonly JobView[]> {
+  const { listJobs } = await import('../target/jobs.ts')
+  const views = async ({ kube }: ClusterTarget) => (await listJobs(kube)).map(viewOf)
+  return await atCluster(options, views, ({ kube }) => `all namespaces of ${kube.place}`)
+}
+
+async function viewOfJob(platform: Platform, job: string): Promise<JobView> {
+  const views = await viewsOf(platform)
+  const view = views.find((each) => each.job === job)
+  if (view !== undefined) return view
+  const known = views.map((each) => each.job)
+  throw new Error(unknownName({ what: 'Job', name: job, known, place: platform.place }))
+}
+
+async function viewsOf(platform: Platform): Promise<readonly JobView[]> {
+  return platform.kind === 'dev' ? await devViews(platform) : (await platform.jobs()).map(viewOf)
+}
+
+/** What `jobico dev` serves, with what NATS holds of it. */
+async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
+  const { readBacklog } = await import('../../../functions/queues/backlog.ts')
+  const connection = await dev.nats()
+  const byJob = Map.groupBy(dev.served, ({ namespace, job }) => `${namespace}/${job}`)
+  return await Promise.all(
+    [...byJob.values()].map(async (events): Promise<JobView> => {
+      const { namespace, job } = events[0] as JobRef
+      const backlog = await readBacklog(connection, { namespace, job })
+      const { pending = 0, dead = 0 } = backlog ?? {}
+      return {
+        ...{ namespace, job, pending, dead },
+        ...{ ready: 'True', reason: 'Ready', eventsReady: `${events.length}/${events.length}` },
+        conditions: [],
+        events: events.map(({ event, url }) => ({
+          ...{ name: event, url, ready: true, reason: 'Ready' },
+          ...{ pending: 0, dead: 0, ...backlog?.events.get(event) },
+        })),
+      }
+    }),
+  )
+}

@@ -1,0 +1,57 @@
+import type { ModuleStore, PutModule } from '../../../functions/modules/module-store.ts'
+import { formatBytes } from '../../../functions/jetstream/refusal.ts'
+import { KINDS } from '../../../knative/kube/kinds.ts'
+import { LABELS } from '../../../knative/resources/labels.ts'
+import { bringsModule } from '../../job-files/cluster-files.ts'
+import type { Progress } from '../terminal/progress.ts'
+import type { ClusterTarget } from './cluster.ts'
+
+/** The modules of a cluster, each namespace's apart. */
+export interface ClusterModules {
+  /** Whether a namespace has a module of this name, in its store or in a ConfigMap. */
+  has(namespace: string, name: string): Promise<boolean>
+  /** Puts a module into the store of a namespace where it is not there. Throws a JobicoError where that is not possible. */
+  push(namespace: string, name: string, bytes: Uint8Array): Promise<PutModule>
+  /** The ConfigMaps of a namespace that have a module of this name, which comes before that of the store. */
+  shadows(namespace: string, name: string): Promise<readonly string[]>
+}
+
+/** The modules of a cluster; `progress` is shown how far a push is. */
+export function clusterModules(
+  { kube, nats }: Pick<ClusterTarget, 'kube' | 'nats'>,
+  progress?: Progress,
+): ClusterModules {
+  const shadows = async (namespace: string, name: string) => {
+    const { items } = await kube.list(KINDS.configMap, { namespace, labels: `${LABELS.modules}=true` })
+    return items.filter((each) => bringsModule(each, name)).map(({ metadata }) => metadata.name)
+  }
+  const store = async (namespace: string, create = {}): Promise<ModuleStore> => {
+    const { openModuleStore } = await import('../../../functions/modules/module-store.ts')
+    return await openModuleStore(await nats(), namespace, create)
+  }
+  return {
+    shadows,
+    has: async (namespace, name) =>
+      (await shadows(namespace, name)).length > 0 ||
+      (await (await store(namespace)).find(name)) !== undefined,
+    async push(namespace, name, bytes) {
+      const target = await store(namespace, { create: {} })
+      try {
+        return await target.put(name, bytes, (sent) => progress?.show(sendingLine(name, sent, bytes.length)))
+      } finally {
+        progress?.end()
+      }
+    },
+  }
+}
+
+/** How far a module is sent; sizes in bytes. Pure. */
+export function sendingLine(name: string, sent: number, size: number): string {
+  return `sending ${name}: ${formatBytes(sent)} of ${formatBytes(size)}, ${Math.floor((sent / size) * 100)} %`
+}
+
+/** Says that ConfigMaps come before a module that was pushed. */
+export function shadowWarning(name: string, shadows: readonly string[]): string {
+  const which = `ConfigMap${shadows.length > 1 ? 's' : ''} ${shadows.join(', ')}`
+  return `warning: the ${name} of the ${which} comes before the one that is pushed; take it out there for this one to serve`
+}

@@ -1,0 +1,48 @@
+import { printable } from '../../dev/output/printable.ts'
+
+/** What the body of an error answer may tell (RFC 9457, with the members that Jobico adds). */
+interface ProblemBody {
+  readonly code?: string
+  readonly detail?: string
+  readonly title?: string
+  readonly errors?: readonly {
+    readonly index?: number
+    readonly pointer?: string
+    readonly detail?: string
+  }[]
+  readonly error?: { readonly code?: string; readonly reason?: string; readonly attempts?: number }
+}
+
+/** An answer in words: its status, code and detail, and each thing that is wrong with the data on a line of its own. */
+export function problemText(status: number, body: string): string {
+  const problem = parsed(body)
+  if (problem?.error !== undefined) return deadText(problem.error)
+  if (problem === undefined)
+    return `${status}: ${body.trim().slice(0, 500) || 'no reason was given'}${fixOf(status)}`
+  const { code = '', title = '', detail = title, errors = [] } = problem
+  const words = errors.length > 0 ? title : detail
+  return `${status} ${code}: ${words}${errors.map(faultLine).join('')}${fixOf(status)}`
+}
+
+function faultLine({ pointer, detail = '' }: NonNullable<ProblemBody['errors']>[number]): string {
+  return `\n  ${pointer || 'the data'}: ${detail}`
+}
+
+/** How an event that is dead ended, in words. */
+export function deadText({ code = '', reason, attempts = 1 }: NonNullable<ProblemBody['error']>): string {
+  const why = reason ? `: ${printable(reason)}` : ''
+  return `dead: ${code}${why} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`
+}
+
+function fixOf(status: number): string {
+  return status === 401 ? '; give one with --token, or in the variable JOBICO_TOKEN' : ''
+}
+
+function parsed(body: string): ProblemBody | undefined {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,25 @@
+import { messageOf } from '../../../functions/process/errors.ts'
+
+/** What to do where the API server refuses, by its reason. */
+const FIXES: Readonly<Record<string, string>> = {
+  Forbidden: '; ask whoever runs the cluster for that right',
+  Unauthorized: '; the cluster does not know you: log in to it again, and see whether kubectl works',
+}
+
+/** Writes an error for people on standard error; the faults of files, and those of an AggregateError, get a line each. */
+export function reportError(thrown: unknown): void {
+  if (process.env['JOBICO_DEBUG'] && thrown instanceof Error)
+    process.stderr.write(`${thrown.stack ?? thrown.name}\n`)
+  for (const fault of faultsIn(thrown)) process.stderr.write(`error: ${fault}${fixOf(thrown)}\n`)
+}
+
+function faultsIn(thrown: unknown): readonly string[] {
+  if (thrown instanceof AggregateError) return thrown.errors.map(messageOf)
+  const message = messageOf(thrown)
+  return thrown instanceof Error && thrown.name === 'JobFileError' ? message.split('\n') : [message]
+}
+
+function fixOf(thrown: unknown): string {
+  if (!(thrown instanceof Error) || thrown.name !== 'KubeError') return ''
+  return FIXES[(thrown as { reason?: string }).reason ?? ''] ?? ''
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
+
+import { checkModuleInThread } from '../../../functions/guests/check/check-in-thread.ts'
+import { JobicoError, messageOf } from '../../../functions/process/errors.ts'
+import type { LocalEvent, LocalJob, LocalModule } from '../../job-files/local-job.ts'
+import type { Compiler } from './compiler.ts'
+import type { PreparedEvent, PreparedJob } from '../desired.ts'
+
+/** Makes Jobs ready to run; throws one MODULE_INVALID with every fault of their modules, one a line. */
+export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJob[]>
+
+/** Compiles, reads and checks the modules of Jobs; `warn` is given the compiler's warnings. */
+export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: string) => void): Prepare {
+  const compile = createCompile(compiler, warn)
+  return async (wanted) => {
+    const jobs = wanted.map((job) => ({ ...job, events: job.events.map(compiledApart) }))
+    await compile(jobs.flatMap(({ events }) => events.map(({ module }) => module)))
+    return await allOrFaults(
+      jobs.map(async (job) => ({
+        ...job,
+        events: await allOrFaults(
+          job.events.map(async (event) => ({ ...event, ...(await readChecked(job.file, event)) })),
+        ),
+      })),
+    )
+  }
+}
+
+/** The event with its module compiled to a place of its own: build/ is for what is made to be deployed. */
+function compiledApart(event: LocalEvent): LocalEvent {
+  const { module } = event
+  if (module.kind === 'file') return event
+  return { ...event, module: { ...module, out: join(dirname(module.out), 'dev', basename(module.out)) } }
+}
+
+/**
+ * Compiles those modules that are sources, each again only when a source changed; `warn` is given the compiler's warnings.
+ * Throws one MODULE_INVALID with every fault, one a line.
+ */
+export function createCompile(
+  compiler: Pick<Compiler, 'compile'>,
+  warn: (text: string) => void,
+): (modules: readonly LocalModule[]) => Promise<void> {
+  const compiled = new Map<string, string>()
+
+  const compile = async (module: Extract<LocalModule, { kind: 'source' }>) => {
+    const digest = await sourceDigest(dirname(module.entry))
+    if (compiled.get(module.out) === digest && existsSync(module.out)) return
+    const diagnostics = await compiler.compile(module)
+    compiled.set(module.out, digest)
+    if (diagnostics !== '') warn(diagnostics)
+  }
+  return async (modules) => {
+    const sources = new Map(
+      modules.flatMap((module) => (module.kind === 'source' ? [[module.out, module]] : [])),
+    )
+    await allOrFaults([...sources.values()].map(compile))
+  }
+}
+
+/** The module of an event, compiled and checked. Throws MODULE_INVALID; `file` is the Job's, as it was named. */
+export async function readChecked(
+  file: string,
+  { name, module, memoryBytes }: Pick<LocalEvent, 'name' | 'module' | 'memoryBytes'>,
+): Promise<Pick<PreparedEvent, 'moduleBytes' | 'emits'>> {
+  const path = module.kind === 'file' ? module.path : module.out
+  try {
+    const moduleBytes = await readFile(path)
+    const { emits } = await checkModuleInThread(moduleBytes, { name: shownPath(path), memoryBytes })
+    return { moduleBytes, emits }
+  } catch (cause) {
+    throw new JobicoError('MODULE_INVALID', `${file}: event ${name}: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+function shownPath(path: string): string {
+  const near = relative(process.cwd(), path)
+  return near.startsWith('..') ? path : near
+}
+
+/** All answers; throws one MODULE_INVALID with the message of each that failed, one a line. */
+export async function allOrFaults<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(tasks)
+  const faults = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []))
+  if (faults.length > 0) throw new JobicoError('MODULE_INVALID', [...new Set(faults)].join('\n'))
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+}
+
+async function sourceDigest(folder: string): Promise<string> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort()
+  const hash = createHash('sha256')
+  for (const name of names) hash.update(`${name}\n`).update(await readFile(join(folder, name)))
+  return hash.digest('hex')
+}

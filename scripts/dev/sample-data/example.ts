@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+import { compileSchema } from '../../../schemas/validator.ts'
+import { sampleOf } from './sample.ts'
+
+/** Data to try an event with. */
+export interface Example {
+  readonly data: unknown
+  /** Whether the event's schema accepts it. */
+  readonly valid: boolean
+}
+
+/** Data for an event: of `event.json` beside its Job file, where that passes the schema, else made from the schema. */
+export async function exampleOf(jobFile: string, schema: unknown): Promise<Example> {
+  const accepts = acceptor(schema)
+  const own = await eventData(join(dirname(jobFile), 'event.json'))
+  if (own !== undefined && accepts(own)) return { data: own, valid: true }
+  const data = sampleOf(schema)
+  return { data, valid: accepts(data) }
+}
+
+function acceptor(schema: unknown): (data: unknown) => boolean {
+  const validate = compileSchema(schema)
+  return (data) => validate(data).length === 0
+}
+
+/** The data of an event file: a structured CloudEvent, or bare data; undefined where there is none. */
+async function eventData(file: string): Promise<unknown> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    const isEvent = typeof value === 'object' && value !== null && 'specversion' in value
+    return isEvent ? (value as { data?: unknown }).data : value
+  } catch {
+    return undefined
+  }
+}
+
+/** A curl line that sends data to an event, ready to be pasted; `tokens` is the command that prints them where one is needed. */
+export function curlLine(url: string, data: unknown, tokens?: string): string {
+  const auth = tokens === undefined ? '' : ` -H "authorization: Bearer $(${tokens} | head -n 1)"`
+  const body = quoted(JSON.stringify({ data: [data] }))
+  return `curl -H 'content-type: application/json'${auth} -d ${body} ${url}`
+}
+
+/** A text as one word of a POSIX shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
