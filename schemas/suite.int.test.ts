@@ -7,7 +7,7 @@ import { JobicoError } from '../functions/process/errors.ts'
 import { readSuite, type SuiteGroup } from './suite.fixture.ts'
 import { compileSchema } from './validator.ts'
 
-/** A deliberate difference from JSON Schema: the reason as docs/ingress.md gives it, and the groups of the suite it shows in. */
+/** A deliberate difference from JSON Schema: the reason as docs/reference/schemas.md has it, and its groups of the suite. */
 interface Difference {
   readonly reason: string
   /** `<draft>/<file>`, and how the descriptions of its groups begin; an empty beginning is all of them. */
@@ -159,7 +159,7 @@ t.test('the required tests of the JSON Schema Test Suite', (t) => {
 })
 
 t.test('each difference is one still, and the docs have it', async (t) => {
-  const docs = await readFile(join(import.meta.dirname, '..', 'docs', 'ingress.md'), 'utf8')
+  const docs = await readFile(join(import.meta.dirname, '..', 'docs', 'reference', 'schemas.md'), 'utf8')
   for (const difference of DIFFERENCES) {
     t.ok(docs.includes(`- ${difference.reason}\n`), difference.reason)
     for (const [place, beginnings] of Object.entries(difference.groups)) {
