@@ -1,4 +1,4 @@
-/** A Job that is refused: the field that is to blame, and words that the message has. For tests here and against an API server. */
+/** A Job that is refused, with the path of the fault and words of the message. For tests here and against an API server. */
 export interface BadJob {
   readonly name: string
   readonly job: object
@@ -23,7 +23,7 @@ const withEvent = (more: object) => job({ events: [{ ...event, ...more }] })
 const withQueue = (queue: object) => job({ events: [event], queue })
 const key = { name: 'a', key: 'b' }
 
-/** A Job of `count` events of which each is the output of the one before, and the last, if any is named, of itself that one. */
+/** A Job of `count` events in a chain: the output of each is the next one, and that of the last is `closing`, if given. */
 function chain(count: number, closing?: string): object {
   const next = (index: number) => (index + 1 < count ? `e${index + 1}` : closing)
   const events = Array.from({ length: count }, (_, index) => {
@@ -316,7 +316,7 @@ export const badJobs: readonly BadJob[] = [
   },
 ]
 
-/** Jobs with which nothing is wrong. */
+/** Jobs without a fault. */
 export const goodJobs: readonly GoodJob[] = [
   { name: 'the least', job: job({ events: [event] }) },
   {

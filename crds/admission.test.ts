@@ -17,7 +17,7 @@ t.test('bad Jobs', (t) => {
   for (const { name, job, path, says } of badJobs) {
     t.test(name, (t) => {
       const before = structuredClone(job)
-      // What a YAML file can hold: a field of undefined is one that is not there.
+      // As in a YAML file: a field that is undefined is not there.
       const faults = faultsOf(JSON.parse(JSON.stringify(job)))
       t.match(faults, [{ path, message: says }])
       t.equal(faults.length, 1)
@@ -104,11 +104,11 @@ t.test('every fault is told', (t) => {
 t.test('every field of the definition is described, and every list and string bounded', async (t) => {
   const text = await readFile(new URL('jobs.jobico.coeux.dev.yaml', import.meta.url), 'utf8')
   const crd = parse(text) as { spec: { versions: [{ schema: { openAPIV3Schema: Schema } }] } }
-  // Of metadata, a definition may describe the name only.
-  const told = loose(crd.spec.versions[0].schema.openAPIV3Schema, '').filter(
+  // Of metadata, a CustomResourceDefinition may describe the name only.
+  const faults = loose(crd.spec.versions[0].schema.openAPIV3Schema, '').filter(
     (path) => !path.startsWith('/metadata'),
   )
-  t.same(told, [])
+  t.same(faults, [])
 })
 
 interface Schema {

@@ -21,13 +21,13 @@ export interface JobFault {
 /** A Job with its defaults, or everything that is wrong with it. */
 export type Admission = { readonly job: Job } | { readonly faults: readonly JobFault[] }
 
-const schema = jobSchema as unknown as StructuralSchema // the type made of so large a JSON file is of no use
+const schema = jobSchema as unknown as StructuralSchema // TypeScript's own type of the JSON file is too large to use
 let compiled: Validate | undefined
 
 /**
- * Judges an object as the API server would on `kubectl apply`, by the same CustomResourceDefinition: unknown fields, types and
- * limits first, then keys of lists that are there twice and the CEL rules. `value` is left as it is. A status is not looked at,
- * since the API server drops it too.
+ * Checks an object as the API server would on `kubectl apply`, by the same CustomResourceDefinition: first unknown fields,
+ * types and limits, then duplicate keys in lists and the CEL rules. Does not change `value`. Drops a status without checking
+ * it, as the API server does.
  */
 export function admitJob(value: unknown): Admission {
   compiled ??= compileWithDefaults(jobSchema)

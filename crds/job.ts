@@ -1,15 +1,15 @@
 // Made from crds/jobs.jobico.coeux.dev.yaml by scripts/generate.ts; change it there.
 
 /**
- * A Job ties the names of events to WebAssembly modules and to JSON Schemas. CloudEvents that come over HTTP are checked, stored and run through the module at least once, and the outcome of each is recorded exactly once.
+ * A Job says, for each event name, which WebAssembly module runs and which JSON Schema the data has to match. CloudEvents that are sent by HTTP are checked and stored. Each is run through the module at least once, and its outcome is recorded exactly once.
  */
 export interface Job {
   /**
-   * The version of this API, jobico.coeux.dev/v1.
+   * The version of this API.
    */
   apiVersion: 'jobico.coeux.dev/v1'
   /**
-   * The kind of the object, Job.
+   * The kind of the object.
    */
   kind: 'Job'
   metadata: JobMetadata
@@ -35,21 +35,21 @@ export interface JobMetadata {
     [k: string]: string
   }
   /**
-   * Notes of people and programs.
+   * Annotations, by people and programs.
    */
   annotations?: {
     [k: string]: string
   }
   /**
-   * Who has to agree before the object goes.
+   * Who has to agree before the object is deleted.
    */
   finalizers?: string[]
   /**
-   * The objects that this one goes with.
+   * The objects with which this one is deleted.
    */
   ownerReferences?: JobOwnerReference[]
   /**
-   * A prefix that the API server makes a name of.
+   * A prefix from which the API server makes a name.
    */
   generateName?: string
   /**
@@ -65,11 +65,11 @@ export interface JobMetadata {
    */
   generation?: number
   /**
-   * When the object was made; set by the API server.
+   * When the object was created; set by the API server.
    */
   creationTimestamp?: string
   /**
-   * When the object is to go; set by the API server.
+   * When the object is to be deleted; set by the API server.
    */
   deletionTimestamp?: string
   /**
@@ -112,43 +112,43 @@ export interface JobOwnerReference {
    */
   controller?: boolean
   /**
-   * Whether the owner waits for the object to go.
+   * Whether the owner is deleted only after the object.
    */
   blockOwnerDeletion?: boolean
 }
 /**
- * What is to run on which events.
+ * The events of the Job, and its queue.
  */
 export interface JobSpec {
   /**
-   * The events of the Job, 1 to 50, each with the module that runs on it.
+   * The events of the Job, each with its module and its schema.
    */
   events: JobEvent[]
   queue: JobQueue
 }
 /**
- * One event of the Job, and what runs on it.
+ * One event of the Job.
  */
 export interface JobEvent {
   /**
-   * The name of the event, 1 to 10 letters and digits. It is part of the address that events are sent to, and only one Job of a namespace can have it.
+   * The name of the event, 1 to 10 letters and digits. It is part of the address, /listener/<name>. Only one Job of a namespace can have an event of this name.
    */
   name: string
   /**
-   * The file name of the module with its extension, such as echo.wasm, without a folder. Letters, digits, dots, dashes and underscores; the first is no dot or dash.
+   * The file name of the module, such as echo.wasm, without a folder. Letters, digits, dots, dashes and underscores; the first is not a dot or a dash.
    */
   wasm: string
   schema: JobEventSchema
   /**
-   * The longest that one execution may take, in seconds of the wall clock. It is stopped then, and the event is tried again.
+   * How long one execution may take, in seconds of wall-clock time. Then it is stopped, and the event is retried.
    */
   timeoutSeconds: number
   /**
-   * The most linear memory of one execution, from 1Mi to 4Gi, as a whole number of Mi or Gi.
+   * How much linear memory one execution may use, from 1Mi to 4Gi, as a whole number of Mi or Gi.
    */
   memory: string
   /**
-   * Variables that the module can read.
+   * Environment variables of the module.
    */
   env: JobEnv[]
   retry: JobRetry
@@ -157,41 +157,41 @@ export interface JobEvent {
   output?: JobOutput
 }
 /**
- * Where the JSON Schema (draft-07 or 2020-12) of the event's data is. Data that does not match it is refused with 422.
+ * The ConfigMap with the JSON Schema of the event's data: draft-07, or 2020-12 if its $schema says so. Data that does not match it is refused with 422.
  */
 export interface JobEventSchema {
   /**
-   * The name of the ConfigMap that holds the schema; the key when left out.
+   * The name of the ConfigMap. If it is left out, it is the same as key.
    */
   name?: string
   /**
-   * The data key in the ConfigMap. Where there is no such key, the same with .json at its end is taken.
+   * The data key in the ConfigMap. If there is no such key, the same key with .json at its end is used.
    */
   key: string
 }
 /**
- * One variable, with either a value or a place to take it from.
+ * One variable, with either value or valueFrom.
  */
 export interface JobEnv {
   /**
-   * The name of the variable: letters, digits and underscores, no digit first. Names that start with CE_ are kept for the attributes of the event.
+   * The name of the variable: letters, digits and underscores, no digit first. Names that start with CE_ are reserved for the attributes of the event.
    */
   name: string
   /**
-   * The value of the variable, as it stands.
+   * The value of the variable. Nothing in it is replaced.
    */
   value?: string
   valueFrom?: JobEnvSource
 }
 /**
- * Where the value is taken from, a key of a Secret or of a ConfigMap of the Job's namespace.
+ * The key of a Secret or of a ConfigMap in the Job's namespace that holds the value.
  */
 export interface JobEnvSource {
   secretKeyRef?: JobEnvSecretKey
   configMapKeyRef?: JobEnvConfigMapKey
 }
 /**
- * A key of a Secret.
+ * The key of a Secret.
  */
 export interface JobEnvSecretKey {
   /**
@@ -199,12 +199,12 @@ export interface JobEnvSecretKey {
    */
   name: string
   /**
-   * The key in its data.
+   * The data key in the Secret.
    */
   key: string
 }
 /**
- * A key of a ConfigMap.
+ * The key of a ConfigMap.
  */
 export interface JobEnvConfigMapKey {
   /**
@@ -212,74 +212,74 @@ export interface JobEnvConfigMapKey {
    */
   name: string
   /**
-   * The key in its data.
+   * The data key in the ConfigMap.
    */
   key: string
 }
 /**
- * How an event is tried again after a failure. The longest wait doubles with each attempt, and the wait itself is drawn at random below it.
+ * How often a failed event is run again, and how long it waits before that. The wait is random. It is at least minDelaySeconds, and at most twice that before the second attempt, four times before the third and so on, up to maxDelaySeconds. If the module or the sink names a delay of its own, that one is used.
  */
 export interface JobRetry {
   /**
-   * How often an event is run at most, the first time included. After that it is a dead letter.
+   * How many executions of an event may begin, the first included. If the last one fails, the event becomes a dead letter.
    */
   maxAttempts: number
   /**
-   * The wait before the second attempt is drawn below this, in seconds.
+   * The shortest wait between two attempts, in seconds.
    */
   minDelaySeconds: number
   /**
-   * No wait between two attempts is longer than this, in seconds.
+   * The longest wait between two attempts, in seconds.
    */
   maxDelaySeconds: number
 }
 /**
- * How many pods run the module, and how many events each runs at a time.
+ * How many pods run the module in a cluster, and how many events each runs at a time.
  */
 export interface JobRunner {
   /**
-   * The pods that stay while nothing happens.
+   * How many pods stay when there is nothing to run.
    */
   minReplicas: number
   /**
-   * The most pods that run the module at a time.
+   * How many pods may run the module at a time.
    */
   maxReplicas: number
   /**
-   * The most events that one pod runs at a time.
+   * How many events one pod runs at a time.
    */
   concurrency: number
   /**
-   * How long there must be nothing to run before the last pods go. At least 30, so that no pod goes whose events may still come back.
+   * How long, in seconds, there has to be nothing to run before the last pods are removed. At least 30, because an event that was not acknowledged is delivered again only then.
    */
   cooldownSeconds: number
 }
 /**
- * How the event is received over HTTP.
+ * How the event is received by HTTP. The counts and visibility apply in a cluster only.
  */
 export interface JobListener {
   /**
-   * The pods that stay while no request comes.
+   * How many pods stay when no request comes.
    */
   minReplicas: number
   /**
-   * The most pods that receive the event at a time.
+   * How many pods may receive the event at a time.
    */
   maxReplicas: number
   /**
-   * Public can be reached from outside the cluster where its ingress can; ClusterLocal only from inside.
+   * Public can be reached from wherever the cluster's ingress can be reached; ClusterLocal only from inside the cluster.
    */
   visibility: 'Public' | 'ClusterLocal'
   auth?: JobListenerAuth
 }
 /**
- * Asks for a bearer token on every path but health and OPTIONS. Without it anyone who reaches the listener can send.
+ * Requires a bearer token, on every path except health and for every method except OPTIONS. Without it, anyone who can reach the listener can send.
  */
 export interface JobListenerAuth {
   secretKeyRef: JobAuthSecretKey
 }
 /**
- * The key of a Secret that holds the valid tokens, one a line.
+ * The key of a Secret that holds the valid tokens, one per line.
  */
 export interface JobAuthSecretKey {
   /**
@@ -287,22 +287,22 @@ export interface JobAuthSecretKey {
    */
   name: string
   /**
-   * The key in its data.
+   * The data key in the Secret.
    */
   key: string
 }
 /**
- * Where the result of the module goes, either another event of this Job or a sink. Without it the result is only kept with the outcome.
+ * Where the result of the module is sent: either to another event of this Job, or to a sink. Without it the result is only stored, with the outcome.
  */
 export interface JobOutput {
   /**
-   * The name of another event of this Job, which runs on the result. Events may follow one another, but in no cycle.
+   * The name of another event of this Job, which gets the result. That event may have an output too, but they must not form a cycle.
    */
   event?: string
   sink?: JobSink
 }
 /**
- * Where the result is sent as a binary CloudEvent by HTTP POST, at least once.
+ * The address to which the result is sent as a CloudEvent in binary mode, by HTTP POST, at least once.
  */
 export interface JobSink {
   /**
@@ -312,7 +312,7 @@ export interface JobSink {
   ref?: JobSinkRef
 }
 /**
- * An addressable object of the Job's namespace, such as a Knative Service or Broker.
+ * An addressable object in the Job's namespace, such as a Knative Service or Broker. In a cluster only.
  */
 export interface JobSinkRef {
   /**
@@ -329,60 +329,60 @@ export interface JobSinkRef {
   name: string
 }
 /**
- * How the events of the Job are stored, and how long their outcomes are kept.
+ * How the Job's events are stored in NATS, and how long their outcomes are kept.
  */
 export interface JobQueue {
   /**
-   * File keeps events over restarts of NATS; Memory is faster and loses them. It can not be changed once the Job is there.
+   * File keeps events when NATS restarts; Memory is faster and loses them. It can not be changed once the Job is created.
    */
   storage: 'File' | 'Memory'
   /**
-   * The most bytes that wait in the queue, and as many again for outcomes, as a whole number of Mi or Gi, from 1Mi to 9999Gi. While the queue is full, listeners answer 503; while outcomes are full, nothing is run. File storage is reserved in full.
+   * How many bytes of events may wait in the queue, as a whole number of Mi or Gi, from 1Mi to 9999Gi. As many bytes again are for outcomes. NATS reserves both in full. While the queue is full, listeners answer 503; while the outcomes are full, nothing is run.
    */
   maxBytes: string
   /**
-   * How many NATS servers hold each event, 1, 3 or 5. When left out, the operator's setting: 3 where NATS has three nodes.
+   * How many NATS servers store each event. If it is left out, the operator's setting counts: as installed 3, with a single NATS server 1.
    */
   replicas?: 1 | 3 | 5
   /**
-   * For how long, in seconds, an event that is sent again is known as a duplicate after it was stored.
+   * How long after an event was stored, in seconds, the same source and id count as a duplicate and are not run again.
    */
   duplicateWindowSeconds: number
   /**
-   * For how long, in seconds, it is known of an event that it is done, and its result is kept.
+   * How long, in seconds, the outcome of a done event is kept, with its result.
    */
   doneRetentionSeconds: number
   /**
-   * For how long, in seconds, a dead letter is kept and can be sent through again.
+   * How long, in seconds, a dead letter is kept and can be redriven.
    */
   deadRetentionSeconds: number
 }
 /**
- * What the operator found. It is written by the operator only.
+ * The state of the Job. Only the operator writes it.
  */
 export interface JobStatus {
   /**
-   * The generation of the Job that this status is about.
+   * The metadata.generation of the Job that this status is about.
    */
   observedGeneration?: number
   /**
-   * SchemasReady, ModulesReady, QueueReady, ListenersReady and RunnersReady, and Ready, which sums them up.
+   * The conditions SchemasReady, ModulesReady, QueueReady, ListenersReady and RunnersReady, and Ready, which sums them up.
    */
   conditions?: JobCondition[]
   /**
-   * How many events are ready, of how many, such as 2/2.
+   * How many of the Job's events are received and run, such as 2/2.
    */
   eventsReady?: string
   /**
-   * The events that waited for their outcome when last counted.
+   * How many events had no outcome yet when they were last counted.
    */
   pending?: number
   /**
-   * The dead letters that were kept when last counted.
+   * How many dead letters there were when they were last counted.
    */
   dead?: number
   /**
-   * The state of each event. An event that was taken from the Job stays until its backlog is done.
+   * The state of each event. An event that was removed from the Job stays here until the events that wait for it are done.
    */
   events?: JobEventStatus[]
 }
@@ -399,15 +399,15 @@ export interface JobCondition {
    */
   status: 'True' | 'False' | 'Unknown'
   /**
-   * Why, as one word for programs.
+   * Why, in one word, for programs.
    */
   reason: string
   /**
-   * Why, in words, and what to do about it.
+   * Why, in words for people, and how to fix it.
    */
   message: string
   /**
-   * The generation of the Job that the condition is about.
+   * The metadata.generation of the Job that the condition is about.
    */
   observedGeneration?: number
   /**
@@ -424,19 +424,19 @@ export interface JobEventStatus {
    */
   name: string
   /**
-   * Where the event is sent to.
+   * The URL to which the event is sent.
    */
   url?: string
   /**
-   * The digest of the module that serves the event, as sha256-<hex>.
+   * The digest of the module that runs, as sha256-<hex>.
    */
   module?: string
   /**
-   * How many of this event waited for their outcome when last counted.
+   * How many of these events had no outcome yet when they were last counted.
    */
   pending?: number
   /**
-   * How many dead letters of this event were kept when last counted.
+   * How many dead letters of this event there were when they were last counted.
    */
   dead?: number
   /**
@@ -444,7 +444,7 @@ export interface JobEventStatus {
    */
   ready?: boolean
   /**
-   * Why the event is ready or is not, as one word.
+   * Why the event is or is not ready, in one word.
    */
   reason?: string
 }

@@ -1,7 +1,7 @@
 import { celEnv, isCelError, parse, plan, type CelInput } from '@bufbuild/cel'
 import type { ObjectPath, StructuralSchema } from './structure.ts'
 
-/** Something that a rule finds wrong, and where. */
+/** What a rule found wrong, and where. */
 export interface RuleFault {
   readonly path: ObjectPath
   readonly message: string
@@ -22,7 +22,7 @@ export function ruleFaults(schema: StructuralSchema, value: unknown, path: Objec
     }))
 }
 
-// A rule on what may change says nothing about an object that there was none of before.
+// A rule that compares with oldSelf is for updates only; here every object is new.
 function isTransition(rule: string): boolean {
   return /\boldSelf\b/.test(rule)
 }
@@ -40,7 +40,7 @@ function evaluator(rule: string): Evaluate {
   return evaluate
 }
 
-// All numbers of a Job are whole ones, which to CEL are another type than those of JavaScript.
+// CEL has a type of its own for integers, and every number of a Job is one.
 function celValue(value: unknown): CelInput {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value
   if (Array.isArray(value)) return value.map(celValue)

@@ -20,7 +20,7 @@ export interface Place {
   readonly path: ObjectPath
 }
 
-/** Every value within `value` that the schema speaks of, from the top down. */
+/** Every value within `value` that the schema describes, from the top down. */
 export function* places(schema: StructuralSchema, value: unknown, path: ObjectPath = []): Generator<Place> {
   yield { schema, value, path }
   if (Array.isArray(value)) {
@@ -64,7 +64,7 @@ export function pathOfPointer(pointer: string, value: unknown): ObjectPath {
     })
 }
 
-/** A copy without the fields that are null, which the API server takes as left out. */
+/** A copy without the fields that are null, which the API server treats as left out. */
 export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (!isRecord(value)) return value
@@ -72,7 +72,7 @@ export function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(kept.map(([name, child]) => [name, withoutNulls(child)]))
 }
 
-/** Whether it is an object with fields: no list, not null. */
+/** Whether `value` is an object with fields: not a list, and not null. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -5,9 +5,15 @@ import t from 'tap'
 
 import { ERROR_CODES } from './errors.ts'
 
-t.test('the README explains each code, and no other', async (t) => {
-  const readme = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
-  const chapter = /## Error codes\n(.*?)\n## /s.exec(readme)?.[1] ?? ''
-  const explained = [...chapter.matchAll(/`([A-Z]+(?:_[A-Z]+)*)`/g)].map(([, code]) => code)
-  t.same(explained.toSorted(), Object.keys(ERROR_CODES).toSorted())
+const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'reference', 'error-codes.md')
+
+t.test('the page of error codes explains each code once, and no other', async (t) => {
+  const page = await readFile(PAGE, 'utf8')
+  const codes = Object.keys(ERROR_CODES).toSorted()
+  const named = [...page.matchAll(/`([A-Z]+(?:_[A-Z]+)*)`/g)].map(([, code]) => code)
+  t.same(named.toSorted(), codes)
+  const explained = [...page.matchAll(/^\| `([A-Z_]+)` \| [45]\d\d \| \S[^|]* \|[^|]*\|$/gm)].map(
+    ([, code]) => code,
+  )
+  t.same(explained.toSorted(), codes, 'in a row with its status and its meaning')
 })

@@ -4,21 +4,21 @@ import type { DeadListOptions } from '../dead/list.ts'
 import type { DeadPurgeOptions } from '../dead/purge.ts'
 import type { DeadRedriveOptions } from '../dead/redrive.ts'
 import type { DeadShowOptions } from '../dead/show.ts'
-import { example, inCluster, WHERE, wholeNumber } from './options.ts'
+import { inCluster, WHERE, wholeNumber, withExample } from './options.ts'
 
 const MAX_LETTERS = 10_000
 const MAX_RATE = 10_000
 
-/** The commands for dead letters. */
+/** The commands for dead letters: dead list, show, redrive and purge. */
 export function addDeadCommands(program: Command): void {
   const dead = program
     .command('dead')
-    .summary('dead letters: events that ended without success')
+    .summary('list, show, redrive or purge dead letters')
     .description(
-      'Shows dead letters, sends them again or deletes them: events that ended without success, and are kept.',
+      'Lists dead letters, shows one, sends them to their module again, or deletes them. A dead letter is an event that its module rejected, or that failed on every attempt.',
     )
     .helpCommand(false)
-    .addHelpText('after', example('jobico dead list job-for-ev1'))
+  withExample(dead, 'jobico dead list job-for-ev1')
   addList(dead)
   addShow(dead)
   addRedrive(dead)
@@ -26,11 +26,13 @@ export function addDeadCommands(program: Command): void {
 }
 
 function addList(dead: Command): void {
-  filtered(inCluster(dead.command('list')))
+  withExample(
+    filtered(inCluster(dead.command('list'))),
+    'jobico dead list job-for-ev1 --event ev1 --since 2h',
+  )
     .summary('print the dead letters of a Job')
     .description(`Prints the newest dead letters of a Job. ${WHERE}`)
-    .option('-l, --limit <number>', 'how many at most', wholeNumber(1, MAX_LETTERS), 50)
-    .addHelpText('after', example('jobico dead list job-for-ev1 --event ev1 --since 2h'))
+    .option('-l, --limit <number>', 'how many to print at most', wholeNumber(1, MAX_LETTERS), 50)
     .action(async (job: string, keys: string[], options: DeadListOptions) => {
       const { deadList } = await import('../dead/list.ts')
       await deadList(job, keys, options)
@@ -38,16 +40,15 @@ function addList(dead: Command): void {
 }
 
 function addShow(dead: Command): void {
-  inCluster(dead.command('show'))
-    .summary('print all about a dead letter')
+  withExample(inCluster(dead.command('show')), 'jobico dead show job-for-ev1 udqs6mxb3fjplzq2cwi54eyh7a')
+    .summary('print everything about a dead letter')
     .description(
-      `Prints a dead letter: the event, the fault of each attempt, and the module that ran. ${WHERE}`,
+      `Prints a dead letter: the event, the error of each attempt, and the digest of the module. ${WHERE}`,
     )
     .argument('<job>', 'the name of the Job')
     .argument('<key>', 'the key that dead list printed')
-    .option('-e, --event <name>', 'the one of this event, where the CloudEvent was sent to several')
-    .option('--data', 'write the data of the event only, as it is')
-    .addHelpText('after', example('jobico dead show job-for-ev1 udqs6mxb3fjplzq2cwi54eyh7a'))
+    .option('-e, --event <name>', 'the one of this event, if the CloudEvent was sent to several')
+    .option('--data', 'write only the data of the event, as it was sent')
     .action(async (job: string, key: string, options: DeadShowOptions) => {
       const { deadShow } = await import('../dead/show.ts')
       await deadShow(job, key, options)
@@ -55,15 +56,17 @@ function addShow(dead: Command): void {
 }
 
 function addRedrive(dead: Command): void {
-  filtered(inCluster(dead.command('redrive')))
+  withExample(
+    filtered(inCluster(dead.command('redrive'))),
+    'jobico dead redrive job-for-ev1 --code REJECTED --since 2h --rate 200',
+  )
     .summary('send dead letters to their module again')
     .description(
-      `Sends dead letters to their module again, the oldest first, with their id and trace. Nothing is deleted: the next outcome replaces the dead one. Safe to break off at any time, and to do again. ${WHERE}`,
+      `Sends dead letters to their module again, the oldest first, with their id and trace. It deletes nothing: the next outcome replaces the dead letter. You can stop it at any time and run it again. It needs keys, a filter or --all. ${WHERE}`,
     )
     .option('--all', 'all dead letters of the Job')
-    .option('-r, --rate <number>', 'how many in a second at most', wholeNumber(1, MAX_RATE), 100)
-    .option('--dry-run', 'print what would be sent, and send nothing')
-    .addHelpText('after', example('jobico dead redrive job-for-ev1 --code REJECTED --since 2h --rate 200'))
+    .option('-r, --rate <number>', 'how many per second at most', wholeNumber(1, MAX_RATE), 100)
+    .option('--dry-run', 'print what it would send, and send nothing')
     .action(async (job: string, keys: string[], options: DeadRedriveOptions) => {
       const { deadRedrive } = await import('../dead/redrive.ts')
       await deadRedrive(job, keys, options)
@@ -71,32 +74,31 @@ function addRedrive(dead: Command): void {
 }
 
 function addPurge(dead: Command): void {
-  filtered(inCluster(dead.command('purge')))
+  withExample(filtered(inCluster(dead.command('purge'))), 'jobico dead purge job-for-ev1 --before 7d')
     .summary('delete dead letters for good')
     .description(
-      `Shows which dead letters it would delete, asks, and deletes them for good. What was redriven and has not ended stays. ${WHERE}`,
+      `Shows which dead letters it would delete, asks, and deletes them for good. Those that were redriven and have no new outcome yet stay. It needs keys, a filter or --all. ${WHERE}`,
     )
     .option('--all', 'all dead letters of the Job')
     .option('-y, --yes', 'do not ask')
-    .addHelpText('after', example('jobico dead purge job-for-ev1 --before 7d'))
     .action(async (job: string, keys: string[], options: DeadPurgeOptions) => {
       const { deadPurge } = await import('../dead/purge.ts')
       await deadPurge(job, keys, options)
     })
 }
 
-/** Gives a command the Job, and what says which of its dead letters. */
+/** Gives a command the Job, and the filters that select its dead letters. */
 function filtered(command: Command): Command {
   return command
     .argument('<job>', 'the name of the Job')
-    .argument('[key...]', 'those of these keys only')
-    .option('-e, --event <name>', 'those of this event only')
-    .option('-c, --code <code>', 'those that died with this code only; can be given several times', collect)
+    .argument('[key...]', 'only those with these keys')
+    .option('-e, --event <name>', 'only those of this event')
+    .option('-c, --code <code>', 'only those with this error code; can be given several times', collect)
     .option(
       '--since <time>',
-      'those that died since then only: RFC 3339, or how long ago, such as 30m, 2h or 7d',
+      'only those that died at this time or later: RFC 3339, or how long ago, such as 30m, 2h or 7d',
     )
-    .option('--before <time>', 'those that died before then only')
+    .option('--before <time>', 'only those that died before this time')
     .option('-k, --key <key>', 'the same as a key after the Job; can be given several times', collect)
 }
 

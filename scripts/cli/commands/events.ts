@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import type { GetOptions } from '../events/get.ts'
 import type { SendOptions } from '../events/send.ts'
 import type { TailOptions } from '../events/tail.ts'
-import { example, inCluster, targeted, WHERE, wholeNumber } from './options.ts'
+import { inCluster, targeted, WHERE, wholeNumber, withExample } from './options.ts'
 
 const MAX_WAIT_S = 60
 
-/** The commands that send events and tell what became of them. */
+/** The commands that send events and print their outcomes: send, get and tail. */
 export function addEventCommands(program: Command): void {
   addSend(program)
   addGet(program)
@@ -15,26 +15,27 @@ export function addEventCommands(program: Command): void {
 }
 
 function addSend(program: Command): void {
-  targeted(program.command('send'))
+  withExample(
+    targeted(program.command('send')),
+    `jobico send ev1 --data '{"firstName":"Ada","lastName":"Lovelace"}' --wait`,
+  )
     .summary('send one CloudEvent, and print its key or its result')
-    .description(`Sends one CloudEvent to an event. ${WHERE}`)
+    .description(
+      `Sends one CloudEvent to an event of a Job, and prints its key. With --wait it prints the result, and ends with 1 if the event is dead or has no outcome in time. ${WHERE}`,
+    )
     .argument('<event>', 'the name of the event')
-    .option('-d, --data <json>', 'the data; - reads standard input')
+    .option('-d, --data <json>', 'the data, JSON; - reads standard input')
     .option(
       '-f, --file <file>',
-      'a file with the data, or with a whole CloudEvent in JSON; - reads standard input',
+      'a file with the data or with a whole CloudEvent, JSON; - reads standard input',
     )
     .option('--id <id>', 'the id of the CloudEvent (default: a new one)')
-    .option('--source <uri>', 'the source of the CloudEvent')
-    .option('--type <type>', 'the type of the CloudEvent')
+    .option('--source <uri>', 'the source of the CloudEvent (default: /jobico/send)')
+    .option('--type <type>', 'the type of the CloudEvent (default: dev.coeux.jobico.<event>)')
     .option(
       '-w, --wait [seconds]',
-      'wait for the outcome, 30 seconds by default, and print the result',
+      'wait up to 60 seconds, 30 by default, and print the result',
       wholeNumber(1, MAX_WAIT_S),
-    )
-    .addHelpText(
-      'after',
-      example(`jobico send ev1 --data '{"firstName":"Ada","lastName":"Lovelace"}' --wait`),
     )
     .action(async (event: string, options: SendOptions) => {
       const { send } = await import('../events/send.ts')
@@ -43,13 +44,12 @@ function addSend(program: Command): void {
 }
 
 function addGet(program: Command): void {
-  targeted(program.command('get'))
-    .summary('print what became of an event')
+  withExample(targeted(program.command('get')), 'jobico get udqs6mxb3fjplzq2cwi54eyh7a')
+    .summary('print the outcome of an event')
     .description(`Prints whether an event is pending, done or dead, with its result or its error. ${WHERE}`)
     .argument('<key>', 'the key that send printed')
-    .option('-e, --event <name>', 'look at this event only')
+    .option('-e, --event <name>', 'look at this event only; needed with --url')
     .option('-j, --job <name>', 'look at the events of this Job only')
-    .addHelpText('after', example('jobico get udqs6mxb3fjplzq2cwi54eyh7a'))
     .action(async (key: string, options: GetOptions) => {
       const { get } = await import('../events/get.ts')
       await get(key, options)
@@ -57,12 +57,13 @@ function addGet(program: Command): void {
 }
 
 function addTail(program: Command): void {
-  inCluster(program.command('tail'))
+  withExample(inCluster(program.command('tail')), 'jobico tail ev1')
     .summary('print outcomes as they come')
-    .description(`Prints how events end, as they do, until Ctrl-C. ${WHERE}`)
+    .description(
+      `Prints the outcomes of events as they come, until Ctrl-C; with -o json one object per line. ${WHERE}`,
+    )
     .argument('[event]', 'the name of the event (default: all)')
-    .option('-j, --job <name>', 'the events of this Job only')
-    .addHelpText('after', example('jobico tail ev1'))
+    .option('-j, --job <name>', 'only the events of this Job')
     .action(async (event: string | undefined, options: TailOptions) => {
       const { tail } = await import('../events/tail.ts')
       await tail(event, options)

@@ -1,22 +1,25 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
-/** Where verbs look that are not told. */
+/** Which target a command talks to when no option names one. */
 export const WHERE =
-  'Without options, that is at the jobico dev of this folder or one above it, else in the cluster of the current kubeconfig context.'
+  'By default it uses the jobico dev that runs in this folder or a folder above it, or else the cluster of the current kubeconfig context.'
 
-/** Gives a command the options that say which listener. */
+/** Gives a command the options that name a listener. */
 export function targeted(command: Command): Command {
   return inCluster(command)
     .addOption(
-      new Option('-u, --url <address>', 'the address of the listener').conflicts(['namespace', 'context']),
+      new Option(
+        '-u, --url <address>',
+        'the address of the listener; not together with -n or --context',
+      ).conflicts(['namespace', 'context']),
     )
     .option(
       '--token <token>',
-      'the bearer token, where the event needs one (default: the variable JOBICO_TOKEN)',
+      'the bearer token, if the event needs one (default: the variable JOBICO_TOKEN)',
     )
 }
 
-/** Gives a command the options that say which namespace of which cluster, and how to print. */
+/** Gives a command the options that name a namespace of a cluster, and those of printing. */
 export function inCluster(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'the namespace in the cluster (default: that of the context)')
@@ -30,14 +33,22 @@ export function outputOption(): Option {
   return new Option('-o, --output <format>', 'how to print data').choices(['text', 'json']).default('text')
 }
 
-/** The short form of it. */
+/** The short form of `-o json`. */
 export function jsonOption(): Option {
   return new Option('--json', 'the same as -o json').implies({ output: 'json' })
 }
 
-/** The example at the end of a help text. */
-export function example(line: string): string {
-  return `\nExample:\n  ${line}`
+const examples = new WeakMap<Command, string>()
+
+/** Ends the help of a command with an example. */
+export function withExample(command: Command, line: string): Command {
+  examples.set(command, line)
+  return command.addHelpText('after', `\nExample:\n  ${line}`)
+}
+
+/** The example at the end of a command's help. */
+export function exampleOf(command: Command): string | undefined {
+  return examples.get(command)
 }
 
 /** Reads a whole number of up to six digits; both ends are allowed. */
