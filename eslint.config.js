@@ -4,7 +4,7 @@ export default tseslint.config(
   { ignores: ['dist/', '.tap/', '**/build/', '**/assembly/', 'crds/job.ts', 'bin/', 'eslint.config.js'] },
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       complexity: ['error', 10],

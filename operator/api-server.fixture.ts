@@ -1,13 +1,12 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 
 import type { Test } from 'tap'
 
@@ -15,18 +14,15 @@ import type { Kube } from '../knative/kube/client.ts'
 import { connectKube, type ConnectOptions } from '../knative/kube/connect.ts'
 import type { Kind } from '../knative/kube/kinds.ts'
 import { GUARD } from '../scripts/nats-server/start.ts'
+import { kubernetesPrograms } from '../scripts/testing/kubernetes.ts'
 
-const run = promisify(execFile)
-
-const BUILD = join(import.meta.dirname, '..', 'scripts', 'cluster', 'build')
-const BUILD_TIMEOUT_MS = 40 * 60_000
 const TEST_TIMEOUT_MS = 5 * 60_000
 const START_TIMEOUT_MS = 120_000
 const POLL_MS = 50
-/** The users of the API server: the first may do all, the other nothing. */
+/** The users of the API server, each with its group: `admin` may do everything, `stranger` nothing. */
 const USERS = { admin: 'system:masters', stranger: 'strangers' }
 
-/** The kind of namespaces. */
+/** The kind Namespace. */
 export const NAMESPACE: Kind = {
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -34,27 +30,28 @@ export const NAMESPACE: Kind = {
   namespaced: false,
 }
 
-/** A kube-apiserver with an etcd, both of them processes of their own on loopback, and nothing else of Kubernetes. */
+/** A kube-apiserver and its etcd, each a process that listens on loopback; there is nothing else of Kubernetes. */
 export interface ApiServer {
   readonly url: string
   /** The path of a kubeconfig with the contexts `admin` and `stranger`. */
   readonly kubeconfig: string
-  /** The path of a kubeconfig that leads there through another port. */
+  /** Writes a kubeconfig that reaches the API server through another port, and gives its path. */
   kubeconfigFor(port: number): Promise<string>
-  /** The folder of its certificate, apiserver.crt, and key, apiserver.key. */
+  /** The folder with its certificate, apiserver.crt, and its key, apiserver.key. */
   readonly certificates: string
-  /** A client, as admin where no context is named. */
+  /** Makes a client; without a context it is `admin`. */
   connect(options?: ConnectOptions): Promise<Kube>
-  /** Ends the API server; etcd goes on. */
+  /** Stops the API server; etcd keeps running. */
   stop(signal?: NodeJS.Signals): Promise<void>
-  /** Starts it again, on the same port. */
+  /** Starts the API server again, on the same port. */
   start(): Promise<void>
 }
 
-/** Starts both; they end with the test. Builds them where they are not built yet, which takes some minutes. */
+/** Starts both; they stop when the test ends. Throws an Error where they are not built yet. */
 export async function startApiServer(t: Test): Promise<ApiServer> {
-  t.setTimeout(BUILD_TIMEOUT_MS)
-  const programs = await findPrograms()
+  const programs = kubernetesPrograms()
+  if (programs === undefined)
+    throw new Error('the API server of Kubernetes is not built: run npm run test:api')
   t.setTimeout(TEST_TIMEOUT_MS)
   const folder = await mkdtemp(join(tmpdir(), 'jobico-api-server-'))
   const children: ChildProcess[] = []
@@ -95,7 +92,7 @@ export async function startApiServer(t: Test): Promise<ApiServer> {
     },
     async start() {
       child = begin('kube-apiserver', apiServerArgs(etcd, port, files))
-      await answers(await connect(), child, join(folder, 'kube-apiserver.log'))
+      await waitUntilReady(await connect(), child, join(folder, 'kube-apiserver.log'))
     },
   }
   await server.start()
@@ -105,18 +102,6 @@ export async function startApiServer(t: Test): Promise<ApiServer> {
 /** Waits until a condition holds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await delay(POLL_MS)
-}
-
-async function findPrograms(): Promise<string> {
-  const { CLUSTER_CACHE, XDG_CACHE_HOME } = process.env
-  const cache = CLUSTER_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'jobico-cluster')
-  const folder = join(cache, 'bin')
-  const isBuilt = await access(join(folder, 'kube-apiserver')).then(
-    () => true,
-    () => false,
-  )
-  if (!isBuilt) await run(BUILD, ['kubernetes'])
-  return folder
 }
 
 type Files = Pick<ApiServer, 'kubeconfig' | 'certificates'> & {
@@ -169,7 +154,7 @@ function apiServerArgs(etcd: string, port: number, files: Files): string[] {
     `--service-account-signing-key-file=${files.key}`,
     `--token-auth-file=${files.tokens}`,
     '--authorization-mode=RBAC',
-    // Nothing makes service accounts here, which pods would wait for.
+    // Nothing creates service accounts here, so the admission of a pod would wait for one in vain.
     '--disable-admission-plugins=ServiceAccount',
     '--kubelet-preferred-address-types=InternalIP',
     '--shutdown-delay-duration=0s',
@@ -188,18 +173,18 @@ function start(program: string, args: readonly string[], logFile: string): Child
   }
 }
 
-/** Ends a program and the shell that guards it: both are one group of processes. */
+/** Stops a program and the shell that guards it: the two are one process group. */
 async function end({ pid = 0 }: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  let toSend: NodeJS.Signals | 0 = signal
+  let nextSignal: NodeJS.Signals | 0 = signal
   await until(() => {
-    const isGone = !tell(pid, toSend)
-    toSend = 0
+    const isGone = !sendSignal(pid, nextSignal)
+    nextSignal = 0
     return isGone
   })
 }
 
-/** Sends a signal to a group of processes; false when there is none. */
-function tell(group: number, signal: NodeJS.Signals | 0): boolean {
+/** Sends a signal to a process group; false when the group is gone. Signal 0 only asks whether it exists. */
+function sendSignal(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-group, signal)
   } catch {
@@ -207,8 +192,8 @@ function tell(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Waits until the API server is ready to serve, and says why it is not where it ends before. */
-async function answers(kube: Kube, child: ChildProcess, logFile: string): Promise<void> {
+/** Waits until the API server is ready. Throws, with the last error as the cause, when it exits first or takes too long. */
+async function waitUntilReady(kube: Kube, child: ChildProcess, logFile: string): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS
   for (;;) {
     const fault = await kube.get(NAMESPACE, { namespace: '', name: 'default' }).then(

@@ -1,6 +1,7 @@
 # For the build scripts of samples whose compilers come from packages of Debian 12. They install nothing.
 
 root=${DEBIAN_ROOT:-} # where the packages are unpacked, when they are not installed
+PATH=$root/usr/bin:$PATH # clang looks for its linker there
 missing=
 
 # need FILE PACKAGE: notes a package whose file is not there.

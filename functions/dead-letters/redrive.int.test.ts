@@ -271,7 +271,7 @@ t.test('what nobody would run is not sent', async (t) => {
   await closeQueue(connection, ref)
   const deleted = {
     code: 'NOT_FOUND',
-    message: /is deleted, so nothing would run .* bring it there again first/,
+    message: /is deleted, so nothing would run .* create it again first/,
   }
   await t.rejects(redrive(connection, ref, work()), deleted)
   await t.rejects(redrive(connection, { ...ref, job: 'none' }, work()), { code: 'NOT_FOUND' })

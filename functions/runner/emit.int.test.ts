@@ -102,7 +102,7 @@ t.test('a circle of events that emit to each other comes to an end', async (t) =
     key = eventKey(`/namespaces/test/jobs/${ref.job}/events/ping`, `${key}-1`)
   t.equal(hops, 100)
   t.match(await fixture.ended(ref, key), {
-    verdict: { code: 'OUTPUT_INVALID', reason: /^100 events came out of each other .* break the circle/ },
+    verdict: { code: 'OUTPUT_INVALID', reason: /^100 hand-overs led to this event, .* break the circle/ },
   })
 })
 

@@ -172,7 +172,7 @@ t.test('a bad version leaves the one before serving', LIMIT, async (t) => {
     job.status?.conditions?.find(({ type }) => type === 'Ready'),
     {
       status: 'False',
-      message: /the version before serves on/,
+      message: /the earlier version keeps serving/,
     },
   )
   await kube.remove(KINDS.knativeService, { namespace, name: 'listener-a' })

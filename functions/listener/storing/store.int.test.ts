@@ -122,7 +122,7 @@ t.test('no stream', async (t) => {
   }
 })
 
-t.test('a gate lets in so many, in turn, and fails those that wait when one fails', async (t) => {
+t.test('a semaphore lets in so many, in turn, and fails those that wait when one fails', async (t) => {
   const gate = createSemaphore(2)
   const begun: number[] = []
   const ends: { resolve: () => void; reject: (why: Error) => void }[] = []

@@ -1,0 +1,116 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { messageOf } from '../../functions/process/errors.ts'
+import { testingConfig } from './config.ts'
+import { buildKubernetes, canBuildKubernetes, kubernetesPrograms } from './kubernetes.ts'
+import { runProgram } from './program.ts'
+import { testFiles, type Kind } from './test-files.ts'
+
+/**
+ * Runs the tests of some kinds and, beside them, the static checks. Prints what the tests print, then what the static checks
+ * have found. Ends with 1 when anything failed.
+ */
+
+const HELP = `node scripts/testing/run.ts [--static] [--coverage] KIND...
+
+Runs the tests of each KIND: unit (no other program), int (a real nats-server), api (the API server of Kubernetes).
+  --static    also runs the static checks, beside the tests
+  --coverage  measures coverage, and fails below the floor of scripts/coverage.ts; the run takes a quarter longer
+`
+const ROOT = join(import.meta.dirname, '..', '..')
+const KINDS: readonly Kind[] = ['unit', 'int', 'api']
+/** Node keeps compiled code there, so that the many processes of the tests start in half the time. */
+const COMPILE_CACHE = join(ROOT, '.tap', 'compile-cache')
+
+interface Options {
+  readonly kinds: readonly Kind[]
+  readonly isStatic: boolean
+  readonly coverage: boolean
+}
+
+/** Runs npm scripts of package.json one after the other, until one fails; gives what they printed. */
+async function runQuietly(...scripts: readonly string[]): Promise<{ code: number | null; output: string }> {
+  let output = ''
+  for (const script of scripts) {
+    const { code, stdout, stderr } = await runProgram('npm', ['run', '-s', script], { cwd: ROOT })
+    output += stdout + stderr
+    if (code !== 0) return { code, output }
+  }
+  return { code: 0, output }
+}
+
+async function runTests(kinds: readonly Kind[], coverage: boolean): Promise<boolean> {
+  const options = coverage ? [] : ['--disable-coverage']
+  // Coverage of code that comes from the cache is less exact.
+  const environment = {
+    ...testingConfig().environment,
+    ...(coverage ? {} : { NODE_COMPILE_CACHE: COMPILE_CACHE }),
+  }
+  const args = ['run', ...options, ...testFiles(ROOT, kinds)]
+  const { code } = await runProgram('tap', args, { cwd: ROOT, environment, show: true })
+  return code === 0
+}
+
+/** Makes what tests against the API server need; false, with a line that says what is missing, where that can't be had. */
+async function prepareKubernetes(): Promise<boolean> {
+  if (kubernetesPrograms() !== undefined) return true
+  if (canBuildKubernetes()) {
+    await buildKubernetes()
+    return true
+  }
+  const count = testFiles(ROOT, ['api']).length
+  process.stdout.write(
+    `# ${count} test files did not run: they need the API server of Kubernetes, which Go builds; ` +
+      'install Go 1.26 (https://go.dev/dl), then: npm run test:api\n',
+  )
+  return false
+}
+
+async function run({ kinds, isStatic, coverage }: Options): Promise<boolean> {
+  if (kinds.includes('api') && !(await prepareKubernetes())) return !testingConfig().isCi
+  const checking = isStatic ? runQuietly('check:static') : undefined
+  const built = await runQuietly('build:tap')
+  if (built.code !== 0) process.stdout.write(built.output)
+  const passed = built.code === 0 && (await runTests(kinds, coverage))
+  const checked = await checking
+  if (checked !== undefined)
+    process.stdout.write(`${checked.output}# static checks: ${checked.code === 0 ? 'passed' : 'failed'}\n`)
+  if (kinds.includes('int') && !kinds.includes('api'))
+    process.stdout.write(
+      `# not run: ${testFiles(ROOT, ['api']).length} test files that need the API server of Kubernetes; npm run test:api runs them\n`,
+    )
+  const covered = coverage ? await runQuietly('coverage') : undefined
+  if (covered !== undefined) process.stdout.write(covered.output)
+  return passed && (checked?.code ?? 0) === 0 && (covered?.code ?? 0) === 0
+}
+
+function isKind(name: string): name is Kind {
+  return (KINDS as readonly string[]).includes(name)
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      static: { type: 'boolean', default: false },
+      coverage: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const kinds = positionals.filter(isKind)
+  if (kinds.length === 0 || kinds.length < positionals.length)
+    throw new Error(`name what to run: one or more of ${KINDS.join(', ')}`)
+  if (!(await run({ kinds, isStatic: values.static, coverage: values.coverage }))) process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`)
+  process.exitCode = 1
+}
