@@ -10,15 +10,15 @@ export interface Attributes {
   readonly [name: string]: string
 }
 
-/** A CloudEvent as Jobico carries it: attributes checked, data as the very bytes that were sent. */
+/** A CloudEvent as Jobico passes it on: checked attributes, and data as exactly the bytes that were sent. */
 export interface CloudEvent {
   readonly attributes: Attributes
   readonly data: Uint8Array | undefined
-  /** W3C trace context of the hop that brought the event: `traceparent` and `tracestate`. */
+  /** W3C trace context of the request or message that brought the event: `traceparent` and `tracestate`. */
   readonly trace: Readonly<Record<string, string>>
 }
 
-/** An event and its key, which would take a hash to find anew. */
+/** An event with its key, so that the key's hash is computed once. */
 export type KeyedEvent = CloudEvent & { readonly key: string }
 
 const ATTRIBUTE_NAME = /^[a-z0-9]{1,64}$/
@@ -48,8 +48,8 @@ const MAX_FAULTS = 20
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const
 
 /**
- * Checks attributes by the CloudEvents 1.0 specification and gives them as Attributes. Throws EVENT_INVALID that names
- * the attributes that are wrong, up to MAX_FAULTS. A name that comes twice in `entries` is refused.
+ * Checks attributes by the CloudEvents 1.0 specification and returns them. Throws EVENT_INVALID that names the wrong
+ * attributes, up to MAX_FAULTS. A name that comes twice in `entries` is a fault, too.
  */
 export function checkAttributes(entries: Iterable<readonly [name: string, value: string]>): Attributes {
   const attributes = Object.create(null) as Record<string, string>
@@ -66,12 +66,12 @@ export function checkAttributes(entries: Iterable<readonly [name: string, value:
 
 function invalidAttributes(faults: readonly string[]): JobicoError {
   const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : ''
-  const told = faults.slice(0, MAX_FAULTS).join('; ')
-  return new JobicoError('EVENT_INVALID', `these attributes are not right: ${told}${more}`)
+  const shown = faults.slice(0, MAX_FAULTS).join('; ')
+  return new JobicoError('EVENT_INVALID', `these attributes are not right: ${shown}${more}`)
 }
 
 function attributeFault(name: string, value: string): string | undefined {
-  if (!ATTRIBUTE_NAME.test(name)) return 'is no attribute name: 1 to 64 lower-case letters and digits are'
+  if (!ATTRIBUTE_NAME.test(name)) return 'is no attribute name: use 1 to 64 lower-case letters and digits'
   if (name === 'data') return 'is no attribute name: data goes into the body'
   if (value === '') return 'is empty'
   if (FORBIDDEN_IN_STRING.test(value)) return 'has a character that CloudEvents forbid'
@@ -96,7 +96,7 @@ export function isJsonMediaType(mediaType: string): boolean {
   return subtype !== undefined && (subtype === 'json' || subtype.endsWith('+json'))
 }
 
-/** The event in the JSON event format of CloudEvents: data as JSON where it is JSON, else as base64. */
+/** The event in the JSON event format of CloudEvents: JSON data as `data`, other data as `data_base64`. */
 export function toStructuredJson(event: CloudEvent): string {
   const { attributes, data } = event
   const head = JSON.stringify(attributes)

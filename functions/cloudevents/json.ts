@@ -20,7 +20,7 @@ const DEPTH_STEP: Readonly<Record<number, number>> = {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Decodes UTF-8 as RFC 8259 wants it, without a byte order mark; throws BODY_INVALID. */
+/** Decodes UTF-8 as RFC 8259 demands, without a byte order mark. Throws BODY_INVALID. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes)
@@ -30,8 +30,8 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * Parses JSON that every reader understands alike: no key twice in an object, at any depth, and no nesting beyond
- * MAX_JSON_DEPTH. Throws BODY_INVALID.
+ * Parses JSON, and refuses what two parsers may read differently: a key twice in one object, at any depth, and nesting
+ * beyond MAX_JSON_DEPTH. Throws BODY_INVALID.
  */
 export function parseJson(text: string): unknown {
   let value: unknown
@@ -44,7 +44,7 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** The values of the members of a JSON object, each as the text that was sent. `text` must be a valid JSON object. */
+/** The members of a JSON object by key, each value as the text that was sent. `text` must be a valid JSON object. */
 export function memberTexts(text: string): ReadonlyMap<string, string> {
   const members = new Map<string, string>()
   for (const span of topLevelSpans(text)) {
@@ -88,7 +88,7 @@ function isEmptyContainer(text: string, spans: readonly Span[]): boolean {
   return spans.length === 1 && spans.every(({ start, end }) => text.slice(start, end).trim() === '')
 }
 
-/** The scan of one text: the keys of each object that is open, undefined for an array. */
+/** The scan of one text. `open` holds the keys of each object that is open, and undefined for an open array. */
 interface Scan {
   readonly text: string
   readonly open: (Set<string> | undefined)[]
@@ -114,7 +114,7 @@ function enter(scan: Scan, code: number): void {
   scan.open.push(scan.keyIsNext ? new Set() : undefined)
 }
 
-/** Passes over a string, noting it where it is a key; gives the place of its closing quote. */
+/** Skips a string and records it if it is a key. Gives the index of its closing quote. */
 function scanString(scan: Scan, at: number): number {
   const end = stringEnd(scan.text, at)
   if (!scan.keyIsNext) return end - 1
@@ -132,7 +132,7 @@ function scanString(scan: Scan, at: number): number {
   return end - 1
 }
 
-/** The place after the closing quote of the string that opens at `at`. */
+/** The index after the closing quote of the string that opens at `at`. */
 function stringEnd(text: string, at: number): number {
   for (let quote = text.indexOf('"', at + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0

@@ -5,7 +5,7 @@ import { JobicoError } from '../process/errors.ts'
 import { percentDecode, percentEncode } from './percent-encoding.ts'
 
 const PREFIX = 'ce-'
-/** Headers of the W3C trace context, which travel as they are on every hop. */
+/** Headers of the W3C trace context, which are passed on unchanged. */
 export const TRACE_HEADERS = ['traceparent', 'tracestate'] as const
 
 /** The headers of an event in binary mode, as the NATS protocol binding of CloudEvents 1.0 says; data is the payload. */
@@ -16,7 +16,7 @@ export function eventHeaders({ attributes, trace }: Pick<CloudEvent, 'attributes
   return fields
 }
 
-/** The event that a message in binary mode carries. Throws EVENT_INVALID where there is none. */
+/** Reads the event of a message in binary mode. Throws EVENT_INVALID if it carries none. */
 export function eventOfMessage(fields: MsgHdrs | undefined, data: Uint8Array): CloudEvent {
   const attributes: [string, string][] = []
   const trace: Record<string, string> = {}
@@ -35,10 +35,10 @@ function decoded(name: string, value: string): string {
   return text
 }
 
-/** What a message needs beside its event: headers of Jobico's own and of NATS. */
+/** Bytes of a message that are kept for the headers of Jobico and of NATS. */
 const MESSAGE_RESERVE = 8 * 1024
 
-/** The most bytes that an event with its headers, or a request's body, may have where NATS takes messages of `maxPayload`. */
+/** The most bytes of an event with its headers, or of a request body, if NATS takes messages of `maxPayload` bytes. */
 export function sizeLimit(maxPayload: number): number {
   return maxPayload - MESSAGE_RESERVE
 }

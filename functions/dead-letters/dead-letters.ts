@@ -12,7 +12,7 @@ import { readVerdict } from '../outcomes/event-state.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS, verdictOfMessage, type AttemptError } from '../outcomes/verdict.ts'
 
-/** The codes that an event can die with. */
+/** The codes that a dead verdict can have. */
 export const DEATH_CODES = [
   'REJECTED',
   'RETRY_REQUESTED',
@@ -44,7 +44,7 @@ export interface DeadLetter {
   readonly type: string
 }
 
-/** Which dead letters: those to which all that is said applies. */
+/** Selects dead letters. A letter matches if it meets all conditions that are given. */
 export interface DeadLetterFilter {
   readonly event?: string | undefined
   readonly codes?: readonly ErrorCode[] | undefined
@@ -59,12 +59,12 @@ export interface DeadLetterFilter {
 /** The most keys of one filter. */
 export const MAX_KEYS = 1_000
 
-/** Work on dead letters, done patiently. */
+/** Which dead letters to work on, and how long to retry. */
 export interface DeadLetterOptions extends RetryOptions {
   readonly filter: DeadLetterFilter
 }
 
-/** Whether a filter is for a letter. Pure. */
+/** Whether a dead letter matches a filter. Pure. */
 export function matchesFilter(
   { event, key, code, time }: DeadLetter,
   { event: wanted = event, codes, since = -Infinity, before = Infinity, keys }: DeadLetterFilter,
@@ -79,14 +79,14 @@ export function matchesFilter(
   )
 }
 
-/** What the stream holds of a dead letter: its body, or only the headers of that. */
+/** The body of a dead letter as the outcome stream holds it. `data` is empty if only the headers were read. */
 export interface BodyMessage {
   readonly subject: string
   readonly headers?: MsgHdrs | undefined
   readonly data: Uint8Array
 }
 
-/** What a body says of itself; undefined for what no runner has written. Pure. */
+/** Reads a dead letter from its body; undefined if the message is none. Pure. */
 export function deadLetterOfMessage(body: BodyMessage): DeadLetter | undefined {
   const read = readBody(body)
   return read && toLetter(read)
@@ -109,33 +109,33 @@ function toLetter({ event, key, code, reason, attempts, time, module, cloudEvent
   return { event, key, code, reason, attempts, time, module, id, source, type }
 }
 
-/** Where an event stands of which the outcome stream holds a body. */
+/** The current state of an event that has a dead letter's body in the outcome stream. */
 export type CurrentState =
   /** It is a dead letter; `verdict` is the sequence of its verdict. */
   | { readonly kind: 'dead'; readonly verdict: number }
   /** It was redriven, and has not ended yet. */
   | { readonly kind: 'pending' }
-  /** It has ended anew meanwhile, or its verdict is gone: the body is left over. */
-  | { readonly kind: 'over' }
+  /** It has a newer verdict, or its verdict is gone: the body is a leftover. */
+  | { readonly kind: 'leftover' }
 
-/** Looks where the event of a body stands, at the leaders of the streams. Throws QUEUE_UNAVAILABLE. */
+/** Reads the current state of a body's event from the leaders of the streams. Throws QUEUE_UNAVAILABLE. */
 export async function currentStateOf(
   requests: Requests,
   ref: EventRef,
   { key, seq }: { readonly key: string; readonly seq: number },
 ): Promise<CurrentState> {
   const found = await readVerdict(requests, ref, key)
-  // A verdict is stored right before its body: a later one is that of another death.
-  if (found?.verdict.kind !== 'dead' || found.seq > seq) return { kind: 'over' }
+  // A verdict is stored right before its body, so one that comes after the body belongs to a later outcome.
+  if (found?.verdict.kind !== 'dead' || found.seq > seq) return { kind: 'leftover' }
   const copy = await lastMessage(requests, streamNames(ref).retry, eventSubjects(ref).retry(key))
   const isRedriven = copy?.headers?.get(JOBICO_HEADERS.redrive) === String(found.seq)
   return isRedriven ? { kind: 'pending' } : { kind: 'dead', verdict: found.seq }
 }
 
-/** All about a dead letter. */
+/** A dead letter with its errors and its CloudEvent. */
 export interface FullDeadLetter {
   readonly letter: DeadLetter
-  /** The fault of each attempt, as far as they are kept. */
+  /** The error of each attempt, as far as they are kept. */
   readonly errors: readonly AttemptError[]
   readonly cloudEvent: CloudEvent
   /** Whether it was redriven, and has not ended yet. */
@@ -143,8 +143,8 @@ export interface FullDeadLetter {
 }
 
 /**
- * Reads the dead letters of a key, of which there is one at each event that the CloudEvent was sent to and died at. Throws
- * NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE.
+ * Reads the dead letters of a key: one for each event of the Job at which the CloudEvent ended as dead. Throws NOT_FOUND if
+ * the Job has no streams, and QUEUE_UNAVAILABLE.
  */
 export async function readDeadLetters(
   requests: Requests,
@@ -161,10 +161,10 @@ export async function readDeadLetters(
     const read = body && readBody(body)
     if (body === undefined || read === undefined) continue
     const { seq } = body
-    const standing = await currentStateOf(requests, { ...ref, event: read.event }, { key, seq })
-    if (standing.kind === 'over') continue
+    const current = await currentStateOf(requests, { ...ref, event: read.event }, { key, seq })
+    if (current.kind === 'leftover') continue
     const { errors, cloudEvent } = read
-    letters.push({ letter: toLetter(read), errors, cloudEvent, isPending: standing.kind === 'pending' })
+    letters.push({ letter: toLetter(read), errors, cloudEvent, isPending: current.kind === 'pending' })
   }
   return letters
 }

@@ -19,27 +19,27 @@ export const MiB = 2 ** 20
 
 /** Writes messages as listeners and runners do. */
 export interface Writer {
-  /** Stores an event of the id in the queue; gives its key. */
+  /** Stores an event with this id in the queue; gives its key. */
   accept(ref: EventRef, id: string): Promise<string>
-  /** Parks an event for an hour among the retries. */
+  /** Schedules a retry of an event in an hour. */
   park(ref: EventRef, key: string): Promise<void>
-  /** Ends an event of the id as done, where `replaces` is the sequence of the verdict before. */
+  /** Stores a done verdict for the event with this id; `replaces` is the sequence of the verdict before. */
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
-  /** Ends an event of the id as a dead letter; gives the sequence of the verdict. */
+  /** Makes the event with this id a dead letter; gives the sequence of the verdict. */
   deadLetter(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
-  /** Ends events of the ids as dead letters, many in a batch. */
+  /** Makes the events with these ids dead letters, 100 in a batch. */
   deadLetterMany(ref: EventRef, ids: readonly string[]): Promise<void>
 }
 
-/** A nats-server of a test's own. */
+/** A nats-server for one test. */
 export interface NatsFixture extends Writer {
   readonly server: NatsServer
   readonly connection: NatsConnection
   readonly manager: JetStreamManager
   readonly requests: Requests
-  /** A plan for a Job of its own. */
+  /** A plan for a new Job. */
   newPlan(events?: readonly string[]): QueuePlan
-  /** The same, with its streams made. */
+  /** Creates the streams of a new Job. */
   newJob(events?: readonly string[]): Promise<QueuePlan>
   /** How many messages each stream of a Job has. */
   messages(ref: EventRef): Promise<readonly number[]>
@@ -86,7 +86,7 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
   }
 }
 
-/** Writes over a connection. */
+/** Makes a Writer that sends these requests. */
 export function writer(requests: Requests): Writer {
   return {
     async accept(ref, id) {
@@ -156,17 +156,17 @@ function eventOf(id: string) {
   return { attributes, trace: { traceparent: traceOf(id) } }
 }
 
-/** So many ids, each of them new. */
+/** Makes `count` new ids. */
 export function newIds(count: number): string[] {
   return Array.from({ length: count }, () => randomUUID())
 }
 
-/** The trace context of the event of an id. */
+/** The traceparent of the event with this id. */
 export function traceOf(id: string): string {
   return `00-${createHash('md5').update(id).digest('hex')}-${'b'.repeat(16)}-01`
 }
 
-/** The key of the event of an id. */
+/** The key of the event with this id. */
 export function keyOf(id: string): string {
   return eventKey('/test', id)
 }

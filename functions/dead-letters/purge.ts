@@ -22,11 +22,11 @@ export interface PurgePlan {
   /** By event and code. */
   readonly counts: readonly DeadCount[]
   readonly total: number
-  /** Redriven, and not ended yet: a purge leaves them alone. */
+  /** Redriven and not ended yet: a purge does not delete them. */
   readonly pending: number
   /** Keys of the filter that no dead letter has. */
   readonly missing: readonly string[]
-  /** The last sequence that was looked at: what dies later is not part of it. */
+  /** The last sequence that was counted. Dead letters that come later are not part of the plan. */
   readonly upTo: number
 }
 
@@ -34,13 +34,13 @@ export interface PurgePlan {
 export interface Purged {
   readonly deleted: number
   readonly pending: number
-  /** Why it ended before it was through; undefined when it was. */
+  /** Why it stopped early; undefined if it did not. */
   readonly stopped: string | undefined
 }
 
 const AT_ONCE = 32
 
-/** Counts what a purge would delete. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE. */
+/** Counts what a purge would delete. Throws NOT_FOUND if the Job has no streams, and QUEUE_UNAVAILABLE. */
 export async function planPurge(
   connection: NatsConnection,
   ref: JobRef,
@@ -52,17 +52,17 @@ export async function planPurge(
   const counts = new Map<string, DeadCount>()
   const missing = new Set(filter.keys)
   let pending = 0
-  const look = async ({ letter, seq }: FoundDeadLetter) => {
+  const inspect = async ({ letter, seq }: FoundDeadLetter) => {
     const { event, key } = letter
     const { kind } = await persist(() => currentStateOf(requests, { ...ref, event }, { key, seq }))
-    if (kind === 'over') return
+    if (kind === 'leftover') return
     missing.delete(key)
     if (kind === 'pending') pending++
     else count(counts, letter)
   }
   try {
     const upTo = await persist(() => lastSequence(connection, ref))
-    await forEachConcurrently(scanDeadLetters(connection, ref, { filter, upTo, persist }), AT_ONCE, look)
+    await forEachConcurrently(scanDeadLetters(connection, ref, { filter, upTo, persist }), AT_ONCE, inspect)
     const all = [...counts.entries()].sort(([a], [b]) => a.localeCompare(b)).map(([, each]) => each)
     const total = all.reduce((sum, { letters }) => sum + letters, 0)
     return { counts: all, total, pending, missing: [...missing], upTo }
@@ -77,9 +77,9 @@ function count(counts: Map<string, DeadCount>, { event, code }: DeadLetter): voi
 }
 
 /**
- * Deletes dead letters for good, with their verdicts, each by its sequence: one whose verdict has moved on stays as it is, as
- * does one that was redriven and has not ended. Safe to break off at any point and to do again. Throws NOT_FOUND when the
- * Job has no streams; that NATS was away for too long is in what it gives.
+ * Deletes dead letters for good, with their verdicts. It deletes each verdict by its sequence, so a newer verdict of the
+ * same event stays. Dead letters that were redriven and have not ended stay, too. Safe to break off at any point and to
+ * repeat. Throws NOT_FOUND if the Job has no streams. If NATS is away for too long, `stopped` says so.
  */
 export async function purgeDeadLetters(
   connection: NatsConnection,
@@ -92,16 +92,16 @@ export async function purgeDeadLetters(
   const { outcomes } = streamNames(ref)
   const tally = { deleted: 0, pending: 0 }
   const purge = async ({ letter: { event, key }, seq }: FoundDeadLetter) => {
-    const standing = await persist(() => currentStateOf(requests, { ...ref, event }, { key, seq }))
-    if (standing.kind === 'pending') {
+    const current = await persist(() => currentStateOf(requests, { ...ref, event }, { key, seq }))
+    if (current.kind === 'pending') {
       tally.pending++
       return
     }
-    // The verdict first: a body that is left without one is no dead letter, and is found again.
-    if (standing.kind === 'dead') {
-      // A try that got no answer may have deleted it.
+    // The verdict first: a body that is left without one is no dead letter, and the next purge finds it.
+    if (current.kind === 'dead') {
+      // An earlier try that got no answer may have deleted it.
       const isOurs = await persist(
-        async (tries) => (await deleteMessage(requests, outcomes, standing.verdict)) || tries > 1,
+        async (tries) => (await deleteMessage(requests, outcomes, current.verdict)) || tries > 1,
       )
       if (isOurs) tally.deleted++
     }

@@ -19,47 +19,47 @@ import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 
 /** How to redrive. */
 export interface RedriveOptions extends DeadLetterOptions {
-  /** The most that are sent in a second. */
+  /** The most letters that are sent in a second. */
   readonly rate: number
   /** Sends nothing. */
   readonly dryRun?: boolean
-  /** Hears of each letter that was sent, or that would be. */
+  /** Called for each letter that was sent; in a dry run, for each that would be. */
   readonly onLetter?: (letter: DeadLetter) => void
-  /** Hears how far it is, after each letter. */
-  readonly onProgress?: (so: RedriveProgress) => void
+  /** Called after each letter. */
+  readonly onProgress?: (progress: RedriveProgress) => void
 }
 
 /** How far a redrive is. */
 export interface RedriveProgress {
-  /** Sent, or those that would be. */
+  /** Letters that were sent; in a dry run, that would be. */
   readonly sent: number
-  /** Left alone, since they were redriven before and have not ended yet. */
+  /** Not sent, because they were redriven before and have not ended yet. */
   readonly pending: number
-  /** Not to be sent, whatever is done: too large for NATS, or of an event that no runner takes. */
+  /** Letters that can not be sent: they are too large for NATS, or no runner takes their event. */
   readonly refused: number
-  /** How many are not through yet, at most. */
+  /** The most letters that are still to be handled. */
   readonly left: number
 }
 
 /** How a redrive ended. */
 export interface Redriven extends Omit<RedriveProgress, 'left'> {
-  /** Why the first ones were refused, by key. */
+  /** Why letters were refused, by key; at most ten. */
   readonly reasons: ReadonlyMap<string, string>
   /** Keys of the filter that no dead letter has. */
   readonly missing: readonly string[]
-  /** Why it ended before it was through; undefined when it was. */
+  /** Why it stopped early; undefined if it did not. */
   readonly stopped: string | undefined
 }
 
-/** How many letters are looked at and sent at a time; each is at most as large as NATS takes a message. */
+/** How many letters are handled at a time; each takes up to NATS's max_payload of memory. */
 const AT_ONCE = 32
 const MOST_REASONS = 10
 
 /**
- * Sends dead letters to their runners again, the oldest first, and deletes nothing: the verdict that follows replaces the
- * dead one. Only what was dead at the start is sent, and once. Safe to break off at any point and to do again: what was sent
- * is known by its id, or found among the retries, or not run since its verdict has moved on. Throws NOT_FOUND when the Job
- * has no streams or is deleted; that NATS was away for too long is in what it gives.
+ * Sends dead letters to their runners again, the oldest first. It deletes nothing: the next verdict of the event replaces
+ * the dead one. It sends only letters that were dead at the start, each once. Safe to break off at any point and to repeat:
+ * a copy that was sent before is recognised by its message id, or found among the retries, or not run because its verdict
+ * was replaced. Throws NOT_FOUND if the Job has no streams or is deleted. If NATS is away for too long, `stopped` says so.
  */
 export async function redrive(
   connection: NatsConnection,
@@ -70,20 +70,20 @@ export async function redrive(
   const requests = createRequests(connection)
   const persist = createRetry(options)
   const tally: Tally = {
-    ...{ sent: 0, pending: 0, refused: 0, ahead: 0, inHand: 0 },
+    ...{ sent: 0, pending: 0, refused: 0, unread: 0, inFlight: 0 },
     reasons: new Map(),
     missing: new Set(filter.keys),
   }
-  const scene = {
+  const context = {
     ...{ requests, ref, options, persist, tally },
-    pace: createRateLimit(options.rate, signal),
-    brake: createBackpressure(connection, ref),
+    awaitTurn: createRateLimit(options.rate, signal),
+    assertRoom: createBackpressure(connection, ref),
   }
   let stopped: string | undefined
   try {
-    const receivers = await persist(() => receiversOf(connection, ref))
+    const servedEvents = await persist(() => servedEventsOf(connection, ref))
     const letters = scanDeadLetters(connection, ref, { filter, persist })
-    await forEachConcurrently(letters, AT_ONCE, (found) => handle({ ...scene, receivers }, found))
+    await forEachConcurrently(letters, AT_ONCE, (found) => handle({ ...context, servedEvents }, found))
   } catch (fault) {
     stopped = whyStopped(fault, signal)
   } finally {
@@ -97,28 +97,28 @@ interface Tally {
   sent: number
   pending: number
   refused: number
-  /** Not looked at yet. */
-  ahead: number
-  inHand: number
+  /** Letters that the scan has not given yet. */
+  unread: number
+  inFlight: number
   readonly reasons: Map<string, string>
   readonly missing: Set<string>
 }
 
-interface Scene {
+interface RedriveContext {
   readonly requests: Requests
   readonly ref: JobRef
   readonly options: RedriveOptions
   readonly persist: Retry
-  readonly pace: () => Promise<void>
-  /** Throws while the retries have no room. */
-  readonly brake: () => Promise<void>
+  readonly awaitTurn: () => Promise<void>
+  /** Throws QUEUE_FULL while the retries have no room. */
+  readonly assertRoom: () => Promise<void>
   readonly tally: Tally
   /** The events that have a consumer. */
-  readonly receivers: ReadonlySet<string>
+  readonly servedEvents: ReadonlySet<string>
 }
 
-/** The events whose redriven copies somebody takes. Throws NOT_FOUND when the Job is not there, or no longer. */
-async function receiversOf(connection: NatsConnection, ref: JobRef): Promise<ReadonlySet<string>> {
+/** The events of the Job that have a consumer. Throws NOT_FOUND if the Job has no streams or is deleted. */
+async function servedEventsOf(connection: NatsConnection, ref: JobRef): Promise<ReadonlySet<string>> {
   const manager = await manage(connection)
   const { queue, retry } = streamNames(ref)
   const info = await answerIfThere(manager.streams.info(queue))
@@ -126,66 +126,66 @@ async function receiversOf(connection: NatsConnection, ref: JobRef): Promise<Rea
   if (isClosed(info, ref))
     throw new JobicoError(
       'NOT_FOUND',
-      `the Job ${ref.job} of the namespace ${ref.namespace} is deleted, so nothing would run its dead letters; bring it there again first`,
+      `the Job ${ref.job} of the namespace ${ref.namespace} is deleted, so nothing would run its dead letters; create it again first`,
     )
   const consumers = await answerTo(allOf(manager.consumers.list(retry)))
   return new Set(consumers.map(({ name }) => name))
 }
 
-async function handle(scene: Scene, found: FoundDeadLetter): Promise<void> {
-  const { options, tally } = scene
+async function handle(context: RedriveContext, found: FoundDeadLetter): Promise<void> {
+  const { options, tally } = context
   const { letter, left } = found
-  tally.ahead = left
-  tally.inHand++
-  const outcome = await redriveOne(scene, found)
-  tally.inHand--
-  if (outcome !== 'over') {
-    tally[outcome]++
+  tally.unread = left
+  tally.inFlight++
+  const result = await redriveOne(context, found)
+  tally.inFlight--
+  if (result !== 'leftover') {
+    tally[result]++
     tally.missing.delete(letter.key)
   }
-  if (outcome === 'sent') options.onLetter?.(letter)
-  const { sent, pending, refused, ahead, inHand } = tally
-  options.onProgress?.({ sent, pending, refused, left: ahead + inHand })
+  if (result === 'sent') options.onLetter?.(letter)
+  const { sent, pending, refused, unread, inFlight } = tally
+  options.onProgress?.({ sent, pending, refused, left: unread + inFlight })
 }
 
-type Handled = 'sent' | 'pending' | 'refused' | 'over'
+type LetterResult = 'sent' | 'pending' | 'refused' | 'leftover'
 
-async function redriveOne(scene: Scene, { letter, seq }: FoundDeadLetter): Promise<Handled> {
-  const { requests, options, persist, receivers } = scene
-  const ref = { ...scene.ref, event: letter.event }
-  const standing = await persist(() => currentStateOf(requests, ref, { key: letter.key, seq }))
-  if (standing.kind !== 'dead') return standing.kind
-  if (!receivers.has(letter.event))
-    return refuse(scene, letter, `no runner takes the event ${letter.event}; add it to the Job again`)
+async function redriveOne(context: RedriveContext, { letter, seq }: FoundDeadLetter): Promise<LetterResult> {
+  const { requests, options, persist, servedEvents } = context
+  const ref = { ...context.ref, event: letter.event }
+  const current = await persist(() => currentStateOf(requests, ref, { key: letter.key, seq }))
+  if (current.kind !== 'dead') return current.kind
+  if (!servedEvents.has(letter.event))
+    return refuse(context, letter, `no runner takes the event ${letter.event}; add it to the Job again`)
   if (options.dryRun) return 'sent'
-  await scene.pace()
+  await context.awaitTurn()
   const body = await persist(() => messageAt(requests, streamNames(ref).outcomes, seq))
-  if (body === undefined) return 'over'
-  const copy = redrivenCopy(ref, letter.key, body, standing.verdict)
-  return await send(scene, letter, copy)
+  if (body === undefined) return 'leftover'
+  const copy = redrivenCopy(ref, letter.key, body, current.verdict)
+  return await send(context, letter, copy)
 }
 
-async function send(scene: Scene, letter: DeadLetter, copy: Outgoing): Promise<Handled> {
+async function send(context: RedriveContext, letter: DeadLetter, copy: Outgoing): Promise<LetterResult> {
   try {
-    await scene.persist(scene.brake)
-    return await scene.persist(async (tries) => {
-      const ack = await publish(scene.requests, copy)
+    await context.persist(context.assertRoom)
+    return await context.persist(async (tries) => {
+      const ack = await publish(context.requests, copy)
       if (!ack.stored) throwRefusal(ack)
-      // A try that got no answer may have been stored.
+      // An earlier try that got no answer may have been stored.
       return ack.duplicate && tries === 1 ? 'pending' : 'sent'
     })
   } catch (fault) {
     if (!(fault instanceof JobicoError) || fault.code !== 'TOO_LARGE') throw fault
-    return refuse(scene, letter, messageOf(fault))
+    return refuse(context, letter, messageOf(fault))
   }
 }
 
-function refuse({ tally: { reasons } }: Scene, { key }: DeadLetter, reason: string): 'refused' {
+function refuse({ tally: { reasons } }: RedriveContext, { key }: DeadLetter, reason: string): 'refused' {
   if (reasons.size < MOST_REASONS) reasons.set(key, reason)
   return 'refused'
 }
 
-/** The event of a dead letter as it was, to be run in place of the dead verdict of that sequence. Pure. */
+/** The message that redrives a dead letter: its event, and the sequence of the dead verdict to replace. Pure. */
 export function redrivenCopy(
   ref: EventRef,
   key: string,

@@ -17,30 +17,30 @@ import { lastSequence } from '../outcomes/follow-outcomes.ts'
 import { withoutRetry, type Retry } from '../process/retry.ts'
 import { createRequests } from '../jetstream/requests.ts'
 
-/** A dead letter on the way through all of them. */
+/** A dead letter that a scan has found. */
 export interface FoundDeadLetter {
   readonly letter: DeadLetter
   /** The sequence under which the outcome stream holds the body. */
   readonly seq: number
-  /** How many are still to be looked at; the filter for codes and times may leave some of them out. */
+  /** How many bodies are still to be read; the filter's codes and times may leave some of them out. */
   readonly left: number
 }
 
-/** How to go through dead letters. */
+/** How to scan dead letters. */
 export interface ScanOptions {
   readonly filter: DeadLetterFilter
-  /** The last sequence of interest, so that what dies on the way is not met again; by default the last one there is. */
+  /** The last sequence to read, so that dead letters stored during the scan are not part of it; by default the last one. */
   readonly upTo?: number
   readonly persist?: Retry
 }
 
-/** How many letters are held at a time. */
+/** How many letters are read, and held in memory, at a time. */
 const PAGE = 1_000
 const PAGE_MS = 10_000
 
 /**
- * Goes through the bodies of a Job's dead letters that a filter is for, the oldest first, a page at a time, and without
- * their data. An event that was redriven and is done may be among them. Throws NOT_FOUND when the Job has no streams, and
+ * Yields the dead letters of a Job that match a filter, the oldest first. It reads their bodies a page at a time, without
+ * data. Events that were redriven and are done may be among them. Throws NOT_FOUND if the Job has no streams, and
  * QUEUE_UNAVAILABLE.
  */
 export async function* scanDeadLetters(
@@ -65,13 +65,13 @@ export async function* scanDeadLetters(
   }
 }
 
-/** JetStream finds keys by their subjects; all else is in the headers. */
+/** JetStream can select by event and key, which are in the subject; all else is in the headers. */
 function subjectsOf(ref: JobRef, { event = '*', keys = ['*'] }: DeadLetterFilter): string[] {
   const { deadBody } = eventSubjects({ ...ref, event })
   return [...new Set(keys)].map(deadBody)
 }
 
-/** The next bodies, without their data; none when there are no more. */
+/** Reads the next bodies, without their data; none if there are no more. */
 async function readPage(
   connection: NatsConnection,
   ref: JobRef,
@@ -102,7 +102,7 @@ async function fetchPage(consumer: Consumer, most: number): Promise<readonly JsM
   } finally {
     clearTimeout(timer)
   }
-  // Bodies may have been replaced meanwhile, so fewer are no fault.
+  // Bodies may have been replaced meanwhile, so a page may have fewer.
   if (page.length > 0) return page
   throw new JobicoError('QUEUE_UNAVAILABLE', 'NATS did not give the dead letters in time; try again')
 }
@@ -110,7 +110,7 @@ async function fetchPage(consumer: Consumer, most: number): Promise<readonly JsM
 /** Dead letters, the newest first. */
 export interface DeadLetters {
   readonly letters: readonly DeadLetter[]
-  /** How many there are, beyond the limit too. */
+  /** How many there are in all, also beyond the limit. */
   readonly total: number
 }
 
@@ -120,8 +120,8 @@ export interface DeadLetterQuery extends DeadLetterFilter {
 }
 
 /**
- * The newest dead letters of a Job: events whose verdict is dead right now. Throws NOT_FOUND when the Job has no streams,
- * and QUEUE_UNAVAILABLE.
+ * The newest dead letters of a Job: events whose verdict is dead now. Throws NOT_FOUND if the Job has no streams, and
+ * QUEUE_UNAVAILABLE.
  */
 export async function listDeadLetters(
   connection: NatsConnection,
@@ -142,21 +142,21 @@ export async function listDeadLetters(
 
 const LOOKS_AT_ONCE = 64
 
-/** Those of the letters that are dead, or pending again. */
+/** Drops the leftovers: keeps letters that are dead, or pending again. */
 async function withDeadVerdict(
   connection: NatsConnection,
   ref: JobRef,
   found: readonly FoundDeadLetter[],
 ): Promise<DeadLetter[]> {
   const requests = createRequests(connection)
-  const over = new Set<FoundDeadLetter>()
+  const leftovers = new Set<FoundDeadLetter>()
   try {
     await forEachConcurrently(found, LOOKS_AT_ONCE, async (each) => {
       const { event, key } = each.letter
       const { kind } = await currentStateOf(requests, { ...ref, event }, { key, seq: each.seq })
-      if (kind === 'over') over.add(each)
+      if (kind === 'leftover') leftovers.add(each)
     })
-    return found.filter((each) => !over.has(each)).map(({ letter }) => letter)
+    return found.filter((each) => !leftovers.has(each)).map(({ letter }) => letter)
   } finally {
     requests.close()
   }

@@ -7,66 +7,66 @@ export interface Emitted {
   readonly data: string
 }
 
-/** What became of one execution. Reasons have at most REASON_CHARS characters; `data` is JSON text. */
+/** The outcome of one execution. A reason has at most REASON_CHARS characters; `data` is JSON text. */
 export type Outcome =
-  | { kind: 'ok'; data: string | undefined; /** None where it is missing. */ emitted?: readonly Emitted[] }
+  | { kind: 'ok'; data: string | undefined; /** Undefined for none. */ emitted?: readonly Emitted[] }
   | { kind: 'retry'; code: ErrorCode; reason: string; afterMs?: number }
   | { kind: 'reject'; code: ErrorCode; reason: string }
 
 /** An execution that failed. */
 export type Failure = Exclude<Outcome, { kind: 'ok' }>
 
-/** Levels of what a module logs. */
+/** The levels at which a module can log. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
-/** What a guest gets from the thread it runs on; the same for every event of it. */
+/** What a worker thread gives its guest; the same for all executions. */
 export interface Host {
-  /** The module's own environment variables. */
+  /** The environment variables of the module. */
   readonly env: ReadonlyMap<string, string>
-  /** The other events of its Job, into which it may emit. */
+  /** The other events of the Job, to which the module may emit. */
   readonly events: ReadonlySet<string>
-  /** Takes a line of the running event; it cuts and counts, so a guest may call it at will. */
+  /** Logs a line of the running execution. It limits length and number, so a guest may call it as often as it likes. */
   log(level: LogLevel, message: string): void
 }
 
-/** What one execution is given: a text, and for a program that is a process, variables such as `CE_ID=1`. */
+/** The input of one execution: a text and, for the ABI `wasi`, environment variables such as `CE_ID=1`. */
 export interface GuestInput {
   readonly text: string
   readonly variables?: readonly string[]
 }
 
-/** Runs one event in a fresh instance. Never throws; does not return while the guest runs. */
+/** Runs one execution in a new instance. Never throws; returns when the guest has ended. */
 export type Execute = (input: GuestInput) => Outcome
 
-/** An export that a module must have: `types` are those it may have, such as `(i32) -> i32` or `memory`; `fix` how to get it. */
+/** An export that a module must have: `types` are the allowed types, such as `(i32) -> i32` or `memory`; `fix` says how to add it. */
 export interface NeededExport {
   readonly types: readonly string[]
   readonly fix: string
 }
 
-/** One way of talking to modules: what they export, what they may import, and how an event is run. */
+/** An ABI: what a module has to export, what it may import, and how an event is run in it. */
 export interface Abi<Name extends string = string> {
   readonly name: Name
-  /** The exports by which a module is known to speak this ABI. */
+  /** The exports that identify this ABI: a module that has all of them has this ABI. */
   readonly entry: ReadonlyMap<string, NeededExport>
-  /** Further exports it needs. */
+  /** Further exports that the module must have. */
   readonly needs: ReadonlyMap<string, NeededExport>
-  /** Exports it may have, which have this type then. */
+  /** Exports that the module may have, but only with one of these types. */
   readonly optional: ReadonlyMap<string, NeededExport>
-  /** Matches names of exports that this ABI can't be given. */
+  /** Matches names of exports that a module of this ABI must not have. */
   readonly forbidden: RegExp | undefined
-  /** Functions offered to it: by module and name, with their types. */
+  /** The functions that the host offers: types by import module and name. */
   readonly imports: ReadonlyMap<string, ReadonlyMap<string, string>>
-  /** What a module is given of an event. Pure. */
+  /** Makes the input of an execution from an event. Pure. */
   input(event: CloudEvent): GuestInput
-  /** Makes ready to run events in a module that has passed its check. One event at a time. */
+  /** Prepares a checked module for executions, of which one runs at a time. */
   prepare(module: WebAssembly.Module, host: Host): Execute
 }
 
-/** The most characters of a reason. */
+/** The maximum length of a reason, in UTF-16 units. */
 export const REASON_CHARS = 512
 
-/** `text` as well-formed Unicode of at most `most` UTF-16 units; what was cut ends in an ellipsis. */
+/** Cuts a text to at most `most` UTF-16 units, ellipsis included, and makes it well-formed Unicode. */
 export function cut(text: string, most: number): string {
   return (text.length > most ? `${text.slice(0, most - 1)}…` : text).toWellFormed()
 }

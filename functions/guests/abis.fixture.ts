@@ -1,37 +1,37 @@
 import type { AbiName } from './abis.ts'
 import { fromAssemblyScript } from './test-modules.ts'
 
-/** What every guest of the table does as its event tells it: it has `say`, `reject`, `retry` and `write` of its ABI. */
-const ACTS = `
+/** The actions of every guest, selected by its event. Each ABI brings its own `say`, `reject`, `retry` and `write`. */
+const ACTIONS = `
 class Link { next: Link | null = null; filling: StaticArray<u8> = new StaticArray<u8>(1000000) }
 
-/** Fills a megabyte so many times. */
-function pile(count: i32): string {
+/** Allocates that many megabytes, and keeps them. */
+function allocate(count: i32): string {
   let last: Link | null = null
   for (let n = 0; n < count; n++) { const link = new Link(); link.next = last; last = link }
   return count.toString()
 }
 
-function act(told: string): string | null {
-  if (told == 'ok') return '{"a":1}'
-  if (told == 'nothing') return null
-  if (told == 'retry') retry('later')
-  if (told == 'reject') reject('no such customer')
-  if (told == 'trap') unreachable()
-  if (told == 'loop') { say(1, 'looping'); while (true) {} }
-  if (told == 'memory') return pile(i32.MAX_VALUE)
-  if (told == 'work') { let sum = 0; for (let n = 0; n < 100000000; n++) sum = sum * 31 + n; return sum.toString() }
-  if (told == 'laden') return pile(66)
-  if (told == 'levels') { for (let level = 0; level < 7; level++) say(level, level.toString()) }
-  if (told == 'lines') { write(1, 'a\\nb'); write(2, 'c\\r\\n\\n'); write(1, 'd\\n'); write(2, 'e') }
-  if (told == 'flood') { for (let line = 0; line < 1000; line++) say(1, line.toString()) }
-  if (told == 'empty') return ''
-  if (told == 'emoji') return '"\\u{1F980} gr\\u00fc\\u00df \\u{10ffff}"'
-  if (told == 'half a pair') return '"' + String.fromCharCode(0xd83d) + '"'
-  if (told == 'no JSON') return 'no JSON'
-  if (told == '1 MiB') return '"' + 'x'.repeat(1048576 - 2) + '"'
-  if (told == 'too large') return '"' + 'x'.repeat(8388608) + '"'
-  return told.startsWith('"') ? told : null
+function act(action: string): string | null {
+  if (action == 'ok') return '{"a":1}'
+  if (action == 'nothing') return null
+  if (action == 'retry') retry('later')
+  if (action == 'reject') reject('no such customer')
+  if (action == 'trap') unreachable()
+  if (action == 'loop') { say(1, 'looping'); while (true) {} }
+  if (action == 'memory') return allocate(i32.MAX_VALUE)
+  if (action == 'work') { let sum = 0; for (let n = 0; n < 100000000; n++) sum = sum * 31 + n; return sum.toString() }
+  if (action == 'laden') return allocate(66)
+  if (action == 'levels') { for (let level = 0; level < 7; level++) say(level, level.toString()) }
+  if (action == 'lines') { write(1, 'a\\nb'); write(2, 'c\\r\\n\\n'); write(1, 'd\\n'); write(2, 'e') }
+  if (action == 'flood') { for (let line = 0; line < 1000; line++) say(1, line.toString()) }
+  if (action == 'empty') return ''
+  if (action == 'emoji') return '"\\u{1F980} gr\\u00fc\\u00df \\u{10ffff}"'
+  if (action == 'half a pair') return '"' + String.fromCharCode(0xd83d) + '"'
+  if (action == 'no JSON') return 'no JSON'
+  if (action == '1 MiB') return '"' + 'x'.repeat(1048576 - 2) + '"'
+  if (action == 'too large') return '"' + 'x'.repeat(8388608) + '"'
+  return action.startsWith('"') ? action : null
 }
 
 @external('wasi_snapshot_preview1', 'fd_write')
@@ -91,19 +91,19 @@ const SHELLS: Readonly<Record<AbiName, string>> = {
     function panics(): void { write(2, 'panic: the sky fell\\n\\nmain.main()\\n  main.go:21\\n'); proc_exit(2) }
     export function _start(): void {
       const most = 4194304
-      const room = heap.alloc(most)
-      store<usize>(part, room)
+      const buffer = heap.alloc(most)
+      store<usize>(part, buffer)
       store<i32>(part, most, 4)
       if (fd_read(0, part, 1, part + 8) != 0) unreachable()
-      const told = String.UTF8.decodeUnsafe(room, load<i32>(part + 8))
-      if (told == 'panic') panics()
-      const text = act(told)
+      const action = String.UTF8.decodeUnsafe(buffer, load<i32>(part + 8))
+      if (action == 'panic') panics()
+      const text = act(action)
       if (text !== null) write(1, text)
     }`,
 }
 
-/** A guest of that ABI which does what its event tells it. */
+/** Compiles a guest of that ABI; it does the action that its event names. */
 export async function actingGuest(abi: AbiName): Promise<Uint8Array<ArrayBuffer>> {
   const flags = abi === 'assemblyscript' ? [] : ['--use', 'abort=index/fail']
-  return await fromAssemblyScript(`${ACTS}${SHELLS[abi]}`, '-O', ...flags)
+  return await fromAssemblyScript(`${ACTIONS}${SHELLS[abi]}`, '-O', ...flags)
 }

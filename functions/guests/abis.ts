@@ -3,10 +3,10 @@ import { assemblyscript } from './assemblyscript/assemblyscript.ts'
 import { jobico } from './jobico.ts'
 import { wasi } from './wasi/wasi.ts'
 
-/** The ABIs that are offered, in the order in which a module's exports are held against them. */
+/** All supported ABIs. A module has the first one of them whose `entry` exports it has. */
 export const ABIS = [jobico, assemblyscript, wasi] as const
 
-/** The name of an ABI that is offered. */
+/** The name of a supported ABI. */
 export type AbiName = (typeof ABIS)[number]['name']
 
 /** The ABI of that name. */

@@ -1,10 +1,10 @@
 import type { Emitted, Host, Outcome } from './abi.ts'
 import { RESULT_CHARS, broken, jsonFault } from './result.ts'
 
-/** The most events that one execution may emit. */
+/** The maximum number of events that one execution may emit. */
 export const EMITS = 50
 
-/** What keeps an execution that emitted `before` from emitting `next` as well; undefined where nothing does. Pure. */
+/** The outcome of an execution that emitted `before` and now may not emit `next`; undefined if it may. Pure. */
 export function emitFault(
   { events }: Pick<Host, 'events'>,
   before: readonly Emitted[],

@@ -1,26 +1,26 @@
 import { REASON_CHARS, cut, type Execute, type GuestInput, type Outcome } from './abi.ts'
 import { trapOutcome } from './traps/trap.ts'
 
-/** The instance that runs now, as the functions that it imports see it. */
+/** The state of the running instance, for the host functions that it calls. */
 export interface Guest {
   readonly module: WebAssembly.Module
-  /** Undefined until its instantiation is over. */
+  /** Undefined until the instance is instantiated. */
   memory: WebAssembly.Memory | undefined
-  /** Bytes that the host is asking it for. */
+  /** The bytes that the host is asking the guest to allocate; else 0. */
   wanted: number
-  /** The first outcome that the host came to stands, whatever the guest does then. */
+  /** The outcome that the host decided first. It stands, whatever the guest does after that. */
   ended: Outcome | undefined
 }
 
-/** A guest between two events, but for its module. */
-export const AT_REST: Omit<Guest, 'module'> = { memory: undefined, wanted: 0, ended: undefined }
+/** The state of a guest between two executions, without its module. */
+export const IDLE_GUEST: Omit<Guest, 'module'> = { memory: undefined, wanted: 0, ended: undefined }
 
 const ENDED = new Error('the guest has ended its execution')
 
-/** Runs events one after the other: what `run` gives, unless the guest has ended before or trapped. */
+/** Makes the execute function of a guest. The outcome is that of `end`, else of a trap, else what `run` returns. */
 export function executor<G extends Guest>(
   guest: G,
-  atRest: Omit<G, 'module'>,
+  idle: Omit<G, 'module'>,
   run: (input: GuestInput) => Outcome,
 ): Execute {
   return (input) => {
@@ -30,18 +30,18 @@ export function executor<G extends Guest>(
     } catch (thrown) {
       return guest.ended ?? trapOutcome(thrown, guest)
     } finally {
-      Object.assign(guest, atRest) // which lets go of the instance
+      Object.assign(guest, idle) // so that the instance can be garbage-collected
     }
   }
 }
 
-/** Unwinds the guest. It may catch this, and gains nothing: the outcome is kept. */
+/** Ends the execution with an outcome, by an exception through the guest. If the guest catches it, the outcome stands all the same. */
 export function end(guest: Guest, outcome: Outcome): never {
   guest.ended ??= outcome
   throw ENDED
 }
 
-/** The outcome of a guest that did what makes no sense. */
+/** The outcome of a guest that made an invalid call, as if it had trapped. */
 export function trapped(problem: string): Outcome {
   return { kind: 'retry', code: 'MODULE_TRAP', reason: cut(problem, REASON_CHARS) }
 }

@@ -3,7 +3,7 @@ import { abiNamed, type AbiName } from './abis.ts'
 import { checkModule } from './check/check.ts'
 import { createLogLimit } from './log-limit.ts'
 
-/** What a guest is started with. */
+/** The settings of a guest. */
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The other events of its Job. */
@@ -12,7 +12,7 @@ export interface StartOptions {
   readonly memoryBytes?: number
 }
 
-/** A module at work in this thread: events run one after the other; `lines` are what it logged. */
+/** A guest that runs in this thread; `lines` collects what it logs. */
 export interface StartedGuest {
   readonly abi: AbiName
   readonly lines: (readonly [LogLevel, string])[]
@@ -21,7 +21,7 @@ export interface StartedGuest {
 
 const MEMORY_BYTES = 4 * 2 ** 20
 
-/** Checks a module, and makes it ready as a thread of a runner does. */
+/** Checks a module, and prepares it as a worker thread of a runner does. */
 export function startGuest(
   module: Uint8Array,
   { env = {}, events = [], memoryBytes = MEMORY_BYTES }: StartOptions = {},

@@ -1,6 +1,6 @@
 import { decodeUtf8 } from '../cloudevents/json.ts'
 import { REASON_CHARS, cut, type Abi, type Execute, type Host, type LogLevel, type Outcome } from './abi.ts'
-import { AT_REST, end, executor, trapped, type Guest } from './execution.ts'
+import { IDLE_GUEST, end, executor, trapped, type Guest } from './execution.ts'
 import { MAX_LINE_BYTES } from './log-limit.ts'
 import { bare, bindHostFunctions, hostFunction, typesOf, type HostFunctions } from './host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './wasi/preview1-types.ts'
@@ -22,7 +22,7 @@ interface Range {
   readonly length: number
 }
 
-// A u64 with the error's number, and a u64 with the pointer of the text in its upper half and its length in the lower.
+// A u64 with the number of the error, then a u64 with the pointer of the text in the upper half, its length in the lower.
 const RESULT_BYTES = 16
 const REJECTS = { first: 400n, last: 499n }
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 'fatal', 'info']
@@ -33,7 +33,7 @@ const ENV: HostFunctions<Guest> = {
   log: hostFunction('(i32, i32, i32) -> nothing', (guest, host) => {
     return (level: number, pointer: number, length: number) => {
       if (!guest.memory) return end(guest, trapped('it called log before its start was over'))
-      // One byte more than a line holds, so that it is seen to be cut.
+      // One byte more than a line may have, so that the log limit sees that the line has to be cut.
       const range = { start: pointer >>> 0, length: Math.min(length >>> 0, MAX_LINE_BYTES + 1) }
       const bytes = bytesAt(guest.memory, range)
       host.log(LEVELS[level] ?? 'info', bytes ? LOSSY.decode(bytes) : `(no text at ${range.start})`)
@@ -42,8 +42,9 @@ const ENV: HostFunctions<Guest> = {
 }
 
 /**
- * Modules of the system that Jobico replaces, unchanged: the data as JSON text goes in, an error's number and a text come
- * out. Nothing is freed, since an instance ends with its event; `free` is asked for as all such modules have it.
+ * The ABI of modules that were built for the system that Jobico replaces; they run unchanged. The input is the data as JSON
+ * text, the output the number of an error and a text. `free` must be exported, as all such modules do, but is never called,
+ * since an instance ends with its execution.
  */
 export const jobico: Abi<'jobico'> = {
   name: 'jobico',
@@ -77,10 +78,10 @@ export const jobico: Abi<'jobico'> = {
 }
 
 function prepare(module: WebAssembly.Module, host: Host): Execute {
-  const guest = { ...AT_REST, module }
+  const guest = { ...IDLE_GUEST, module }
   const streams = loggedStreams(guest, host)
   const imports = bare([['env', bindHostFunctions(ENV, guest, host)], ...streams.imports])
-  return executor(guest, AT_REST, ({ text }) => streams.during(() => run(module, imports, guest, text)))
+  return executor(guest, IDLE_GUEST, ({ text }) => streams.during(() => run(module, imports, guest, text)))
 }
 
 function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Guest, text: string): Outcome {
@@ -93,7 +94,8 @@ function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Gu
   const data = ENCODER.encode(text)
   const given = allocate(exports, guest, data.length)
   bytesAt(memory, given)?.set(data)
-  // An old malloc in Rust gives back what is free already, the same twice: its modules are done with the data by then.
+  // An old malloc in Rust returns memory that it has freed already, so both calls may give the same address. That does no harm:
+  // such modules have read the data before they write the result.
   const result = allocate(exports, guest, RESULT_BYTES)
   exports.event(result.start, given.start, given.length)
   return outcomeAt(memory, result)
@@ -117,7 +119,7 @@ function outcomeAt(memory: WebAssembly.Memory, { start }: Range): Outcome {
   return error === 0n ? resultOf(bytes) : failureOf(error, bytes)
 }
 
-/** The result's data: the text itself where it is JSON, else a JSON string of it, since those modules give back either. */
+/** The data of a result: the text if it is JSON, else the text as a JSON string, since such modules return either. */
 function resultOf(bytes: Uint8Array): Outcome {
   if (bytes.length === 0) return { kind: 'ok', data: undefined }
   if (bytes.length > RESULT_CHARS) return tooLarge(String(bytes.length), 'bytes')

@@ -1,18 +1,18 @@
 import type { LogLevel } from './abi.ts'
 
-/** The most lines that one execution may log, and the most bytes of UTF-8 of a line. */
+/** The maximum number of lines of one execution, and the maximum length of a line in bytes of UTF-8. */
 export const MAX_LINES = 200
 export const MAX_LINE_BYTES = 4096
 
-/** Passes on what a guest logs, within the limits of an execution. */
+/** Forwards the lines that a guest logs, within the limits of one execution. */
 export interface LogLimit {
-  /** Starts counting anew, for the next execution. */
+  /** Restarts the count, for the next execution. */
   reset(): void
-  /** Passes a line on, cut to LINE_BYTES. After LINES of them, one line says that more was dropped. */
+  /** Forwards a line, cut to MAX_LINE_BYTES. After MAX_LINES lines, one line says that the others are dropped. */
   log(level: LogLevel, message: string): void
 }
 
-/** A limit in front of `sink`. */
+/** Makes a log limit that forwards to `sink`. */
 export function createLogLimit(sink: (level: LogLevel, message: string) => void): LogLimit {
   const scratch = new Uint8Array(MAX_LINE_BYTES)
   const encoder = new TextEncoder()

@@ -1,18 +1,18 @@
 import { messageOf } from '../process/errors.ts'
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 
-/** The longest result, in UTF-16 units, or in bytes where it is UTF-8. What is stored in the end is limited by NATS. */
+/** The maximum length of a result, in UTF-16 units, or in bytes if it is UTF-8. NATS limits what is stored further. */
 export const RESULT_CHARS = 8 * 1024 * 1024
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The outcome of an execution that gave a result's data as JSON text. */
+/** The outcome of an execution whose result is a JSON text; RESULT_INVALID if it is not JSON. */
 export function jsonOutcome(text: string): Outcome {
   const fault = jsonFault(text)
   return fault === undefined ? { kind: 'ok', data: text } : broken(`the result is not JSON: ${fault}`)
 }
 
-/** What keeps a text from being JSON; undefined where nothing does. */
+/** Why a text is not JSON; undefined if it is. */
 export function jsonFault(text: string): string | undefined {
   try {
     JSON.parse(text)
@@ -22,7 +22,7 @@ export function jsonFault(text: string): string | undefined {
   }
 }
 
-/** The text of a result in UTF-8; undefined where it is none. */
+/** Decodes a result; undefined if it is not UTF-8. */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
     return UTF8.decode(bytes)

@@ -3,7 +3,7 @@ import wabt from 'wabt'
 
 const wat = await wabt()
 
-/** An allocator that never frees, with all that the `assemblyscript` ABI needs but `handle`; the strings `hi` at 32 and `42` at 64. */
+/** All exports that the ABI `assemblyscript` needs but `handle`. The allocator never frees; the string `hi` is at 32, `42` at 64. */
 export const RUNTIME = `
   (memory (export "memory") 1)
   (data (i32.const 24) "\\02\\00\\00\\00\\04\\00\\00\\00" "h\\00i\\00")
@@ -21,12 +21,12 @@ export const RUNTIME = `
   (func (export "__unpin") (param i32))
   (func (export "__collect"))`
 
-/** A `handle` whose body is the given text; local 0 is the event. */
+/** A `handle` with that body; local 0 is the event. */
 export function handle(body: string): string {
   return `(func (export "handle") (param i32) (result i32) ${body})`
 }
 
-/** The binary of a module in the text format. Features that wabt does not take for granted are on. */
+/** Compiles a module from the text format, with features that wabt has off by default. */
 export function fromWat(...parts: readonly string[]): Uint8Array<ArrayBuffer> {
   const features = {
     exceptions: true,
@@ -44,19 +44,19 @@ export function fromWat(...parts: readonly string[]): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** Compiles one file of AssemblyScript as `jobico build` would, with further flags of asc. */
+/** Compiles one file of AssemblyScript as `jobico build` does, with further flags of asc. */
 export async function fromAssemblyScript(
   source: string,
   ...flags: readonly string[]
 ): Promise<Uint8Array<ArrayBuffer>> {
   let binary: Uint8Array | undefined
-  let complaints = ''
+  let errors = ''
   const { error } = await main(['index.ts', '--outFile', 'index.wasm', '--exportRuntime', ...flags], {
     readFile: (name) => (name === 'index.ts' ? source : null),
     writeFile: (_name, content) => void (binary = content as Uint8Array),
     listFiles: () => [],
-    stderr: { write: (text) => void (complaints += String(text)) },
+    stderr: { write: (text) => void (errors += String(text)) },
   })
-  if (error || !binary) throw new Error(`asc failed: ${complaints}`, { cause: error })
+  if (error || !binary) throw new Error(`asc failed: ${errors}`, { cause: error })
   return new Uint8Array(binary)
 }

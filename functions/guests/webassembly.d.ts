@@ -1,12 +1,12 @@
-// The part of the WebAssembly JavaScript API that is used here: TypeScript has it only among the types of browsers.
+// The part of the WebAssembly JavaScript API that is used here. TypeScript has its types only in those of browsers.
 declare namespace WebAssembly {
-  /** A compiled module; it can be posted to another thread. */
+  /** A compiled module; it can be sent to another thread. */
   interface Module {
     readonly [Symbol.toStringTag]: 'WebAssembly.Module'
   }
   interface Memory {
     readonly buffer: ArrayBuffer
-    /** Throws a RangeError where the maximum forbids it. */
+    /** Throws a RangeError when that would exceed the maximum. */
     grow(pages: number): number
   }
   interface Instance {
@@ -16,7 +16,7 @@ declare namespace WebAssembly {
 
   const Module: {
     new (bytes: Uint8Array<ArrayBuffer>): Module
-    /** Copies of the contents of all custom sections of that name, in their order. */
+    /** Copies of the contents of all custom sections of that name, in order. */
     customSections(module: Module, name: string): readonly ArrayBuffer[]
     imports(module: Module): readonly { readonly module: string; readonly name: string }[]
   }

@@ -5,10 +5,10 @@ import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/trans
 
 import { JobicoError } from '../process/errors.ts'
 
-/** The oldest nats-server that has what Jobico stands on: message schedules in work queues, atomic batches, TTLs. */
+/** The oldest nats-server with the features that Jobico needs: message schedules in work queues, atomic batches, TTLs. */
 export const OLDEST_NATS = '2.15.0'
 
-/** Where NATS is, and as whom to connect. */
+/** Where NATS is, and how to connect. */
 export interface NatsOptions {
   /** One URL, or several separated by commas. */
   readonly url: string
@@ -16,15 +16,15 @@ export interface NatsOptions {
   readonly credsFile?: string | undefined
   /** The connection's name in NATS's monitoring. */
   readonly name: string
-  /** Never leaves for a server that another one tells of, as where the URLs are the only way there. */
+  /** Connects only to the given URLs, never to other servers of the cluster, which may be unreachable from here. */
   readonly onlyGiven?: boolean
-  /** Gives up on the first connection after so long, or at once where it is refused; without, it waits as long as it takes. */
+  /** How long the first connection may take; a refused one fails at once. Without it, the client tries for ever. */
   readonly firstWithinMs?: number
 }
 
 /**
- * Connects to NATS, waiting as long as it takes unless told otherwise, and reconnects for ever. Throws NATS_TOO_OLD for a
- * server older than OLDEST_NATS, and what the client throws when it gives up. The caller closes the connection.
+ * Connects to NATS, and reconnects for ever. Throws NATS_TOO_OLD for a server older than OLDEST_NATS, and what the client
+ * throws if the first connection fails within `firstWithinMs`. The caller closes the connection.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { url, credsFile, name, onlyGiven = false, firstWithinMs } = options
@@ -50,7 +50,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   return connection
 }
 
-/** The fault of a server that is older than OLDEST_NATS. */
+/** The error for a server that is older than OLDEST_NATS. */
 export function tooOld(version: string, url: string): JobicoError {
   return new JobicoError(
     'NATS_TOO_OLD',
@@ -58,12 +58,12 @@ export function tooOld(version: string, url: string): JobicoError {
   )
 }
 
-const LAST_WORDS_MS = 500
+const FLUSH_LIMIT_MS = 500
 
-/** Closes a connection once NATS has heard what was said on it; one that NATS does not answer is closed soon all the same. */
+/** Closes a connection once NATS has received everything sent on it, or after FLUSH_LIMIT_MS if NATS does not answer. */
 export async function closeNats(connection: NatsConnection): Promise<void> {
-  const heard = connection.flush().catch(() => undefined)
-  await Promise.race([heard, delay(LAST_WORDS_MS, undefined, { ref: false })])
+  const flushed = connection.flush().catch(() => undefined)
+  await Promise.race([flushed, delay(FLUSH_LIMIT_MS, undefined, { ref: false })])
   await connection.close()
 }
 

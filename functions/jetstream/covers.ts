@@ -1,4 +1,4 @@
-/** Lists whose elements Kubernetes knows by a key, and may add to; all others are one value. */
+/** Lists that Kubernetes merges by a key of their elements, and may add to. Other lists are compared as a whole. */
 const KEYS: Readonly<Record<string, string | undefined>> = {
   containers: 'name',
   env: 'name',
@@ -7,12 +7,12 @@ const KEYS: Readonly<Record<string, string | undefined>> = {
   volumeMounts: 'mountPath',
   volumes: 'name',
 }
-/** Lists that are sets. */
+/** Lists that are sets, which may have more elements. */
 const SETS: readonly string[] = ['finalizers']
 
 /**
- * Whether `have` says all that `want` says; it may say more, such as a server's defaults. Lists are to be equally long, but
- * for those that Kubernetes merges. An empty object or list is also covered by none, as servers leave them out.
+ * Whether `have` contains all of `want`. It may have more, such as a server's defaults. Lists must be equally long, except
+ * those that Kubernetes merges. An empty object or list may be missing in `have`, because servers leave it out.
  */
 export function covers(have: unknown, want: unknown, name = ''): boolean {
   if (Array.isArray(want)) return coversList(have ?? [], want, name)

@@ -9,15 +9,16 @@ import { errors, type NatsConnection } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
 
-/** How long a question to JetStream waits for its answer. */
+/** How long a request to the JetStream API waits for its answer. */
 export const ANSWER_MS = 5_000
-/** What every client of JetStream is told: a limit for each request, and not to ask anything on its own. */
+/** Options of every JetStream client: a time limit for each request, and no request of its own at the start. */
 export const JETSTREAM_OPTIONS = { timeout: ANSWER_MS, checkAPI: false } as const
 
 const NOT_FOUND: readonly number[] = [10059, 10014]
-/** JetStream is there, but can't say right now. */
+/** JetStream answers, but can not serve the request now. */
 const UNAVAILABLE = 503
-const SILENCES = [
+/** Errors of the client that mean that no answer came. */
+const NO_ANSWER = [
   errors.AuthorizationError,
   errors.ClosedConnectionError,
   errors.ConnectionError,
@@ -30,38 +31,38 @@ const SILENCES = [
   jserrors.JetStreamNotEnabled,
 ]
 
-/** JetStream's own questions, on a connection. */
+/** The JetStream API on a connection. */
 export function manage(connection: NatsConnection): Promise<JetStreamManager> {
   return jetstreamManager(connection, JETSTREAM_OPTIONS)
 }
 
 /**
- * The answer to a question. Throws QUEUE_UNAVAILABLE when there is none, and STREAM_REFUSED with the server's words, and
- * with what the question was about where that is told.
+ * Waits for the answer to a request. Throws QUEUE_UNAVAILABLE if none comes, and STREAM_REFUSED with the server's words if
+ * NATS refuses; `about` says in that message what was refused.
  */
-export async function answerTo<T>(question: Promise<T>, about = 'what was asked'): Promise<T> {
+export async function answerTo<T>(request: Promise<T>, about = 'the request'): Promise<T> {
   try {
-    return await question
+    return await request
   } catch (thrown) {
     throw natsFault(thrown, about)
   }
 }
 
-/** As answerTo; undefined when what the question is about is not there. */
-export async function answerIfThere<T>(question: Promise<T>): Promise<T | undefined> {
+/** As answerTo; undefined if the stream, consumer or message that was asked for does not exist. */
+export async function answerIfThere<T>(request: Promise<T>): Promise<T | undefined> {
   try {
-    return await question
+    return await request
   } catch (thrown) {
     if (thrown instanceof JetStreamApiError && NOT_FOUND.includes(thrown.code)) return undefined
-    throw natsFault(thrown, 'what was asked')
+    throw natsFault(thrown, 'the request')
   }
 }
 
-/** What a fault of the client or of the server is to us. What is neither stays as it is. */
+/** Turns an error of the client or of the server into a JobicoError; any other error stays as it is. */
 function natsFault(thrown: unknown, about: string): unknown {
   if (thrown instanceof JetStreamApiError && thrown.status !== UNAVAILABLE)
     return new JobicoError('STREAM_REFUSED', `NATS refused ${about}: ${thrown.message}`, { cause: thrown })
-  if (thrown instanceof JetStreamApiError || SILENCES.some((silence) => thrown instanceof silence))
+  if (thrown instanceof JetStreamApiError || NO_ANSWER.some((each) => thrown instanceof each))
     return new JobicoError(
       'QUEUE_UNAVAILABLE',
       `NATS gave no answer (${(thrown as Error).message}); see that it runs and can be reached`,
@@ -70,14 +71,14 @@ function natsFault(thrown: unknown, about: string): unknown {
   return thrown
 }
 
-/** Everything that a list of JetStream's has, over all its pages. */
+/** All items of a list of JetStream, over all its pages. */
 export async function allOf<T>(list: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = []
   for await (const item of list) items.push(item)
   return items
 }
 
-/** How many messages a stream has on each subject that matches; undefined when it is not there. Reads no message. */
+/** How many messages a stream has on each subject that matches; undefined if it does not exist. Reads no message. */
 export async function subjectsIn(
   manager: JetStreamManager,
   stream: string,

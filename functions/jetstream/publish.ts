@@ -12,7 +12,7 @@ export const MAX_BATCH = 1_000
 export type Refusal =
   /** The stream has no room. */
   | 'full'
-  /** `max_msgs_per_subject` with `discard_new_per_subject`: the subject has its message. */
+  /** `max_msgs_per_subject` with `discard_new_per_subject`: the subject has a message already. */
   | 'subject-taken'
   /** A `Nats-Msg-Id` of the batch is known already. */
   | 'duplicate-in-batch'
@@ -21,7 +21,7 @@ export type Refusal =
   /** Anything else: the stream is gone, the cluster has no leader, too many batches are open. */
   | 'unavailable'
 
-/** What JetStream said to a publish. */
+/** JetStream's answer to a publish. */
 export type PubAck =
   | { readonly stored: true; readonly seq: number; readonly duplicate: boolean }
   | { readonly stored: false; readonly refusal: Refusal; readonly description: string }
@@ -52,15 +52,15 @@ export function readPubAck(answer: Pick<Msg, 'data'>): PubAck {
   return { stored: false, refusal, description }
 }
 
-/** Publishes one message and waits for JetStream's word. Throws QUEUE_UNAVAILABLE when none comes. */
+/** Publishes one message and waits for JetStream's answer. Throws QUEUE_UNAVAILABLE if none comes. */
 export async function publish(requests: Requests, message: Outgoing): Promise<PubAck> {
   return readPubAck(await requests.send(message))
 }
 
 /**
- * Publishes 1 to MAX_BATCH messages as one atomic batch: all are stored, or none. The framing is our own, since the
- * client's batch drops message ids (ADR-50 of nats-architecture-and-design); it goes into the messages' headers, which
- * are not to be used again. Throws QUEUE_UNAVAILABLE when no word comes.
+ * Publishes 1 to MAX_BATCH messages as one atomic batch: all are stored, or none. We set the batch headers ourselves (ADR-50
+ * of nats-architecture-and-design), because the client's batch drops message ids. They are added to the messages' own header
+ * objects, so do not use those again. Throws QUEUE_UNAVAILABLE if no answer comes.
  */
 export async function publishBatch(requests: Requests, messages: readonly Outgoing[]): Promise<PubAck> {
   const last = messages.at(-1)
@@ -83,7 +83,7 @@ function framed(message: Outgoing, id: string, sequence: number) {
   return { ...message, headers: fields }
 }
 
-/** Throws the error that a refusal is to a client: QUEUE_FULL or QUEUE_UNAVAILABLE. */
+/** Throws the error that tells a client of a refusal: QUEUE_FULL or QUEUE_UNAVAILABLE. */
 export function throwRefusal(ack: Extract<PubAck, { stored: false }>): never {
   if (ack.refusal === 'full') {
     throw new JobicoError(

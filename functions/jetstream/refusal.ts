@@ -3,19 +3,20 @@ import { JetStreamApiError, StorageType, type JetStreamManager, type StreamConfi
 import { JobicoError } from '../process/errors.ts'
 import { answerTo } from './manager.ts'
 
-/** The configuration that a stream is to have; the server chooses the rest. */
+/** The configuration wanted for a stream; the server chooses the rest. */
 export type NamedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name'>
 
-/** No room: storage, memory, the account's limit, the account's limit for one stream. */
+/** Error codes for no room: in storage, in memory, in the account, and for one stream of the account. */
 const NO_ROOM: readonly number[] = [10047, 10028, 10002, 10120]
-/** No server to put it on: one that stands alone keeps one copy, others are too few or, as the words say, too full. */
+/** Error codes for no suitable servers: a single server keeps one copy only; a cluster's are too few, or too full. */
 const NO_SERVERS: readonly number[] = [10074, 10005]
+/** Only the message tells servers that are too full from servers that are too few. */
 const TOO_FULL = /insufficient/
 const OVERLAP = 10065
-/** The server's storage, or the stream's own limit, is used up. */
+/** Error codes for a message that finds no room: the server's storage, or the stream's own limit, is used up. */
 const NOT_STORED: readonly number[] = [10023, 10077]
 
-/** Throws STREAM_REFUSED where the storage of a stream would change, which NATS does not do. */
+/** Throws STREAM_REFUSED if the storage of an existing stream would have to change, which NATS can not do. */
 export function assertSameStorage(wanted: NamedStream, existing: StreamConfig): void {
   if (existing.storage === wanted.storage) return
   const [was, is] = existing.storage === StorageType.File ? ['File', 'Memory'] : ['Memory', 'File']
@@ -27,8 +28,8 @@ export function assertSameStorage(wanted: NamedStream, existing: StreamConfig): 
 }
 
 /**
- * What it means that NATS refused to make or change a stream, and how to mend it, with figures where there is no room. Other
- * faults stay as they are. Throws QUEUE_UNAVAILABLE.
+ * Gives an error that says why NATS refused to make or change a stream and how to fix that, with figures if there is no
+ * room. Other faults are given back as they are. Throws QUEUE_UNAVAILABLE.
  */
 export async function explainRefusal(
   fault: unknown,
@@ -39,23 +40,23 @@ export async function explainRefusal(
   const { code, message } = fault.cause
   const isFull = NO_ROOM.includes(code) || (NO_SERVERS.includes(code) && TOO_FULL.test(message))
   const figures = isFull ? await readFigures(manager, wanted) : undefined
-  const mend = figures === undefined ? fixFor(code, wanted) : noRoomMessage(figures)
-  return new JobicoError('STREAM_REFUSED', `NATS refused the stream ${wanted.name} (${message}): ${mend}`, {
+  const fix = figures === undefined ? fixFor(code, wanted) : noRoomMessage(figures)
+  return new JobicoError('STREAM_REFUSED', `NATS refused the stream ${wanted.name} (${message}): ${fix}`, {
     cause: fault.cause,
     members: { ...figures },
   })
 }
 
-/** What was to be stored in a stream that reserves nothing. */
+/** Something to be stored in a stream that reserves no space, such as a module. */
 export interface NewContent {
-  /** What it is, for people. */
+  /** Its name in messages. */
   readonly what: string
   readonly bytes: number
 }
 
 /**
- * What it means that NATS did not store something for want of room, with figures, and how to mend it. Other faults stay as they
- * are. Throws QUEUE_UNAVAILABLE.
+ * Gives an error that says, with figures, that NATS has no room for something, and how to fix that. Other faults are given
+ * back as they are. Throws QUEUE_UNAVAILABLE.
  */
 export async function explainNoRoom(
   fault: unknown,
@@ -82,7 +83,7 @@ function fixFor(code: number, { num_replicas: replicas = 1 }: NamedStream): stri
   return 'change `spec.queue`, or what NATS allows'
 }
 
-/** Bytes: what is wanted, what the account's streams have reserved and use, and its limit, where it has one. */
+/** Bytes: what is wanted, what the account's streams have reserved and use, and the account's limit, if it has one. */
 interface Figures {
   readonly wanted: number
   readonly reserved: number

@@ -2,36 +2,36 @@ import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-
 
 import { JobicoError, messageOf } from '../process/errors.ts'
 
-/** How long a request to JetStream waits for its answer; a client of the listener must hear within two seconds. */
+/** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
 const SWEEP_MS = 100
 const COALESCE_MS = 1
-/** What NATS takes where it is not told otherwise. */
+/** The default `max_payload` of a NATS server. */
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024
 const NO_RESPONDERS = 503
 
-/** A message to send: JetStream answers it on the reply subject that goes with it. */
+/** A message to send. */
 export interface Outgoing {
   readonly subject: string
   readonly payload?: Uint8Array | string
   readonly headers?: MsgHdrs
 }
 
-/** Requests over one shared inbox. Several times as fast as one subscription or one timer for each request. */
+/** Requests that share one inbox and one timer, which is several times as fast as a subscription or a timer for each. */
 export interface Requests {
   readonly connection: NatsConnection
   /**
-   * Sends and gives the answer. Throws QUEUE_UNAVAILABLE when nobody listens, when none came in time, or when offline, and
-   * TOO_LARGE when NATS takes no message of that size.
+   * Sends a message and gives the answer. Throws QUEUE_UNAVAILABLE if nobody listens, if no answer comes in time, or if the
+   * connection is down, and TOO_LARGE if NATS takes no message of that size.
    */
   send(message: Outgoing, timeoutMs?: number): Promise<Msg>
-  /** Sends with no answer wanted; what can not be sent is dropped. */
+  /** Sends a message without waiting for an answer; one that can not be sent is dropped. */
   post(message: Outgoing): void
-  /** The most bytes of a message that NATS takes, headers included, as far as it has told. */
+  /** The most bytes of a message that NATS takes, headers included; the default before the server has sent its limit. */
   maxPayload(): number
   /** Whether the connection is up right now. */
   isOnline(): boolean
-  /** Fails what still waits; leaves the connection to its owner. */
+  /** Fails the requests that still wait. The connection stays open. */
   close(): void
 }
 
@@ -77,7 +77,7 @@ export function createRequests(connection: NatsConnection): Requests {
 
   return {
     connection,
-    // The client forgets what the server told it while it is not connected.
+    // The client forgets the server's limit while it is not connected.
     maxPayload: () => (maxPayload = connection.info?.max_payload ?? maxPayload),
     isOnline: () => online && !connection.isClosed(),
     send(message, timeoutMs = REQUEST_TIMEOUT_MS) {
@@ -101,8 +101,8 @@ export function createRequests(connection: NatsConnection): Requests {
 type Sender = (message: Outgoing, reply?: string, onFault?: (fault: JobicoError) => void) => void
 
 /**
- * Sends at once when little is sent, and otherwise what comes within a millisecond in one write: under load a system call
- * for each message would cost more than the message.
+ * Sends at once while there is little to send. Otherwise it collects messages for a millisecond and sends them in one write:
+ * under load a system call for each message would cost more than the message.
  */
 function createSender(connection: NatsConnection): Sender {
   let waiting: (() => void)[] = []

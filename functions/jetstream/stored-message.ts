@@ -22,8 +22,8 @@ interface RawAnswer {
 const NO_MESSAGE = 10037
 
 /**
- * The last message of a subject, read from the stream's leader, so that nothing that was acknowledged can be missed;
- * undefined when there is none. The subject may have wildcards. Throws QUEUE_UNAVAILABLE.
+ * The last message of a subject, read from the stream's leader, so that no acknowledged message is missed; undefined if
+ * there is none. The subject may have wildcards. Throws QUEUE_UNAVAILABLE.
  */
 export function lastMessage(
   requests: Requests,
@@ -71,8 +71,8 @@ function storedMessage({ subject, seq, hdrs, data, time }: NonNullable<RawAnswer
 }
 
 /**
- * Deletes one message of a stream by its sequence, and tells whether it was there; one that is gone already is no fault.
- * Throws QUEUE_UNAVAILABLE when it is not certain to be gone.
+ * Deletes one message of a stream by its sequence. Gives true if it was there, and false if it was gone already. Throws
+ * QUEUE_UNAVAILABLE if it may still be there.
  */
 export async function deleteMessage(requests: Requests, stream: string, seq: number): Promise<boolean> {
   const answer = await requests.send({

@@ -77,7 +77,7 @@ export function post(
   return { method: 'POST', url: '/', headers: { 'content-type': contentType, ...headers }, payload }
 }
 
-/** What an answer of 202 says of each event. */
+/** What a 202 says about each event. */
 export function acceptedOf(answer: LightMyRequestResponse) {
   return answer.json<{ accepted: { id: string; key: string; duplicate: boolean }[] }>().accepted
 }
@@ -123,10 +123,10 @@ export interface SentEvent {
   readonly text: string
 }
 
-/** A listener's surroundings: a real queue, and what a runner would do to it. */
+/** What a listener needs around it: a real queue, and functions that do what a runner would do. */
 export interface Fixture {
   readonly requests: Requests
-  /** A listener that is closed with its test. */
+  /** Makes a listener, which is closed with its test. */
   app(test: Scope, over?: Partial<AppOptions>): FastifyInstance
   queued(key: string): Promise<StoredMessage | undefined>
   /** The queued event of an answer: its headers by name, and its data as text. */
@@ -135,13 +135,13 @@ export interface Fixture {
   untilQueued(key: string): Promise<void>
   /** How many events the queue has. */
   count(): Promise<number>
-  /** Does what a runner does in the end: records the verdict, and takes the event from the queue. */
+  /** Settles an event as a runner does: stores the verdict, and removes the event from the queue. */
   settle(key: string, verdict: Verdict): Promise<void>
-  /** Makes the streams of another Job, and gives its event. */
+  /** Creates the streams of another Job, and gives its event. */
   otherJob(job: string, queue: Partial<QueueSettings>): Promise<typeof REF>
 }
 
-/** Connects to a server and makes the streams of REF; all is closed with the test. */
+/** Connects to a server and creates the streams of REF; the connection is closed with the test. */
 export async function createFixture(test: Scope, url: string): Promise<Fixture> {
   const connection = await connectNats({ url, name: 'test' })
   const requests = createRequests(connection)

@@ -18,19 +18,19 @@ import { bearerAuth } from './http/auth.ts'
 import { readConfig, type ListenerConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
 
-/** Less than the 30 s that Knative and Kubernetes leave a pod. */
+/** Less than the 30 s that Knative and Kubernetes give a pod to end. */
 const GRACE_MS = 25_000
 
-/** As many connections as may wait to be taken; the kernel has a limit of its own, by default the same. */
+/** How many connections may wait to be accepted; the kernel has its own limit, by default the same. */
 const BACKLOG = 4_096
 const IDLE_SWEEP_MS = 20
 const LISTEN_FIX = 'is the port taken? Set PORT and METRICS_PORT to free ones'
 
-/** Runs a listener until NATS is lost for good; ends when told to by the signals of onShutdown. */
+/** Runs a listener until onShutdown ends the process. Throws if the connection to NATS is closed for good. */
 async function main(config: ListenerConfig, log: Log): Promise<void> {
-  // First, so that NATS answers while all else is made.
+  // Connect first, so that NATS answers while the rest starts.
   const connecting = connect(config)
-  connecting.catch(() => undefined) // heard below
+  connecting.catch(() => undefined) // it is awaited below
   const validate = await loadSchema(config.schemaFile)
   const authorize = config.authFile === undefined ? undefined : bearerAuth(config.authFile, log)
   const metrics = createMetrics(config.ref.event)
@@ -79,7 +79,7 @@ async function listen(app: FastifyInstance, config: ListenerConfig, registry: Re
   }
 }
 
-/** Finishes what is in flight. Connections that fall idle meanwhile, which Node would keep, are closed as they do. */
+/** Finishes the requests in flight. It closes connections that become idle meanwhile, which Node would keep open. */
 async function closeHttp(app: FastifyInstance): Promise<void> {
   const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
   await app.close()

@@ -1,13 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** What a listener counts. */
+/** The metrics of a listener. */
 export interface ListenerMetrics {
   readonly registry: Registry
-  /** A request came in. */
+  /** Call it when a request arrives. */
   began(): void
-  /** A request is over: the status of its answer, 0 when the client left without one, and how long it took. */
+  /** Call it when a request is over, with the status of its answer, 0 if the client left without one, and its duration. */
   ended(status: number, seconds: number): void
-  /** Events were answered with 202. */
+  /** Call it when events are answered with 202. */
   accepted(fresh: number, duplicates: number): void
 }
 

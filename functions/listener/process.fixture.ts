@@ -20,11 +20,11 @@ export interface ListenerProcess {
   readonly lines: readonly Line[]
   /** The first log line with a message; waits for it. */
   line(message: string): Promise<Line>
-  /** The port at which it listens; waits until it is connected to NATS as well. */
+  /** The port at which it listens; waits until it is connected to NATS, too. */
   ready(): Promise<number>
 }
 
-/** What ends with a test. */
+/** A test that ends what was started for it. */
 export interface Scope {
   teardown(end: () => unknown): unknown
 }
@@ -71,7 +71,7 @@ export function startListener(test: Scope, environment: Readonly<Record<string, 
   }
 }
 
-/** One answer of a conversation. */
+/** One HTTP answer of a connection. */
 export interface RawAnswer {
   readonly status: number
   /** The stable code of a problem document. */
@@ -79,7 +79,7 @@ export interface RawAnswer {
   readonly text: string
 }
 
-/** Sends bytes as they are, and gives all answers until the end of the connection; with `half`, says at once that no more comes. */
+/** Sends bytes as they are and gives all answers until the connection ends; with `half`, it closes its own side at once. */
 export async function talk(
   port: number,
   bytes: string | Uint8Array,

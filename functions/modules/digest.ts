@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 
-/** The name under which bytes, or a text as UTF-8, are kept: `sha256-` and their hexadecimal SHA-256. */
+/** The digest of bytes, or of a text in UTF-8: `sha256-` and their SHA-256 in hexadecimal. */
 export function digestOf(content: Uint8Array | string): `sha256-${string}` {
   return `sha256-${createHash('sha256').update(content).digest('hex')}`
 }
 
-/** Tells whether a name is one that digestOf gives. */
+/** Tells whether a name has the form of a digest. */
 export function isDigest(name: string): name is `sha256-${string}` {
   return /^sha256-[0-9a-f]{64}$/.test(name)
 }

@@ -9,55 +9,58 @@ import { assertModuleName } from './module-name.ts'
 import { chunkSubject, metaSubject, uploadObject, type Bucket, type StoredObject } from './object-upload.ts'
 import { explainNoRoom, explainRefusal } from '../jetstream/refusal.ts'
 
-/** A module as the store knows it, without its bytes. */
+/** A module in the store, without its bytes. */
 export interface StoredModule {
   /** The file name under which it was pushed, or its digest. */
   readonly name: string
   /** `sha256-<hex>` of its bytes. */
   readonly digest: string
   readonly size: number
-  /** When it was put, RFC 3339. */
+  /** When it was stored, RFC 3339. */
   readonly modified: string
-  /** Changes with every put. */
+  /** Changes each time the module is stored. */
   readonly version: string
-  /** Since when nothing has pointed to it, RFC 3339, as told to `markUnused`. */
+  /** Since when nothing has used it, RFC 3339, as recorded by `markUnused`. */
   readonly unusedSince: string | undefined
 }
 
-/** A module that was put. */
+/** A module after `put`. */
 export interface PutModule extends StoredModule {
-  /** False where the store had it already, so that its bytes were not sent. */
+  /** False if the store had it already, so that its bytes were not sent. */
   readonly sent: boolean
 }
 
-/** The modules of one namespace. A store that was never made is an empty one. All throw QUEUE_UNAVAILABLE. */
+/** The modules of one namespace. A store that does not exist reads as empty. All methods throw QUEUE_UNAVAILABLE. */
 export interface ModuleStore {
-  /** What is known of a module by its name; undefined when it is not there. Does not move its bytes. */
+  /** Finds a module by its name, without reading its bytes; undefined if it is not there. */
   find(name: string): Promise<StoredModule | undefined>
-  /** The bytes of a module, held against its digest; undefined when it is not there. Throws MODULE_INVALID when it was changed. */
+  /** Reads a module and checks its digest; undefined if it is not there. Throws MODULE_INVALID if its bytes were changed. */
   read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>
   /**
-   * Stores a module by the name of its file, or by its digest as `sha256-<hex>`. One that is there and whole is not
-   * sent again; what was there under the name stays until the new one is whole. `onSent` is told how many bytes are stored.
-   * Throws MODULE_INVALID for a name that no Job can have or a digest that is not that of the bytes, and STREAM_REFUSED
-   * when there is no room, with figures, or the store was never made.
+   * Stores a module under the name of its file, or under its digest as `sha256-<hex>`. If the same bytes are there
+   * completely, they are not sent again. The old module of that name stays until the new one is complete. `onSent` is called
+   * with the number of bytes stored so far. Throws MODULE_INVALID for a name that no Job can use or a digest of other bytes,
+   * and STREAM_REFUSED if there is no room, with figures, or if the store does not exist.
    */
   put(name: string, bytes: Uint8Array, onSent?: (bytes: number) => void): Promise<PutModule>
   /** Every module, by name. */
   list(): Promise<readonly StoredModule[]>
-  /** Removes a module; one that is gone already is no fault. */
+  /** Removes a module, if it is there. */
   remove(name: string): Promise<void>
-  /** Removes what broken-off puts left, and nothing that came at `since` or later, so that those under way go on. */
+  /**
+   * Removes what interrupted puts have left. It keeps what was stored at `since` or later, which may belong to a running
+   * put.
+   */
   removeLeftovers(since: Date): Promise<void>
-  /** Notes since when nothing has pointed to a module, RFC 3339, or undefined when something does. */
+  /** Records since when nothing has used a module, RFC 3339; undefined if something does. */
   markUnused(name: string, since: string | undefined): Promise<void>
 }
 
 /** How to open a store. */
 export interface ModuleStoreOptions {
   /**
-   * Makes the store where it is missing. With `replicas` it is brought to so many; without, it is made with one and
-   * otherwise left as found.
+   * Creates the store if it is missing. With `replicas`, the store gets that many, also if it exists. Without, a new store
+   * gets one, and an existing one is not changed.
    */
   readonly create?: { readonly replicas?: number }
 }
@@ -65,9 +68,9 @@ export interface ModuleStoreOptions {
 const DIGEST_PREFIX = 'SHA-256='
 const HASH_PREFIX = 'sha256-'
 const UNUSED_SINCE = 'unused-since'
-/** How often a module is looked at again that was put anew while it was read. */
+/** How often a module is read again because it was replaced during the read. */
 const READ_TRIES = 5
-/** What says to be larger is no object of ours: a module has a sixteenth of it at most. */
+/** An object that claims to be larger is not ours: a module has at most a sixteenth of this. */
 const MOST_BYTES = 2 ** 30
 
 /** The bucket of the JetStream object store that holds a namespace's modules. */
@@ -75,7 +78,7 @@ export function moduleBucket(namespace: string): string {
   return `jobico-modules-${namespace}`
 }
 
-/** Opens the module store of a namespace. Throws STREAM_REFUSED when it can not be made, and QUEUE_UNAVAILABLE. */
+/** Opens the module store of a namespace. Throws STREAM_REFUSED if it can not be created, and QUEUE_UNAVAILABLE. */
 export async function openModuleStore(
   connection: NatsConnection,
   namespace: string,
@@ -117,7 +120,7 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
     const info = await answerIfThere(objects.info(name))
     return info === undefined || info === null || info.deleted ? undefined : info
   }
-  const isWhole = async (info: ObjectInfo): Promise<boolean> => {
+  const isComplete = async (info: ObjectInfo): Promise<boolean> => {
     const subject = chunkSubject(info)
     return ((await subjectsIn(manager, stream, subject))?.get(subject) ?? 0) === info.chunks
   }
@@ -142,17 +145,17 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
         const info = await infoOf(name)
         if (info === undefined) return undefined
         const bytes = await readChunks(manager, stream, info)
-        if (bytes !== undefined && isRight(bytes, moduleOf(info))) return bytes
+        if (bytes !== undefined && hasDigest(bytes, moduleOf(info))) return bytes
         if ((await infoOf(name))?.nuid === info.nuid) throw changed(bucket, name)
         if (tries === READ_TRIES)
-          throw new JobicoError('QUEUE_UNAVAILABLE', `${name} is put anew all the time`)
+          throw new JobicoError('QUEUE_UNAVAILABLE', `${name} was replaced each time it was read`)
       }
     },
     async put(name, bytes, onSent) {
       const digest = digestOf(bytes)
       assertModuleName(name, digest)
       const existing = await infoOf(name)
-      if (existing !== undefined && moduleOf(existing).digest === digest && (await isWhole(existing)))
+      if (existing !== undefined && moduleOf(existing).digest === digest && (await isComplete(existing)))
         return { ...moduleOf(existing), sent: false }
       const content = { name, bytes, digest: objectDigest(digest) }
       try {
@@ -167,7 +170,8 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
     list: async () => (await infos()).map(moduleOf),
     async removeLeftovers(since) {
       const filter = chunkSubject({ bucket, nuid: '*' })
-      const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? [] // before those that are used
+      // Chunks are listed before objects, so that those of an object stored in between are not taken for leftovers.
+      const subjects = (await subjectsIn(manager, stream, filter))?.keys() ?? []
       const used = new Set((await infos()).map(chunkSubject))
       for (const subject of [...subjects].filter((each) => !used.has(each))) {
         const last = await answerIfThere(manager.streams.getMessage(stream, { last_by_subj: subject }))
@@ -177,11 +181,11 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
     async remove(name) {
       if ((await infoOf(name)) === undefined) return
       await answerIfThere(objects.delete(name))
-      // A mark is left in its place, which would stay for ever; a push that came in between has a later one.
-      const mark = await answerIfThere(objects.info(name))
-      if (mark?.deleted)
+      // The client leaves a deletion marker, which would stay for ever. A push in the meantime has a later revision.
+      const marker = await answerIfThere(objects.info(name))
+      if (marker?.deleted)
         await answerIfThere(
-          manager.streams.purge(stream, { filter: metaSubject(bucket, name), seq: mark.revision + 1 }),
+          manager.streams.purge(stream, { filter: metaSubject(bucket, name), seq: marker.revision + 1 }),
         )
     },
     async markUnused(name, since) {
@@ -215,7 +219,7 @@ function objectDigest(digest: string): string {
   return `${DIGEST_PREFIX}${hash.replaceAll('+', '-').replaceAll('/', '_')}`
 }
 
-function isRight(bytes: Uint8Array, { name, digest }: StoredModule): boolean {
+function hasDigest(bytes: Uint8Array, { name, digest }: StoredModule): boolean {
   const found = digestOf(bytes)
   return found === digest && (!isDigest(name) || found === name)
 }
@@ -225,8 +229,8 @@ function changed(bucket: string, name: string): JobicoError {
 }
 
 /**
- * The bytes of an object, chunk by chunk; undefined when they are not all there, or not as many as it says. A reader of
- * the client's would wait for ever.
+ * Reads the bytes of an object chunk by chunk; undefined if chunks are missing, or their size is not the one it claims. The
+ * client's own reader would wait for ever for missing chunks.
  */
 async function readChunks(
   manager: JetStreamManager,

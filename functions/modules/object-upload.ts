@@ -5,7 +5,7 @@ import { headers, nuid } from '@nats-io/transport-node'
 import { JobicoError } from '../process/errors.ts'
 import { answerIfThere, answerTo } from '../jetstream/manager.ts'
 
-/** The bucket of an object store, and the ways to it. */
+/** The bucket of an object store, and the clients that reach it. */
 export interface Bucket {
   readonly name: string
   /** The stream that holds it. */
@@ -14,7 +14,7 @@ export interface Bucket {
   readonly manager: JetStreamManager
 }
 
-/** What is to be stored. */
+/** An object to be stored. */
 export interface Content {
   readonly name: string
   readonly bytes: Uint8Array
@@ -22,23 +22,23 @@ export interface Content {
   readonly digest: string
 }
 
-/** What a bucket knows of an object that is there. */
+/** The metadata of an object in a bucket. */
 export type StoredObject = Pick<
   ObjectInfo,
   'name' | 'digest' | 'size' | 'chunks' | 'mtime' | 'nuid' | 'bucket' | 'metadata'
 >
 
-/** What other clients of the object store take, too. */
+/** The chunk size of other clients of the object store, too. */
 const CHUNK_BYTES = 128 * 1024
 /**
- * So much may be under way, 1 MiB in all. More would take longer than the connection's pings may on a slow link; less, and a
- * link of 100 ms would carry less than 10 MB/s.
+ * 1 MiB in all. With more, the connection's pings would time out on a slow link; with less, a link with a delay of 100 ms
+ * would carry less than 10 MB/s.
  */
 const CHUNKS_IN_FLIGHT = 8
-/** What is in flight has to get there first: on a link of 70 kB/s that takes as long. */
+/** How long a chunk may take: the chunks in flight go first, which takes this long on a link of 70 kB/s. */
 const CHUNK_MS = 15_000
-/** How often an object is pointed to when others keep putting it, too. */
-const POINT_TRIES = 10
+/** How often writing the metadata is tried while others keep replacing the same object. */
+const META_TRIES = 10
 const WRONG_SEQUENCE: readonly number[] = [10071, 10164]
 
 /** The subject of an object's chunks (ADR-20 of NATS). */
@@ -46,22 +46,22 @@ export function chunkSubject({ bucket, nuid }: Pick<StoredObject, 'bucket' | 'nu
   return `$O.${bucket}.C.${nuid}`
 }
 
-/** The subject of what a bucket knows of an object. */
+/** The subject of an object's metadata (ADR-20 of NATS). */
 export function metaSubject(bucket: string, name: string): string {
   return `$O.${bucket}.M.${Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`
 }
 
 /**
- * Stores an object, in place of one of its name, which is there and whole until this one is. The client's own put waits for
- * each chunk before it sends the next, which takes a minute for 64 MiB over 100 ms. `onSent` is told how many bytes are stored.
- * Throws STREAM_REFUSED with the server's words, and QUEUE_UNAVAILABLE.
+ * Stores an object. An object of the same name stays complete until the new one is, and is then removed. The client's own
+ * put waits for each chunk before it sends the next, which takes a minute for 64 MiB with a delay of 100 ms. `onSent` is
+ * called with the number of bytes stored so far. Throws STREAM_REFUSED with the server's words, and QUEUE_UNAVAILABLE.
  */
 export async function uploadObject(
   bucket: Bucket,
   content: Content,
   onSent: (bytes: number) => void = () => undefined,
 ): Promise<StoredObject> {
-  await answerTo(bucket.manager.streams.info(bucket.stream)) // a stream that is not there answers no publish
+  await answerTo(bucket.manager.streams.info(bucket.stream)) // a missing stream would not answer a publish
   const id = { bucket: bucket.name, nuid: nuid.next() }
   const chunks = await sendChunks(bucket, chunkSubject(id), content.bytes, onSent)
   const object = {
@@ -69,11 +69,11 @@ export async function uploadObject(
     ...{ ...id, size: content.bytes.length, chunks, digest: content.digest, deleted: false },
     mtime: new Date().toISOString(),
   }
-  await pointTo(bucket, object)
+  await publishMeta(bucket, object)
   return object
 }
 
-/** How many there were. What was stored before a fault is removed as far as that can be. */
+/** Sends all chunks and gives their number. After a fault it removes the stored ones, as far as it can. */
 async function sendChunks(
   { client, manager, stream }: Bucket,
   subject: string,
@@ -83,33 +83,33 @@ async function sendChunks(
   const count = Math.ceil(bytes.length / CHUNK_BYTES)
   const inFlight: Promise<{ readonly seq: number }>[] = []
   const stored = { chunks: 0, seq: 0 }
-  const settle = async (oldest: Promise<{ readonly seq: number }> | undefined) => {
+  const awaitAck = async (oldest: Promise<{ readonly seq: number }> | undefined) => {
     if (oldest === undefined) return
     const { seq } = await answerTo(oldest)
-    if (seq < stored.seq) throw disordered()
+    if (seq < stored.seq) throw outOfOrder()
     stored.seq = seq
     stored.chunks += 1
     onSent(Math.min(stored.chunks * CHUNK_BYTES, bytes.length))
   }
   try {
     for (let index = 0; index < count; index++) {
-      if (inFlight.length === CHUNKS_IN_FLIGHT) await settle(inFlight.shift())
+      if (inFlight.length === CHUNKS_IN_FLIGHT) await awaitAck(inFlight.shift())
       const chunk = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)
       const acked = client.publish(subject, chunk, { timeout: CHUNK_MS })
-      void acked.catch(() => undefined) // one fault is enough
+      void acked.catch(() => undefined) // awaitAck throws it
       inFlight.push(acked)
     }
-    while (inFlight.length > 0) await settle(inFlight.shift())
+    while (inFlight.length > 0) await awaitAck(inFlight.shift())
     return count
   } catch (fault) {
-    await Promise.allSettled(inFlight) // else some would come after they were removed
+    await Promise.allSettled(inFlight) // else a late chunk would be stored after the purge
     await manager.streams.purge(stream, { filter: subject }).catch(() => undefined)
     throw fault
   }
 }
 
-/** Makes the name of an object mean what was sent, and removes what it meant. */
-async function pointTo(bucket: Bucket, object: StoredObject): Promise<void> {
+/** Publishes the metadata that makes the name refer to the new chunks, then removes the chunks of the replaced object. */
+async function publishMeta(bucket: Bucket, object: StoredObject): Promise<void> {
   const subject = metaSubject(bucket.name, object.name)
   for (let tries = 1; ; tries++) {
     const before = await answerIfThere(
@@ -119,8 +119,8 @@ async function pointTo(bucket: Bucket, object: StoredObject): Promise<void> {
       await answerTo(replaceMeta(bucket, object, before?.seq ?? 0))
     } catch (fault) {
       const refusal = refusalOf(fault)
-      if (isOvertaken(refusal) && tries < POINT_TRIES) continue
-      // Without an answer the name may mean it already.
+      if (isConflict(refusal) && tries < META_TRIES) continue
+      // Without an answer the metadata may have been stored, and refer to these chunks.
       if (refusal !== undefined) await purgeChunks(bucket, object)
       throw fault
     }
@@ -130,7 +130,7 @@ async function pointTo(bucket: Bucket, object: StoredObject): Promise<void> {
   }
 }
 
-/** Only where nobody else has replaced what came with `sequence`, since the chunks of that are removed after. */
+/** Fails if the metadata's last sequence is not `sequence`: only the chunks of that object are removed afterwards. */
 function replaceMeta(
   { client, name }: Bucket,
   object: StoredObject,
@@ -142,12 +142,12 @@ function replaceMeta(
   return client.publish(metaSubject(name, object.name), JSON.stringify(object), { headers: fields })
 }
 
-/** What can not be removed now is left over. */
+/** Removes chunks as far as it can; `removeLeftovers` removes the rest later. */
 async function purgeChunks({ manager, stream }: Bucket, object: StoredObject): Promise<void> {
   await manager.streams.purge(stream, { filter: chunkSubject(object) }).catch(() => undefined)
 }
 
-function isOvertaken(refusal: number | undefined): boolean {
+function isConflict(refusal: number | undefined): boolean {
   return refusal !== undefined && WRONG_SEQUENCE.includes(refusal)
 }
 
@@ -157,6 +157,6 @@ function refusalOf(fault: unknown): number | undefined {
   return cause instanceof JetStreamApiError ? cause.code : undefined
 }
 
-function disordered(): JobicoError {
+function outOfOrder(): JobicoError {
   return new JobicoError('QUEUE_UNAVAILABLE', 'NATS stored parts of the module out of order; push it again')
 }

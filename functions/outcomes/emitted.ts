@@ -4,24 +4,24 @@ export interface EmittedData {
   readonly data: Uint8Array
 }
 
-/** What is in the message of a done verdict: the data of the result, and all that was emitted. */
+/** The payload of a done verdict, taken apart: the data of the result, and the emitted data. */
 export interface VerdictData {
   readonly data: Uint8Array
   readonly emitted: readonly EmittedData[]
 }
 
-/** How emitted data lies behind the data of the result: `<event>=<bytes>` of each, with commas. */
+/** The header that lists the emitted data behind the result's data: `<event>=<bytes>` for each, separated by commas. */
 export function emittedHeader(emitted: readonly EmittedData[]): string {
   return emitted.map(({ event, data }) => `${event}=${data.length}`).join(',')
 }
 
-/** The payload of a done verdict. */
+/** The payload of a done verdict: the data of the result, then the emitted data. */
 export function joinEmitted(data: Uint8Array | undefined, emitted: readonly EmittedData[]): Uint8Array {
   if (emitted.length === 0) return data ?? new Uint8Array()
   return Buffer.concat([data ?? new Uint8Array(), ...emitted.map((each) => each.data)])
 }
 
-/** Takes a payload apart again; without a header, all of it is the result's. */
+/** Takes such a payload apart by its header; if that is empty, all of it is the result's data. */
 export function splitEmitted(header: string, payload: Uint8Array): VerdictData {
   if (header === '') return { data: payload, emitted: [] }
   const parts = header.split(',').map((part) => {

@@ -4,14 +4,14 @@ import type { Requests } from '../jetstream/requests.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { verdictOfMessage, type Verdict } from './verdict.ts'
 
-/** What became of an event. */
+/** Whether an event is known, waits, or how it ended. */
 export type EventState =
   | { readonly state: 'unknown' }
   | { readonly state: 'pending' }
   | { readonly state: 'done'; readonly verdict: Extract<Verdict, { kind: 'done' }> }
   | { readonly state: 'dead'; readonly verdict: Extract<Verdict, { kind: 'dead' }> }
 
-/** What became of an event that is known. */
+/** The state of an event that is known. */
 export type KnownState = Exclude<EventState, { state: 'unknown' }>
 
 /** A verdict, and the sequence under which the outcome stream holds it. */
@@ -20,7 +20,9 @@ export interface StoredVerdict {
   readonly seq: number
 }
 
-/** The verdict of an event, from the leader of the outcome stream; undefined when there is none. Throws QUEUE_UNAVAILABLE. */
+/**
+ * The verdict of an event, from the leader of the outcome stream; undefined when there is none. Throws QUEUE_UNAVAILABLE.
+ */
 export async function readVerdict(
   requests: Requests,
   ref: EventRef,
@@ -31,8 +33,9 @@ export async function readVerdict(
 }
 
 /**
- * Finds an event by its key, in the order in which events move (queue, retries, verdict), so that none is missed while
- * it moves. A dead verdict with the event pending again is a redrive under way. Throws QUEUE_UNAVAILABLE.
+ * Finds an event by its key. It looks in the order in which an event moves (queue, retries, verdict), so that it is not
+ * missed while it moves. An event that is dead and in the queue or the retries is being redriven, so it is pending. Throws
+ * QUEUE_UNAVAILABLE.
  */
 export async function eventState(requests: Requests, ref: EventRef, key: string): Promise<EventState> {
   const streams = streamNames(ref)
@@ -47,8 +50,8 @@ export async function eventState(requests: Requests, ref: EventRef, key: string)
 }
 
 /**
- * What became of an event as JSON: its state, the members of `head` and, only where `exposed`, its result and all of its
- * error. The result is the last member.
+ * The state of an event as JSON: `state`, the members of `head`, and its result or error. If `exposed` is false, the result
+ * and all of the error but its code are left out. The result is the last member.
  */
 export function stateJson(head: object, state: KnownState, exposed = true): string {
   const named = { state: state.state, ...head }
@@ -58,6 +61,6 @@ export function stateJson(head: object, state: KnownState, exposed = true): stri
   }
   const text = JSON.stringify(named)
   if (state.state !== 'done' || !exposed) return text
-  // The result goes in as the text that it is, so that no number loses digits.
+  // The result is inserted as text: parsing it would cost numbers their digits.
   return `${text.slice(0, -1)},"result":${toStructuredJson(state.verdict.result)}}`
 }

@@ -4,12 +4,12 @@ import { queueNotFound } from '../queues/queue-not-found.ts'
 import type { Requests } from '../jetstream/requests.ts'
 import { eventState, type KnownState } from './event-state.ts'
 
-/** What became of an event, and under which name of the Job's. */
+/** The state of a CloudEvent at one event of a Job, and that event's name. */
 export type FoundEvent = KnownState & { readonly event: string }
 
 /**
- * Finds a key at all events of a Job, read from the leaders; empty when none knows it. One CloudEvent that was sent to
- * several events is found at each. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE.
+ * Looks for a key at all events of a Job, at the streams' leaders; empty if it is found nowhere. A CloudEvent that was sent
+ * to several events is found at each. Throws NOT_FOUND if the Job has no streams, and QUEUE_UNAVAILABLE.
  */
 export async function findEvents(
   requests: Requests,
@@ -24,7 +24,7 @@ export async function findEvents(
   return states.filter((found) => found.state !== 'unknown')
 }
 
-/** The events that have a key, looked for in the order in which events move, so that none is missed while it moves. */
+/** The events that have a key. It looks in the order in which an event moves, so that it is not missed while it moves. */
 async function eventsOf(requests: Requests, ref: JobRef, key: string): Promise<readonly string[]> {
   const manager = await manage(requests.connection)
   const names = streamNames(ref)

@@ -17,13 +17,13 @@ export interface Outcome {
   readonly seq: number
 }
 
-/** What to follow. */
+/** What to follow, and until when. */
 export interface FollowOptions {
-  /** One event; all events of the Job where it is missing. */
+  /** One event; by default all events of the Job. */
   readonly event?: string
-  /** Only what comes from now on, or all that is kept as well. */
+  /** True, the default, gives outcomes from now on only; false gives those that are stored, too. */
   readonly fromNow?: boolean
-  /** Ends the iteration in good order. */
+  /** Ends the iteration without an error. */
   readonly signal?: AbortSignal
 }
 
@@ -39,9 +39,9 @@ const PULL = {
 }
 
 /**
- * The verdicts of a Job as they come, in the order in which they were stored, over any loss of the connection; ends when
- * that is closed. Needs no pod that runs. Throws NOT_FOUND when the Job has no streams, at first or any more, and
- * QUEUE_UNAVAILABLE when NATS does not answer at first.
+ * Yields the outcomes of a Job in the order in which they are stored. It goes on after a loss of the connection, ends when
+ * the connection is closed, and needs no running pod. Throws NOT_FOUND if the Job has no streams, also if they are deleted
+ * later, and QUEUE_UNAVAILABLE if NATS does not answer at the start.
  */
 export async function* followOutcomes(
   connection: NatsConnection,
@@ -54,7 +54,7 @@ export async function* followOutcomes(
   let next = fromNow ? last + 1 : 1
   while (!signal.aborted && !connection.isClosed()) {
     try {
-      // Streams that were made anew count from one again.
+      // A stream that was deleted and created again counts from 1.
       next = Math.min(next, (await lastSequence(connection, ref)) + 1)
       for await (const message of messagesFrom(connection, { ref, subject, next, signal })) {
         next = message.seq + 1
@@ -67,7 +67,7 @@ export async function* followOutcomes(
   }
 }
 
-/** The last sequence of a Job's outcomes. Throws NOT_FOUND when the Job has no streams, and QUEUE_UNAVAILABLE. */
+/** The last sequence of a Job's outcome stream. Throws NOT_FOUND if the Job has no streams, and QUEUE_UNAVAILABLE. */
 export async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
   const manager = await manage(connection)
   const info = await answerIfThere(manager.streams.info(streamNames(ref).outcomes))
@@ -75,18 +75,18 @@ export async function lastSequence(connection: NatsConnection, ref: JobRef): Pro
   return info.state.last_seq
 }
 
-interface Section {
+interface ConsumeOptions {
   readonly ref: JobRef
   readonly subject: string
-  /** The first sequence that may be of interest. */
+  /** The sequence to start at. */
   readonly next: number
   readonly signal: AbortSignal
 }
 
-/** Messages as they come, until the consumer is lost, as when the server was started again. */
+/** Yields messages as they come, until the consumer is lost, for example because the server restarted. */
 async function* messagesFrom(
   connection: NatsConnection,
-  { ref, subject, next, signal }: Section,
+  { ref, subject, next, signal }: ConsumeOptions,
 ): AsyncGenerator<JsMsg, void, undefined> {
   const client = jetstream(connection, JETSTREAM_OPTIONS)
   const options = { filter_subjects: subject, opt_start_seq: next }
@@ -104,7 +104,7 @@ async function* messagesFrom(
   }
 }
 
-/** The outcome that a message holds. What is no verdict was not written by a runner, and is of no interest. */
+/** The outcome in a message; none if the message is no verdict, since then no runner has written it. */
 function outcomesIn({ subject, seq, headers, data }: JsMsg): readonly Outcome[] {
   try {
     return [{ ...parseSubject(subject), verdict: verdictOfMessage({ headers, data }), seq }]

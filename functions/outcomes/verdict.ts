@@ -7,19 +7,19 @@ import { ERROR_CODES, JobicoError, type ErrorCode } from '../process/errors.ts'
 import { percentDecode, percentEncode } from '../cloudevents/percent-encoding.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
 
-/** Headers of our own, beside those of CloudEvents. Together they stay under 4 KiB on any message. */
+/** Jobico's own headers, beside those of CloudEvents. Together they stay under 4 KiB on any message. */
 export const JOBICO_HEADERS = {
   /** How many executions of the event have begun. */
   attempt: 'Jobico-Attempt',
-  /** The fault of each attempt so far: JSON, percent-encoded. */
+  /** The error of each attempt so far: JSON, percent-encoded. */
   errors: 'Jobico-Errors',
-  /** On a schedule that was stored before an execution began: its firing means that the process died under it. */
+  /** On a retry that is stored before an execution begins: if it becomes due, the process died during the execution. */
   suspect: 'Jobico-Suspect',
   /** On a redriven event: the sequence of the dead verdict that it is to replace. */
   redrive: 'Jobico-Redrive',
-  /** On an event that came out of another: how many hand-overs there were before it. */
+  /** On an event that was handed over: how many hand-overs led to it. */
   hops: 'Jobico-Hops',
-  /** On a done verdict: what its payload holds behind the data of the result. */
+  /** On a done verdict: the emitted data that its payload holds behind the data of the result. */
   emitted: 'Jobico-Emitted',
   verdict: 'Jobico-Verdict',
   attempts: 'Jobico-Attempts',
@@ -50,7 +50,7 @@ export type Verdict =
   | ({
       readonly kind: 'done'
       readonly result: CloudEvent
-      /** For other events of the Job; nothing where it is missing. Each is handed over after the verdict is stored. */
+      /** Data for other events of the Job, if any. Each is handed over after the verdict is stored. */
       readonly emitted?: readonly EmittedData[]
     } & VerdictFacts)
   | ({
@@ -84,13 +84,13 @@ export function verdictHeaders(verdict: Verdict): MsgHdrs {
   return fields
 }
 
-/** The payload of a verdict's message: the data of the result, and what was emitted; that of a dead one is empty. */
+/** The payload of a verdict's message: the data of the result, then the emitted data; empty for a dead verdict. */
 export function verdictPayload(verdict: Verdict): Uint8Array {
   if (verdict.kind === 'dead') return new Uint8Array()
   return joinEmitted(verdict.result.data, verdict.emitted ?? [])
 }
 
-/** The verdict that a message holds. Throws EVENT_INVALID when it holds none. */
+/** Reads the verdict of a message. Throws EVENT_INVALID if it is none. */
 export function verdictOfMessage({
   headers: fields,
   data,
@@ -118,7 +118,7 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERROR_CODES, code)
 }
 
-/** A reason as a header's value of at most 1,000 bytes; where it is longer, its middle goes. */
+/** A reason as a header value of at most 1,000 bytes. From a longer one the middle is cut out. */
 export function encodeReason(reason: string): string {
   let length = Math.min(reason.length, MAX_REASON)
   let encoded = percentEncode(shortened(reason, length))
@@ -129,14 +129,16 @@ export function encodeReason(reason: string): string {
   return encoded
 }
 
-// A reason starts with what happened and ends with where.
+// The middle is cut, because a reason starts with what happened and ends with where.
 function shortened(reason: string, most: number): string {
   if (reason.length <= most) return reason.toWellFormed()
   const tail = Math.floor(most * 0.4)
   return `${reason.slice(0, most - tail - 1)}…${reason.slice(reason.length - tail)}`.toWellFormed()
 }
 
-/** The faults of the last 20 attempts as a header's value of at most 2,000 bytes; earlier ones go when there is no room. */
+/**
+ * The errors of the last 20 attempts as a header value of at most 2,000 bytes. If it gets longer, the oldest are left out.
+ */
 export function encodeErrors(errors: readonly AttemptError[]): string {
   const short = errors
     .slice(-MAX_ERRORS)
@@ -148,7 +150,7 @@ export function encodeErrors(errors: readonly AttemptError[]): string {
   return '[]'
 }
 
-/** The faults of the attempts from a header's value; none when it is not readable. */
+/** Reads the errors of the attempts from a header value; none if it can not be read. */
 export function decodeErrors(value: string): readonly AttemptError[] {
   if (value === '') return []
   try {

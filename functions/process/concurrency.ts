@@ -1,15 +1,15 @@
 /**
- * Runs a task for each item, so many at a time, and takes no item before a lane is free. Rejects with the first fault once
- * the tasks that run have ended; no other begins then.
+ * Runs `task` for each item, at most `limit` at a time, and takes an item only when its task can start. After the first
+ * fault it starts no more tasks, waits for those that run, and rejects with that fault.
  */
 export async function forEachConcurrently<T>(
   items: AsyncIterable<T> | Iterable<T>,
-  lanes: number,
+  limit: number,
   task: (item: T) => Promise<void>,
 ): Promise<void> {
   const iterator = eachOf(items)
   const faults: unknown[] = []
-  const lane = async () => {
+  const runTasks = async () => {
     try {
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
         if (faults.length > 0) return
@@ -19,7 +19,7 @@ export async function forEachConcurrently<T>(
       faults.push(fault)
     }
   }
-  await Promise.all(Array.from({ length: lanes }, lane))
+  await Promise.all(Array.from({ length: limit }, runTasks))
   await iterator.return()
   if (faults.length > 0) throw faults[0]
 }

@@ -9,7 +9,7 @@ export interface Bounds {
   readonly fallback?: number
 }
 
-/** Reads variables and gathers every fault, so that one run reports all of them. */
+/** Reads variables and collects their faults, so that all of them are reported at once. */
 export interface EnvReader {
   /** The variable's text; a fault when it is missing or empty and there is no fallback. */
   text(name: string, fallback?: string): string
@@ -19,13 +19,13 @@ export interface EnvReader {
   integer(name: string, bounds: Bounds): number
   /** The variable as true or false. */
   flag(name: string, fallback: boolean): boolean
-  /** Every variable that starts with the prefix, by the rest of its name. */
+  /** All variables whose names start with the prefix, by the rest of the name. */
   prefixed(prefix: string): Readonly<Record<string, string>>
   /** Records a fault that the caller found in a variable. */
   fault(name: string, problem: string): void
 }
 
-/** Runs `read` over the environment and freezes its answer; throws one CONFIG_INVALID that names every fault. */
+/** Calls `read` with a reader of the environment and freezes what it returns. Throws one CONFIG_INVALID with all faults. */
 export function readEnv<T extends object>(
   environment: Environment,
   read: (env: EnvReader) => T,

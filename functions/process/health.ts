@@ -1,9 +1,9 @@
-/** Paths that tell how a process is; 200 for yes, 503 for no. */
+/** Paths of the health checks: 200 means yes, 503 means no. */
 export const HEALTH = {
-  /** It answers. */
+  /** The process answers. */
   live: '/health/live',
   /** It can do its work right now. */
   ready: '/health/ready',
-  /** It could do its work once; what is in its way since then it tells each client. */
+  /** It could do its work at least once. If it can not any more, its answer to each client says why. */
   started: '/health/started',
 } as const

@@ -5,7 +5,7 @@ export type Log = Logger
 
 /**
  * Makes the log of a process. Every line carries `fields`; levels are names and times are RFC 3339, as cluster log
- * collectors expect. Lines are written in blocks of up to 4 KiB or every 100 ms, so that logging costs a busy process little.
+ * collectors expect. Lines are written when 4 KiB have gathered, and every 100 ms, which keeps logging cheap.
  */
 export function createLog(level: string, fields: Readonly<Record<string, string>>): Log {
   return pino(
@@ -19,14 +19,14 @@ export function createLog(level: string, fields: Readonly<Record<string, string>
   )
 }
 
-/** How long the end of a process waits for its last lines. */
-const LAST_LINES_MS = 500
+/** How long a process that ends waits for its last lines to be written. */
+const FLUSH_LIMIT_MS = 500
 
-/** Ends this process when the log is written; soon all the same where nobody reads it any more, as a pipe's flush then never ends. */
+/** Ends this process once the log is written, or after FLUSH_LIMIT_MS: a pipe that nobody reads is never flushed. */
 export function exitAfter(log: Log, code: number): void {
   const exit = () => process.exit(code)
   log.flush(exit)
-  setTimeout(exit, LAST_LINES_MS)
+  setTimeout(exit, FLUSH_LIMIT_MS)
 }
 
 function logDestination() {

@@ -5,8 +5,8 @@ import type { Registry } from 'prom-client'
 import { HEALTH } from './health.ts'
 
 /**
- * Serves a registry's metrics at `/metrics` in the Prometheus text format and, where `isReady` is given, the health of the
- * process. Resolves once it listens; 0 picks a free port.
+ * Serves a registry's metrics at `/metrics` in the Prometheus text format and, if `isReady` is given, the health checks.
+ * Resolves once it listens; port 0 picks a free one.
  */
 export async function serveMetrics(
   registry: Registry,

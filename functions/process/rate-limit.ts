@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What was missed by so much is made up for; anything longer, such as a pause, is not. */
+/** Turns missed within this time are made up for; a longer pause is not. */
 const SLACK_MS = 50
 
-/** Makes what waits for its turn, of which there are `perSecond` in a second. It rejects with an AbortError at the signal. */
+/**
+ * Gives a function that waits for its turn, of which a second has `perSecond`. The signal makes it reject with an
+ * AbortError.
+ */
 export function createRateLimit(perSecond: number, signal: AbortSignal): () => Promise<void> {
   let due = performance.now()
   return async () => {

@@ -1,15 +1,15 @@
 import { createLog, exitAfter, type Log } from './log.ts'
 
-/** What every process is told. */
+/** The configuration that every process has. */
 export interface ProcessConfig {
-  /** Whose event it is, where it is one event's. */
+  /** The event that the process serves, if it serves one only. */
   readonly ref?: Readonly<{ namespace: string; job: string; event: string }>
   readonly logLevel: string
 }
 
 /**
- * Runs a process: reads its configuration, makes its log, and hands both to `main`. What either throws is logged as fatal,
- * with its message, and ends the process with 1.
+ * Runs a process: reads its configuration, creates its log, and calls `main` with both. If either throws, the error is
+ * logged as fatal and the process ends with exit code 1.
  */
 export function runProcess<Config extends ProcessConfig>(
   component: string,
@@ -17,15 +17,15 @@ export function runProcess<Config extends ProcessConfig>(
   main: (config: Config, log: Log) => Promise<void>,
 ): void {
   let log = createLog('info', { component })
-  const die = (err: unknown) => {
+  const fail = (err: unknown) => {
     log.fatal({ err }, 'Could not go on')
     exitAfter(log, 1)
   }
   try {
     const config = readConfig()
     log = createLog(config.logLevel, { component, ...config.ref })
-    main(config, log).catch(die)
+    main(config, log).catch(fail)
   } catch (thrown) {
-    die(thrown)
+    fail(thrown)
   }
 }

@@ -1,4 +1,4 @@
-/** Takes steps one after the other, also when one fails: what many of them at a time would hold is held once. */
+/** Gives a function that runs steps one after another, also after one fails, so that only one at a time takes memory. */
 export function createSerialQueue(): <T>(step: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()
   return (step) => {

@@ -1,8 +1,8 @@
 import { exitAfter, type Log } from './log.ts'
 
 /**
- * Runs `stop` once, at SIGTERM or SIGINT, or when the parent that holds this process's IPC channel is gone, and then
- * ends the process: with 0, or with 1 when `stop` fails or takes longer than `graceMs`.
+ * Runs `stop` once, at SIGTERM or SIGINT, or when the parent closes this process's IPC channel. Then the process ends: with
+ * exit code 0, or with 1 if `stop` fails or takes longer than `graceMs`.
  */
 export function onShutdown(log: Log, graceMs: number, stop: () => Promise<void>): void {
   let stopping = false

@@ -16,9 +16,9 @@ export interface EventBacklog {
 /** How much of a Job waits, in all and by event. */
 export interface Backlog extends EventBacklog {
   readonly events: ReadonlyMap<string, EventBacklog>
-  /** The state of the outcome stream that the dead letters were counted in. */
+  /** The state of the outcome stream when the dead letters were counted. */
   readonly outcomes: string
-  /** How much of their room the outcomes take. */
+  /** Storage usage of the outcome stream. */
   readonly usage: StorageUsage
 }
 
@@ -26,8 +26,8 @@ export interface Backlog extends EventBacklog {
 export type Counts = ReadonlyMap<string, number>
 
 /**
- * How much of a Job waits; undefined when one of its streams is missing. Cheap enough for every ten seconds, more so with
- * the answer of the time before as `previous`. Throws QUEUE_UNAVAILABLE.
+ * Counts what waits in a Job; undefined if one of its streams is missing. Cheap enough to call every ten seconds, and
+ * cheaper with the last answer as `previous`. Throws QUEUE_UNAVAILABLE.
  */
 export async function readBacklog(
   connection: NatsConnection,
@@ -68,7 +68,7 @@ export async function readBacklog(
 }
 
 /**
- * Whether anything of an event is in the queue or among the retries, due or not; false when the streams are gone. Throws
+ * Whether the queue or the retries, due or not, hold anything of an event; false if the streams do not exist. Throws
  * QUEUE_UNAVAILABLE.
  */
 export async function hasBacklog(connection: NatsConnection, ref: JobRef, event: string): Promise<boolean> {
@@ -79,11 +79,11 @@ export async function hasBacklog(connection: NatsConnection, ref: JobRef, event:
     const last = await answerIfThere(manager.streams.getMessage(stream, { last_by_subj: subject }))
     return last !== undefined && last !== null
   }
-  // In the order in which events move, so that none is missed while it moves.
+  // In the order in which an event moves, so that it is not missed while it moves.
   return (await isIn(names.queue, subjects.queued('*'))) || (await isIn(names.retry, subjects.retry('*')))
 }
 
-/** Dead letters by event. Takes as long as there are dead letters, whatever else the stream has. */
+/** Counts dead letters by event. The cost grows with the dead letters only, whatever else the stream holds. */
 export async function deadLetters(manager: JetStreamManager, ref: JobRef): Promise<Counts> {
   const bodies = eventSubjects({ ...ref, event: '*' }).deadBody('*')
   return await countSubjects(manager, streamNames(ref).outcomes, bodies)
@@ -91,11 +91,11 @@ export async function deadLetters(manager: JetStreamManager, ref: JobRef): Promi
 
 interface Waiting {
   readonly messages: number
-  /** What the consumers have not settled. */
+  /** Messages that the consumers have not delivered, or that are not acknowledged yet. */
   readonly byEvent: Counts
 }
 
-/** What waits in a work queue. Consumers know their share without a look at the messages, of which there may be a million. */
+/** Counts what waits in a work queue. The consumers know their counts, so none of perhaps a million messages is read. */
 async function waitingIn(manager: JetStreamManager, stream: string): Promise<Waiting | undefined> {
   const info = await answerIfThere(manager.streams.info(stream))
   if (info === undefined) return undefined
@@ -106,7 +106,7 @@ async function waitingIn(manager: JetStreamManager, stream: string): Promise<Wai
   return { messages: info.state.messages, byEvent: new Map(shares) }
 }
 
-/** Schedules that are not due: no consumer counts them, so where there are any, and more than one event, they are listed. */
+/** Counts schedules that are not due. No consumer counts them, so with more than one event their subjects are listed. */
 async function waitingForLater(manager: JetStreamManager, ref: JobRef, retry: Waiting): Promise<Counts> {
   const later = retry.messages - sum(retry.byEvent)
   const [only, ...others] = retry.byEvent.keys()
@@ -126,12 +126,12 @@ async function countSubjects(manager: JetStreamManager, stream: string, filter: 
   return counts
 }
 
-/** Differs whenever a message came or went: none comes without a new last sequence, and none goes without one less. */
+/** Changes whenever a message comes or goes: one that comes raises the last sequence, one that goes lowers the count. */
 function stateMark({ created, state }: StreamInfo): string {
   return `${created} ${state.last_seq} ${state.messages}`
 }
 
-/** All events together. */
+/** The total over all events. */
 export function sum(counts: Counts): number {
   return [...counts.values()].reduce((total, count) => total + count, 0)
 }

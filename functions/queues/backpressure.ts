@@ -4,27 +4,27 @@ import { JobicoError } from '../process/errors.ts'
 import { answerTo, manage } from '../jetstream/manager.ts'
 import { streamNames, type JobRef } from './names.ts'
 
-/** How much of the room that a Job's retries may take is filled; the rest is left to its runners. */
+/** The share of `maxBytes` that a redrive may fill with retries; the rest is left to the runners. */
 const SHARE = 0.5
-const LOOK_EVERY_MS = 500
+const CHECK_EVERY_MS = 500
 
 /**
- * Makes what throws QUEUE_FULL while a Job's retries take half of its queue's `maxBytes`: past all of it, runners take
- * nothing new. It looks at most twice a second. Throws QUEUE_UNAVAILABLE, too.
+ * Gives a function that throws QUEUE_FULL while a Job's retries take more than half of its queue's `maxBytes`; if they took
+ * all of it, runners would pull no new events. It reads the sizes at most twice a second. It throws QUEUE_UNAVAILABLE, too.
  */
 export function createBackpressure(connection: NatsConnection, ref: JobRef): () => Promise<void> {
   const { queue, retry } = streamNames(ref)
-  const look = async () => {
+  const check = async () => {
     const { streams } = await manage(connection)
     const [{ config }, { state }] = await answerTo(Promise.all([streams.info(queue), streams.info(retry)]))
     return config.max_bytes > 0 && state.bytes > config.max_bytes * SHARE
   }
-  let lookedAt = -Infinity
+  let checkedAt = -Infinity
   let isFull: Promise<boolean> = Promise.resolve(false)
   return async () => {
-    if (performance.now() - lookedAt >= LOOK_EVERY_MS) {
-      lookedAt = performance.now()
-      isFull = look()
+    if (performance.now() - checkedAt >= CHECK_EVERY_MS) {
+      checkedAt = performance.now()
+      isFull = check()
     }
     if (await isFull)
       throw new JobicoError(

@@ -17,9 +17,9 @@ import {
 } from './stream-config.ts'
 
 /**
- * Makes the streams and consumers of a Job, or brings them to what the plan says: a closed queue is opened again, what a
- * deleted Job of the same name left is taken over. Writes nothing where all is right. Throws STREAM_REFUSED with figures
- * and the fix, and QUEUE_UNAVAILABLE when NATS does not answer in time.
+ * Creates the streams and consumers of a Job, or changes them to match the plan. It opens a closed queue again, and takes
+ * over streams that a deleted Job of the same name left. Writes nothing if all is as planned. Throws STREAM_REFUSED with
+ * figures and the fix, and QUEUE_UNAVAILABLE if NATS does not answer in time.
  */
 export async function ensureQueues(connection: NatsConnection, plan: QueuePlan): Promise<void> {
   const manager = await manage(connection)
@@ -81,7 +81,7 @@ async function consumersOf(
 }
 
 /**
- * Lets nothing more into a Job's queue; what is in it is worked off as before. No fault when there is none. Throws
+ * Closes a Job's queue: it takes no new events, and those in it are run as before. Does nothing if there is no queue. Throws
  * QUEUE_UNAVAILABLE.
  */
 export async function closeQueue(connection: NatsConnection, ref: JobRef): Promise<void> {
@@ -92,20 +92,20 @@ export async function closeQueue(connection: NatsConnection, ref: JobRef): Promi
   await answerIfThere(manager.streams.update(queue, { subjects: [closedSubject(ref)] }))
 }
 
-/** Removes the two consumers of an event that is no longer in its Job; none is no fault. Throws QUEUE_UNAVAILABLE. */
+/** Removes the two consumers, if any, of an event that is no longer in its Job. Throws QUEUE_UNAVAILABLE. */
 export async function removeConsumers(connection: NatsConnection, ref: JobRef, event: string): Promise<void> {
   const manager = await manage(connection)
   const { queue, retry } = streamNames(ref)
   for (const stream of [queue, retry]) await answerIfThere(manager.consumers.delete(stream, event))
 }
 
-/** What became of the deletion of a Job's streams; counts of messages, where there were any. */
+/** Whether deleteQueues has deleted a Job's streams; if not, how many messages are left in them. */
 export type Deletion =
   { readonly deleted: true } | { readonly deleted: false; readonly pending: number; readonly dead: number }
 
 /**
- * Closes the queue of a Job and deletes its three streams, but only when nothing in them is pending or dead; streams that
- * are not there count as deleted. Safe to repeat, and to break off at any point. Throws QUEUE_UNAVAILABLE.
+ * Closes the queue of a Job and deletes its three streams, but only if they hold nothing pending or dead. Missing streams
+ * count as deleted. Safe to repeat, and to break off at any point. Throws QUEUE_UNAVAILABLE.
  */
 export async function deleteQueues(connection: NatsConnection, ref: JobRef): Promise<Deletion> {
   const manager = await manage(connection)
@@ -121,7 +121,7 @@ export async function deleteQueues(connection: NatsConnection, ref: JobRef): Pro
   return { deleted: true }
 }
 
-/** What is left in a Job's streams, looked at in the order in which events move, so that none is missed while it moves. */
+/** Counts what is left in a Job's streams, in the order in which an event moves, so that it is not missed while it moves. */
 async function countLeft(manager: JetStreamManager, ref: JobRef) {
   const names = streamNames(ref)
   const barrier = closedSubject(ref)
@@ -130,14 +130,14 @@ async function countLeft(manager: JetStreamManager, ref: JobRef) {
   const dead = sum(await deadLetters(manager, ref))
   const barriers = queue?.state.subjects?.[barrier] ?? 0
   const pending = (queue?.state.messages ?? 0) - barriers + (retry?.state.messages ?? 0)
-  // One that a new Job has opened again is not to be deleted, whatever is in it.
+  // A queue that a new Job has opened again must not be deleted, even if it is empty.
   const empty = pending + dead === 0 && (queue === undefined || isClosed(queue, ref))
   return { pending, dead, exists: queue !== undefined, empty }
 }
 
 /**
- * Sends a message of our own through a closed queue: once that is stored, whatever was sent before the queue was closed, and
- * is perhaps acknowledged only now, is stored too. It stays, and goes with the stream or when the queue is opened again.
+ * Sends a message of our own to a closed queue. Once it is stored, everything sent before the queue was closed is stored
+ * too, even if it is acknowledged only now. The message stays until the stream is deleted or the queue is opened again.
  */
 async function passBarrier(connection: NatsConnection, ref: JobRef): Promise<void> {
   const answer = await answerTo(connection.request(closedSubject(ref), '', { timeout: ANSWER_MS }))
@@ -149,16 +149,16 @@ async function passBarrier(connection: NatsConnection, ref: JobRef): Promise<voi
     )
 }
 
-/** A Job's queue as NATS holds it, whether there is such a Job or not. */
+/** A Job's queue as NATS holds it, whether or not the Job still exists. */
 export interface QueueInNats {
   readonly ref: JobRef
-  /** The uid of the Job that it was last made for, where it was told. */
+  /** The uid of the Job that it was last made for, if its metadata has one. */
   readonly uid: string | undefined
-  /** Whether nothing more gets in. */
+  /** Whether it takes no new events. */
   readonly closed: boolean
 }
 
-/** Every Job's queue that NATS holds, by what its streams say of themselves. Throws QUEUE_UNAVAILABLE. */
+/** All Jobs' queues that NATS holds, found by the metadata of their streams. Throws QUEUE_UNAVAILABLE. */
 export async function listQueues(connection: NatsConnection): Promise<readonly QueueInNats[]> {
   const manager = await manage(connection)
   const held = new Map<string, QueueInNats>()
@@ -176,7 +176,7 @@ export async function listQueues(connection: NatsConnection): Promise<readonly Q
   return [...held.values()]
 }
 
-/** Whether a Job's queue lets nothing more in, as its Job is deleted. Pure. */
+/** Whether a Job's queue takes no new events, because the Job is deleted. Pure. */
 export function isClosed(queue: StreamInfo, ref: JobRef): boolean {
   return queue.config.subjects.includes(closedSubject(ref))
 }

@@ -42,7 +42,7 @@ function base32(bytes: Uint8Array, length: number): string {
   return text
 }
 
-/** The event's name as part of a DNS label: lower case, with a short hash where that changed it. */
+/** The event's name as part of a DNS label: in lower case, with a short hash if that changed it. */
 export function dnsLabel(event: string): string {
   const lower = event.toLowerCase()
   return lower === event ? lower : `${lower}-${base32(createHash('sha256').update(event).digest(), 5)}`
@@ -67,13 +67,13 @@ export interface EventSubjects {
   /** A schedule that fires into `due`. */
   readonly later: (key: string) => string
   readonly due: (key: string) => string
-  /** Both of the above. */
+  /** Both `later` and `due`. */
   readonly retry: (key: string) => string
   readonly verdict: (key: string) => string
   readonly deadBody: (key: string) => string
 }
 
-/** The subjects on which the messages of one event travel and rest. */
+/** The subjects of the messages of one event. */
 export function eventSubjects({ namespace, job, event }: EventRef): EventSubjects {
   const path = `${namespace}.${job}.${event}`
   return {
@@ -104,13 +104,13 @@ export function closedSubject({ namespace, job }: JobRef): string {
   return `jobico-closed.${namespace}.${job}`
 }
 
-/** The event and the key that a subject of EventSubjects is of. */
+/** Reads the event and the key from a subject of EventSubjects. */
 export function parseSubject(subject: string): { readonly event: string; readonly key: string } {
   const [, , , event = '', key = ''] = subject.split('.')
   return { event, key }
 }
 
-/** The `source` of CloudEvents that the listener makes of bare data. */
+/** The `source` of CloudEvents that the listener makes from bare data. */
 export function jobSource({ namespace, job }: JobRef): string {
   return `/namespaces/${namespace}/jobs/${job}`
 }
@@ -120,7 +120,7 @@ export function resultSource(ref: EventRef): string {
   return `${jobSource(ref)}/events/${ref.event}`
 }
 
-/** The `type` of CloudEvents that the listener makes of bare data. */
+/** The `type` of CloudEvents that the listener makes from bare data. */
 export function dataEventType(event: string): string {
   return `dev.coeux.jobico.${event}`
 }

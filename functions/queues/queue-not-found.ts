@@ -1,7 +1,7 @@
 import { JobicoError } from '../process/errors.ts'
 import type { JobRef } from './names.ts'
 
-/** The fault of a Job that has no streams. */
+/** The error for a Job that has no streams. */
 export function queueNotFound({ namespace, job }: JobRef): JobicoError {
   return new JobicoError(
     'NOT_FOUND',

@@ -9,14 +9,14 @@ import {
 import type { NamedStream } from '../jetstream/refusal.ts'
 import { eventSubjects, jobSubjects, streamNames, type JobRef } from './names.ts'
 
-/** How long a runner may stay silent about a message before NATS gives it to another one. */
+/** How long a runner may be silent about a message before NATS delivers it again. */
 export const ACK_WAIT_MS = 30_000
 /** The most messages that a runner holds beyond those it executes. */
 export const MAX_PREFETCH = 256
 
 const NANOS_PER_MS = 1_000_000
 const NANOS_PER_SECOND = 1_000_000_000
-/** What the streams say of their Job. */
+/** Keys of the metadata with which the streams name their Job. */
 export const STREAM_METADATA = {
   namespace: 'jobico.coeux.dev/namespace',
   job: 'jobico.coeux.dev/job',
@@ -31,7 +31,7 @@ export interface QueueSettings {
   readonly replicas: number
 }
 
-/** What the consumers of an event need to know of it. */
+/** The settings of an event that its consumers depend on. */
 export interface ConsumerSettings {
   readonly event: string
   readonly maxReplicas: number
@@ -43,11 +43,11 @@ export interface QueuePlan {
   readonly ref: JobRef
   readonly queue: QueueSettings
   readonly events: readonly ConsumerSettings[]
-  /** Kept with each stream, such as the Job's uid as STREAM_METADATA names it. */
+  /** Stored with each stream, such as the Job's uid under its key of STREAM_METADATA. */
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** What a durable consumer is to be. */
+/** The configuration wanted for a durable consumer. */
 export type NamedConsumer = Partial<ConsumerConfig> & { durable_name: string }
 
 /** The configurations of a Job's three streams. Pure. */
@@ -76,7 +76,7 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
       max_bytes: queue.maxBytes,
       allow_atomic: true,
     },
-    // No limit of bytes: schedules allow only the discarding of old messages, which are events. Runners keep to it.
+    // No max_bytes: a stream with schedules could only discard old messages, which are events. The pull gate bounds it.
     {
       ...common,
       name: names.retry,

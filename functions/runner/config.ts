@@ -3,12 +3,12 @@ import { messageOf } from '../process/errors.ts'
 import type { EventRef } from '../queues/names.ts'
 import type { RetryPolicy } from './attempts/retry-policy.ts'
 
-/** Where the result of an event goes beside its verdict. */
+/** Where the result of an event goes, in addition to its verdict. */
 export type OutputConfig =
   | { readonly event: string; /** Path of that event's schema. */ readonly schema: string }
   | { readonly sink: string }
 
-/** All that a runner is told by its environment. */
+/** The configuration of a runner. */
 export interface RunnerConfig {
   readonly ref: EventRef
   readonly natsUrl: string
@@ -25,7 +25,7 @@ export interface RunnerConfig {
   readonly doneRetentionSeconds: number
   readonly deadRetentionSeconds: number
   readonly output: OutputConfig | undefined
-  /** The events into which the module may emit, and the paths of their schemas; null where one is not served yet. */
+  /** The events to which the module may emit, with the paths of their schemas; null for one that is not served yet. */
   readonly emits: Readonly<Record<string, string | null>>
   /** The module's own variables. */
   readonly guestEnv: Readonly<Record<string, string>>
@@ -33,7 +33,7 @@ export interface RunnerConfig {
 
 const DAY_S = 86_400
 
-/** Reads the environment contract of a runner; throws CONFIG_INVALID that names every fault. */
+/** Reads the configuration from environment variables. Throws one CONFIG_INVALID that names every fault. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): RunnerConfig {
   return readEnv(environment, (env) => ({
     ref: {

@@ -2,14 +2,14 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { Report } from './report.ts'
 
-/** The figures of a runner. */
+/** The metrics of a runner. */
 export interface RunnerMetrics {
   readonly registry: Registry
   report(report: Report): void
 }
 
-/** Makes the figures; `inHand` tells how many events this process holds. */
-export function createRunnerMetrics(inHand: () => number): RunnerMetrics {
+/** Makes the metrics; `inFlight` gives the number of events that this process has in flight. */
+export function createRunnerMetrics(inFlight: () => number): RunnerMetrics {
   const registry = new Registry()
   const registers = [registry]
   const outcomes = new Counter({
@@ -20,16 +20,16 @@ export function createRunnerMetrics(inHand: () => number): RunnerMetrics {
   })
   const seconds = new Histogram({
     name: 'jobico_runner_execution_seconds',
-    help: 'How long executions took that ended well.',
+    help: 'How long successful executions took.',
     buckets: [0.001, 0.01, 0.1, 1, 10, 60, 600],
     registers,
   })
   new Gauge({
     name: 'jobico_runner_events_in_hand',
-    help: 'Events that this runner holds.',
+    help: 'Events that this runner has in flight.',
     registers,
     collect() {
-      this.set(inHand())
+      this.set(inFlight())
     },
   })
   return {

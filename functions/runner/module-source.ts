@@ -8,8 +8,8 @@ import { JobicoError } from '../process/errors.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 
 /**
- * Reads a module from a path, or by its digest from the module store, where its bytes are held against the digest.
- * Throws MODULE_INVALID when it is not there or was changed, and QUEUE_UNAVAILABLE.
+ * Reads a module from a path, or by its digest from the module store, and checks that digest. Throws MODULE_INVALID if the
+ * module is not there or was changed, and QUEUE_UNAVAILABLE.
  */
 export async function readModule(
   connection: NatsConnection,

@@ -11,7 +11,7 @@ export type Report =
       readonly fault: AttemptError
     }
   | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
-  /** The event had a verdict already, so nothing ran. */
+  /** The event had a verdict already, so none was stored. */
   | { readonly kind: 'known' }
   /** A process stored the event's next copy and died before it acknowledged this one, so nothing ran. */
   | { readonly kind: 'superseded' }

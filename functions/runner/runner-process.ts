@@ -11,16 +11,16 @@ import { readConfig, type RunnerConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
 import { startRunner, type Runner } from './runner.ts'
 
-/** Makes this process a runner of what an environment says, by default its own. */
+/** Makes this process a runner, configured by `environment`, by default its own. */
 export function runRunner(environment?: NodeJS.ProcessEnv): void {
   runProcess('runner', () => readConfig(environment), main)
 }
 
-/** Runs until NATS is lost for good; ends when told to by the signals of onShutdown. */
+/** Runs until onShutdown ends the process. Throws if the connection to NATS is closed for good. */
 async function main(config: RunnerConfig, log: Log): Promise<void> {
-  // First, so that NATS answers while all else is made.
+  // Connect first, so that NATS answers while the rest starts.
   const connecting = connect(config)
-  connecting.catch(() => undefined) // heard below
+  connecting.catch(() => undefined) // it is awaited below
   const stopping = new AbortController()
   const started: { connection?: NatsConnection; runner?: Runner } = {}
   const hasSink = config.output !== undefined && 'sink' in config.output
@@ -35,7 +35,7 @@ async function main(config: RunnerConfig, log: Log): Promise<void> {
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, isReady)
   const connection = await connecting
   started.connection = connection
-  // Last, since it pulls events: a fault of the start must cost none of them an attempt.
+  // The runner comes last, because it pulls events: a fault of the start must not cost them an attempt.
   started.runner = await startRunner(connection, config, { log, metrics })
   log.info({ module: config.module }, 'Ready')
   log.flush() // somebody may wait for this line

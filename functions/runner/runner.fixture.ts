@@ -23,7 +23,7 @@ import { readConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
 import { startRunner } from './runner.ts'
 
-/** A module that does what the event's data tells it. */
+/** A module that does what the event's data says. */
 const GUEST = `
 @external("jobico", "reject") declare function reject(reason: string): void
 @external("jobico", "retry") declare function retry(afterSeconds: f64, reason: string): void
@@ -53,13 +53,13 @@ export function handle(event: string): string | null {
 type Environment = Readonly<Record<string, string>>
 type Ended = Exclude<EventState, { state: 'unknown' | 'pending' }>
 
-/** A nats-server of its own, a module that does what it is told, and the means to run events through runners. */
+/** A nats-server, a module that does what its events say, and functions that run events through runners. */
 export interface Fixture {
   readonly requests: Requests
   readonly manager: JetStreamManager
-  /** A Job of its own, with these events. */
+  /** Creates the streams of a new Job with these events. */
   newJob(events?: readonly string[]): Promise<EventRef>
-  /** Starts a runner in this process; the answer stops it, as does the end of the test. */
+  /** Starts a runner in this process; the returned function stops it, as does the end of the test. */
   startHere(t: Test, ref: EventRef, environment?: Environment): Promise<() => Promise<void>>
   /** Starts a runner in a process of its own. */
   spawn(t: Test, ref: EventRef, environment?: Environment): ChildProcess
@@ -153,7 +153,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
   }
 }
 
-/** An event whose data tells the module what to do. */
+/** A CloudEvent whose data says what the module does. */
 export function newEvent(data: object, id: string = randomUUID()): CloudEvent {
   return {
     attributes: {

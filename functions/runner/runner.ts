@@ -22,34 +22,34 @@ import { logReport } from './report.ts'
 import { createPool } from './workers/pool.ts'
 import { createServerClock } from './attempts/server-clock.ts'
 
-/** A runner at work. */
+/** A runner that was started. */
 export interface Runner {
-  /** How many events it holds. */
+  /** How many events it has in flight. */
   inFlight(): number
-  /** Pulls no more, finishes what runs, hands the rest back, and what could not be stored within five seconds too. */
+  /** Pulls no more and finishes what runs. Gives back the rest, and events whose outcome can not be stored within 5 s. */
   stop(): Promise<void>
 }
 
-/** What a change of what may be pulled means. */
+/** What is logged when the pull mode changes. */
 const PULLS: Readonly<Record<PullMode, string>> = {
   all: 'Events are pulled again',
-  retries: 'Only retries are pulled, since they take more room than the queue may',
+  retries: 'Only retries are pulled, since they take more bytes than the queue may',
   nothing:
-    'Nothing is pulled, since no outcome can be stored: either NATS does not answer, or the outcomes are full, for which ' +
+    'Nothing is pulled, since no outcome can be stored: NATS does not answer, or the outcomes are full; if they are, ' +
     'raise queue.maxBytes, shorten doneRetentionSeconds, or purge dead letters',
 }
 const RETRY_MS = 500
 const POLL_MS = 20
-/** How long a stop waits for what follows from the last executions to be stored. */
+/** How long a stop waits until what follows from the last executions is stored. */
 const STORE_LIMIT_MS = 5_000
 
-/** Where a runner tells what it does. */
+/** Where a runner reports what it does. */
 export interface Reporting {
   readonly log: Log
   readonly metrics: RunnerMetrics
 }
 
-/** Starts to run an event's messages, once its streams are there. Throws MODULE_INVALID, MODULE_UNCHECKED or SCHEMA_INVALID. */
+/** Starts a runner once its event's streams exist. Throws MODULE_INVALID, MODULE_UNCHECKED or SCHEMA_INVALID. */
 export async function startRunner(
   connection: NatsConnection,
   config: RunnerConfig,
@@ -123,15 +123,13 @@ export async function startRunner(
   }
 }
 
-/** Ends what no exit can end, since that would wait for all threads. What others run here is delivered again. */
+/** Kills the process: an exit would wait for the thread. Events that run on other threads are delivered again. */
 function endProcess(log: Log): void {
-  log.fatal(
-    'A thread goes on after its deadline and can not be ended: the process is killed, to be started again',
-  )
+  log.fatal('A thread did not end after its deadline, so the process is killed; it is to be started again')
   setImmediate(() => process.kill(process.pid, 'SIGKILL'))
 }
 
-/** Waits for streams that are not there yet: whoever makes them may be slower than this process. */
+/** Repeats a step until the streams exist: this process may start before they are created. */
 async function whenAvailable<T>(log: Log, step: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {

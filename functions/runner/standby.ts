@@ -1,7 +1,7 @@
 import { runRunner } from './runner-process.ts'
 
 /**
- * The entry of a process that has loaded all that a runner needs, and becomes one when its parent sends it the environment
- * to run with. Nothing but the parent's IPC channel keeps it.
+ * The entry of a standby runner: a process that has loaded all that a runner needs, and becomes one when its parent sends it
+ * an environment. Only the IPC channel to the parent keeps it alive.
  */
 process.once('message', (environment: Readonly<Record<string, string>>) => runRunner(environment))

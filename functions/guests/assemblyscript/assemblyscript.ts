@@ -1,8 +1,8 @@
 import { instantiateSync, type Imports } from '@assemblyscript/loader'
 import { toStructuredJson } from '../../cloudevents/cloudevent.ts'
 import type { Abi, Execute, Host, Outcome } from '../abi.ts'
-import { ENV, SDK, place, type ScriptGuest } from './imports.ts'
-import { AT_REST, executor } from '../execution.ts'
+import { ENV, SDK, writeString, type ScriptGuest } from './imports.ts'
+import { IDLE_GUEST, executor } from '../execution.ts'
 import { EXPORT_START, stringAt } from './managed-string.ts'
 import { bare, bindHostFunctions, typesOf } from '../host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from '../wasi/preview1-types.ts'
@@ -17,9 +17,9 @@ interface GuestExports extends Record<string, unknown> {
 }
 
 const EXPORT_RUNTIME = 'compile it with --exportRuntime'
-const RESTING: Omit<ScriptGuest, 'module'> = { ...AT_REST, newString: undefined, emitted: [] }
+const IDLE_SCRIPT: Omit<ScriptGuest, 'module'> = { ...IDLE_GUEST, newString: undefined, emitted: [] }
 
-/** Modules of AssemblyScript that export `handle(event: string): string | null`; a null is ok without data. */
+/** The ABI of modules in AssemblyScript that export `handle(event: string): string | null`; null is a result without data. */
 export const assemblyscript: Abi<'assemblyscript'> = {
   name: 'assemblyscript',
   entry: new Map([
@@ -39,7 +39,7 @@ export const assemblyscript: Abi<'assemblyscript'> = {
     ['_start', { types: ['() -> nothing'], fix: EXPORT_START }],
     ['_initialize', { types: ['() -> nothing'], fix: EXPORT_START }],
   ]),
-  // The loader makes objects, accessors and members of these: of every object of the thread, or of the memory that we read.
+  // The loader turns such names into objects, accessors and members. They could reach Object.prototype or the memory we read.
   forbidden: /#|:|__proto__|\.(?:buffer|grow)(?:\.|$)/,
   imports: new Map([
     ['env', typesOf(ENV)],
@@ -51,16 +51,16 @@ export const assemblyscript: Abi<'assemblyscript'> = {
 }
 
 function prepare(module: WebAssembly.Module, host: Host): Execute {
-  const guest = { ...RESTING, module }
+  const guest = { ...IDLE_SCRIPT, module }
   const streams = loggedStreams(guest, host)
   const imports = bare<Record<string, unknown>>([
     ['env', bindHostFunctions(ENV, guest, host)],
     ['jobico', bindHostFunctions(SDK, guest, host)],
-    ['Math', bare([])], // empty, or the loader would hand over those of the host
+    ['Math', bare([])], // empty, or the loader would import the host's
     ['Date', bare([])],
     ...streams.imports,
   ])
-  return executor(guest, RESTING, ({ text }) => {
+  return executor(guest, IDLE_SCRIPT, ({ text }) => {
     const result = streams.during(() => call(module, imports as Imports, guest, text))
     return resultOf(guest, result)
   })
@@ -72,7 +72,7 @@ function call(module: WebAssembly.Module, imports: Imports, guest: ScriptGuest, 
   guest.newString = (text) => exports.__newString(text)
   const start = exports._start ?? exports._initialize
   start?.()
-  return exports.handle(exports.__pin(place(guest, event)))
+  return exports.handle(exports.__pin(writeString(guest, event)))
 }
 
 function resultOf({ memory, emitted }: ScriptGuest, pointer: number): Outcome {

@@ -8,22 +8,22 @@ import { trapLocations } from '../traps/locations.ts'
 import { RESULT_CHARS, broken } from '../result.ts'
 import { isLibrarySource } from '../traps/source-map.ts'
 
-/** An instance of a module of AssemblyScript. */
+/** The state of the running instance of a module in AssemblyScript. */
 export interface ScriptGuest extends Guest {
   newString: ((text: string) => number) | undefined
   emitted: readonly Emitted[]
 }
 
 const FILE_CHARS = 128
-const MESSAGE_CHARS = 256 // which leaves room for the places in a reason
+const MESSAGE_CHARS = 256 // leaves space for the locations in a reason
 const MOST_DELAY_MS = 30 * 86_400_000
 const EVENT_CHARS = 64
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 'fatal']
 
-/** What the standard library of AssemblyScript imports from `env`. */
+/** The functions that the standard library of AssemblyScript imports from `env`. */
 export const ENV: HostFunctions<ScriptGuest> = {
-  abort: hostFunction('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...place: number[]) => {
-    const [file = 0, line = 0, column = 0] = place
+  abort: hostFunction('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...location: number[]) => {
+    const [file = 0, line = 0, column = 0] = location
     const source = textAt(guest, file, FILE_CHARS)
     const why = message === 0 ? '' : `: ${textAt(guest, message, MESSAGE_CHARS)}`
     const where = trapLocations(new Error(), guest.module, !isLibrarySource(source)).text
@@ -46,7 +46,7 @@ export const ENV: HostFunctions<ScriptGuest> = {
   'console.error': line('error'),
 }
 
-/** What the SDK imports from `jobico`. */
+/** The functions that the SDK imports from `jobico`. */
 export const SDK: HostFunctions<ScriptGuest> = {
   log: hostFunction('(i32, i32) -> nothing', (guest, host) => (level: number, message: number) => {
     host.log(LEVELS[level] ?? 'info', textAt(guest, message, MAX_LINE_BYTES))
@@ -67,7 +67,7 @@ export const SDK: HostFunctions<ScriptGuest> = {
   env: hostFunction('(i32) -> i32', (guest, host) => (name: number) => {
     if (!guest.memory) return end(guest, trapped(`it called env before its start was over: ${EXPORT_START}`))
     const value = host.env.get(textAt(guest, name, MAX_LINE_BYTES))
-    return value === undefined ? 0 : place(guest, value)
+    return value === undefined ? 0 : writeString(guest, value)
   }),
   emit: hostFunction('(i32, i32) -> nothing', (guest, host) => (event: number, data: number) => {
     const next = { event: textAt(guest, event, EVENT_CHARS), data: dataAt(guest, data) }
@@ -77,8 +77,8 @@ export const SDK: HostFunctions<ScriptGuest> = {
   }),
 }
 
-/** Puts a text into the guest's memory. It may trap, and `wanted` tells then how much it had no room for. */
-export function place(guest: ScriptGuest, text: string): number {
+/** Allocates a string in the guest's memory, and gives its pointer. If that traps, `guest.wanted` has the bytes that were asked for. */
+export function writeString(guest: ScriptGuest, text: string): number {
   guest.wanted = text.length * 2
   const pointer = guest.newString?.(text) ?? 0
   guest.wanted = 0

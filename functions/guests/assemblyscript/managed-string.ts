@@ -1,13 +1,13 @@
 import { REASON_CHARS, cut } from '../abi.ts'
 import type { Guest } from '../execution.ts'
 
-/** How to see what a module does before its memory is known. */
+/** The fix for a module that calls the host while it is instantiated, when its memory can't be read yet. */
 export const EXPORT_START = 'compile it with --exportStart _initialize'
 
 const STRING_ID = 2
-const FIRST_POINTER = 20 // the header of a managed object is before it
+const FIRST_POINTER = 20 // a managed object has its header of 20 bytes before it
 
-/** The UTF-16 of the string that a pointer of AssemblyScript names; undefined where there is none. Nothing is trusted. */
+/** The UTF-16 bytes of the string at a pointer of AssemblyScript; undefined if there is no string. Trusts nothing of the guest. */
 export function stringAt(memory: WebAssembly.Memory | undefined, pointer: number): Buffer | undefined {
   if (!memory) return undefined
   const { buffer } = memory
@@ -20,7 +20,7 @@ export function stringAt(memory: WebAssembly.Memory | undefined, pointer: number
   return Buffer.from(buffer, start, length)
 }
 
-/** A text of the guest for people to read, of at most `most` characters; null is an empty one. */
+/** A text of the guest for a log or a reason, cut to `most` characters; a null pointer gives an empty text. */
 export function textAt(guest: Guest, pointer: number, most = REASON_CHARS): string {
   if (pointer === 0) return ''
   if (!guest.memory) return `(a text of its start function; to see it, ${EXPORT_START})`

@@ -1,10 +1,10 @@
 import { JobicoError } from '../../process/errors.ts'
 
-/** Reads the primitives of the WebAssembly binary format. Every method moves on, and throws MODULE_INVALID past the end. */
+/** Reads the primitives of the WebAssembly binary format. Each method advances; it throws MODULE_INVALID past the end. */
 export interface Cursor {
-  /** Where the next read starts, in bytes from the start of the file. */
+  /** The offset of the next read, in bytes from the start of the file. */
   readonly offset: number
-  /** Where the part that is being read ends. */
+  /** The offset at which this part ends. */
   readonly end: number
   /** One byte. */
   byte(what: string): number
@@ -12,19 +12,19 @@ export interface Cursor {
   u32(what: string): number
   /** An unsigned LEB128 number of at most 64 bits; above 2^53 it is rounded. */
   u64(what: string): number
-  /** The number of elements that follow; more than `most`, or more than there are bytes, is refused. */
+  /** The number of elements that follow. Throws when it is above `most`, or above the number of bytes that are left. */
   count(what: string, most: number): number
-  /** A name: a length and that many bytes of UTF-8. */
+  /** A name: its length, then that many bytes of UTF-8. */
   name(what: string): string
-  /** Moves past `length` bytes. */
+  /** Skips `length` bytes. */
   skip(length: number, what: string): void
-  /** A cursor over the next `length` bytes, which this one moves past. */
+  /** A cursor over the next `length` bytes, which this cursor skips. */
   part(length: number, what: string): Cursor
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The error of a module that breaks the binary format at an offset. */
+/** The MODULE_INVALID for a module that breaks the binary format at an offset. */
 export function malformed(offset: number, problem: string): JobicoError {
   const message = `the WebAssembly is malformed at offset ${offset} (0x${offset.toString(16)}): ${problem}`
   return new JobicoError('MODULE_INVALID', message, { members: { offset } })
@@ -99,13 +99,13 @@ export function cursorOver(bytes: Uint8Array, start: number, end: number): Curso
   }
 }
 
-/** A number as unsigned LEB128, in the fewest bytes. */
+/** Encodes a number as unsigned LEB128, in as few bytes as possible. */
 export function lebOf(value: number): number[] {
   const rest = Math.floor(value / 128)
   return rest === 0 ? [value] : [(value % 128) | 0x80, ...lebOf(rest)]
 }
 
-/** Parts one after the other, copied once: Buffer.concat gives what may be a part of something larger. */
+/** Concatenates the parts into an array with a buffer of its own; Buffer.concat may give a view of a larger buffer. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let at = 0

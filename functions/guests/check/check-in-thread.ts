@@ -6,27 +6,27 @@ import type { CheckAnswer, CheckRequest } from './check-worker.ts'
 import { checkModule, type CheckedModule, type CheckOptions } from './check.ts'
 import { printableName } from './printable-name.ts'
 
-/** The longest that a check may take, with the start of its thread on a busy machine; 54 MiB took four seconds. */
+/** How long a check may take, including the start of its thread on a busy machine; 54 MiB took four seconds. */
 const LIMIT_MS = 30_000
-/** The most that a check may hold on its heap; the bytes of modules are not on it. */
+/** The heap that the thread of a check may have; the bytes of the module are not on it. */
 const LIMIT_MB = 512
-/** A module that is checked in a few milliseconds: it is not worth a thread. */
+/** Up to this size a module is checked in this thread: it takes only a few milliseconds. */
 const SMALL_BYTES = 256 * 1024
 
-/** How a module is checked apart. */
+/** Options of a check in a worker thread. */
 export interface CheckInThreadOptions extends CheckOptions {
   /** How long it may take, in milliseconds; 30 s by default. */
   readonly limitMs?: number
-  /** The bytes are not needed by the caller any more: they may be gone afterwards, so that they need not be copied. */
+  /** The caller does not need the bytes any more. They are transferred to the thread, without a copy. */
   readonly handOver?: boolean
 }
 
 const inTurn = createSerialQueue()
 
 /**
- * As checkModule, for a process that has to answer meanwhile: a large module is checked in a thread of its own, which is
- * ended when it takes too long; one after the other, so that many at a time take no more memory than one. Throws
- * MODULE_UNCHECKED where it came to no answer, which says nothing about the module.
+ * As checkModule, for a process that must not block: a large module is checked in a worker thread, which is terminated when it
+ * takes too long. One module is checked at a time, so that many need no more memory than one. Throws MODULE_UNCHECKED when there
+ * is no result, which says nothing about the module.
  */
 export async function checkModuleInThread(
   bytes: Uint8Array,
@@ -35,9 +35,9 @@ export async function checkModuleInThread(
   const { name, memoryBytes, limitMs = LIMIT_MS, handOver = false } = options
   if (bytes.length <= SMALL_BYTES) return checkModule(bytes, { name, memoryBytes })
   const answer = await inTurn(() => {
-    // To have them cloned instead would copy them several times.
-    const given = handOver ? bytes : new Uint8Array(bytes) // slice of a Buffer would be the same bytes
-    return checkInThread({ bytes: given, name, memoryBytes }, limitMs)
+    // Copied once and then transferred: structured cloning would copy the bytes several times.
+    const own = handOver ? bytes : new Uint8Array(bytes) // not slice(), which shares the bytes of a Buffer
+    return checkInThread({ bytes: own, name, memoryBytes }, limitMs)
   })
   if ('fault' in answer) throw faultOf('MODULE_INVALID', name, answer.fault)
   return answer
@@ -63,17 +63,17 @@ async function checkInThread(request: CheckRequest, limitMs: number): Promise<Ch
   }
 }
 
-/** That the heap was full is up to the module; all else that keeps a thread from answering may pass. */
+/** The error of a check without a result: a full heap is the module's fault, any other cause may be temporary. */
 function unanswered(name: string, limitMs: number, cause: unknown): JobicoError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  const told = printableName(name)
+  const shown = printableName(name)
   if (code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return faultOf('MODULE_INVALID', name, `${told} takes too much memory to check; make it smaller`, cause)
+    return faultOf('MODULE_INVALID', name, `${shown} takes too much memory to check; make it smaller`, cause)
   const why =
     code === 'ABORT_ERR'
       ? `was not checked within ${limitMs / 1_000} s: try it again when there is less to do, or make it smaller`
       : `could not be checked: ${messageOf(cause)}; try it again`
-  return faultOf('MODULE_UNCHECKED', name, `${told} ${why}`, cause)
+  return faultOf('MODULE_UNCHECKED', name, `${shown} ${why}`, cause)
 }
 
 function faultOf(

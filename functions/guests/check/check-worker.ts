@@ -2,15 +2,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf } from '../../process/errors.ts'
 import { checkModule, type CheckedModule, type CheckOptions } from './check.ts'
 
-/** What the thread of a check is started with. */
+/** The workerData of a check: the module's bytes and the options. */
 export interface CheckRequest extends CheckOptions {
   readonly bytes: Uint8Array
 }
 
-/** What it answers with. */
+/** The message that the thread posts: the result, or why the module is invalid. */
 export type CheckAnswer = CheckedModule | { readonly fault: string }
 
-/** A thread: checks the module that it is given, and answers once. */
+/** Checks the module; never throws. */
 function check({ bytes, ...options }: CheckRequest): CheckAnswer {
   try {
     return checkModule(bytes, options)

@@ -7,18 +7,18 @@ import { codeFaults } from './cost.ts'
 import { printableName } from './printable-name.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 
-/** The largest module that is taken, in bytes. */
+/** The maximum size of a module, in bytes. */
 export const MODULE_BYTES = 64 * 1024 * 1024
 
-/** What a module is called in messages, and the most linear memory it may have. */
+/** The name of a module in messages, and the maximum of its linear memory in bytes. */
 export interface CheckOptions {
   readonly name: string
   readonly memoryBytes: number
 }
 
 /**
- * A module that may be run: `bytes` have the cap of the memory in them, `digest` is of the bytes as given; `emits` where it
- * may hand data to other events of its Job.
+ * A module that may be run. `bytes` is the module with the memory limit written into it; `digest` is of the bytes as given;
+ * `emits` says whether it may emit to other events of its Job.
  */
 export interface CheckedModule {
   readonly abi: AbiName
@@ -30,7 +30,7 @@ export interface CheckedModule {
 const SHOWN_FAULTS = 12
 const COMPILE = 'npx asc assembly/index.ts --exportRuntime --outFile'
 
-/** Decides whether a module may be run, and as what. Pure; throws one MODULE_INVALID that names all faults and their fixes. */
+/** Checks whether a module may be run, and with which ABI. Pure; throws one MODULE_INVALID that lists all faults and their fixes. */
 export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptions): CheckedModule {
   const refused = (problem: string, cause?: unknown) =>
     new JobicoError('MODULE_INVALID', `${printableName(name)} ${problem}`, {
@@ -42,9 +42,9 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
   const broken = (problem: string, cause?: unknown) =>
     refused(`is broken: ${problem}; compile it again`, cause)
   const module = read(() => readWasm(bytes), broken)
-  const abi = ABIS.find((candidate) => speaks(module, candidate))
-  const dear = read(() => codeFaults(bytes, module), broken)
-  const limitFaults = [...memoryFaults(module, memoryBytes), ...tableFaults(module), ...dear]
+  const abi = ABIS.find((candidate) => hasEntry(module, candidate))
+  const costFaults = read(() => codeFaults(bytes, module), broken)
+  const limitFaults = [...memoryFaults(module, memoryBytes), ...tableFaults(module), ...costFaults]
   const faults = [...(abi ? abiFaults(module, abi) : [entryFault(module)]), ...limitFaults]
   if (!abi || faults.length > 0) throw refused(`can't be run: ${list(faults, '; ')}`)
   const capped = withMaximum(bytes, module, memoryBytes)
@@ -85,7 +85,7 @@ function read<T>(reads: () => T, broken: (problem: string, cause: unknown) => Jo
   }
 }
 
-function speaks(module: WasmModule, abi: Abi): boolean {
+function hasEntry(module: WasmModule, abi: Abi): boolean {
   return [...abi.entry.keys()].every((name) => module.exports.some((found) => found.name === name))
 }
 
@@ -126,7 +126,7 @@ function exportFault(module: WasmModule, name: string, { types, fix }: NeededExp
 
 function importFaults(imports: readonly WasmImport[], abi: Abi): string[] {
   const faults = imports
-    .filter(({ kind }) => kind !== 'memory') // told with the faults of the memory
+    .filter(({ kind }) => kind !== 'memory') // reported by memoryFaults
     .map((wanted) => importFault(wanted, abi))
     .filter((fault) => fault !== undefined)
   if (faults.length === 0) return []
@@ -146,7 +146,7 @@ function importFault({ module, name, type }: WasmImport, abi: Abi): string | und
     : `it imports ${full} as ${printableName(type)}, it is ${offered}`
 }
 
-/** What the engine finds wrong with the bodies of the functions. */
+/** What the engine finds invalid, such as the code of a function. */
 function bodyFault(bytes: Uint8Array<ArrayBuffer>): string | undefined {
   if (WebAssembly.validate(bytes)) return undefined
   try {

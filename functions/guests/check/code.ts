@@ -12,35 +12,35 @@ import {
 } from './code-reader.ts'
 import { INSTRUCTIONS, PREFIXED, type Instruction } from './opcodes.ts'
 
-/** How many values a function, a block or a tag takes and gives. */
+/** How many values a function, a block or a tag takes and returns. */
 export interface Arity {
   readonly params: number
   readonly results: number
 }
 
-/** What the code refers to, by index. Each throws MODULE_INVALID where there is nothing of that index. */
+/** The arity of a type, a function or a tag by its index. Each throws MODULE_INVALID for an index that does not exist. */
 export interface CodeContext {
   typed(index: number): Arity
   called(index: number): Arity
   tagged(index: number): Arity
 }
 
-/** What a compiler is up against in one function. */
+/** What makes one function expensive to compile. */
 export interface BodyCost {
-  /** Variables, parameters left out. */
+  /** Local variables, without parameters. */
   readonly locals: number
   /** The deepest nesting of blocks. */
   readonly nesting: number
-  /** The sum, over all instructions, of the values that may be alive there: the compiler may look through them for room. */
+  /** The sum, over all instructions, of the values that may be alive there: the compiler may search them for a free register. */
   readonly lookups: number
-  /** The same, for each way on where the flow of control parts or meets: for each value, the compiler notes where it is. */
+  /** The same sum over all branches and merges of the control flow, once per target: there the compiler records where each value is. */
   readonly notes: number
-  /** True where a call takes the place of its caller. */
+  /** Whether it has tail calls. */
   readonly tailCalls: boolean
 }
 
 interface Block {
-  /** The height of the operand stack below what the block was given. */
+  /** The height of the operand stack below the parameters of the block. */
   readonly base: number
   readonly arity: Arity
 }
@@ -50,8 +50,8 @@ interface Reading {
   readonly reader: CodeReader
   readonly context: CodeContext
   readonly blocks: Block[]
-  /** How many ways on the instruction has that was read last. */
-  ways: number
+  /** How many targets the last instruction can continue at. */
+  targets: number
 }
 
 type Skip = Instruction['skip']
@@ -62,10 +62,10 @@ const OUTERMOST: Block = { base: 0, arity: NO_VALUES }
 const EMPTY_BLOCK = 0x40
 const FIRST_PREFIX = 0xfb
 
-/** What a compiler is up against in the body that `reader` is at. Throws MODULE_INVALID where it can't be read. */
+/** The cost of the body that starts at `reader`. Throws MODULE_INVALID when it can't be read. */
 export function readBody(reader: CodeReader, params: number, context: CodeContext): BodyCost {
   const locals = readLocals(reader)
-  const reading: Reading = { reader, context, blocks: [OUTERMOST], ways: 1 }
+  const reading: Reading = { reader, context, blocks: [OUTERMOST], targets: 1 }
   let [height, nesting, lookups, notes] = [0, 0, 0, 0]
   let tailCalls = false
   while (reading.blocks.length > 0) {
@@ -75,10 +75,10 @@ export function readBody(reader: CodeReader, params: number, context: CodeContex
     if (instruction.flow === undefined) instruction.skip(reader)
     else {
       tailCalls ||= instruction.flow === 'tail call'
-      reading.ways = 1
+      reading.targets = 1
       height = follow(reading, instruction, height)
       nesting = Math.max(nesting, reading.blocks.length)
-      notes += alive * reading.ways
+      notes += alive * reading.targets
     }
     height = Math.max(0, height + instruction.height)
   }
@@ -104,7 +104,7 @@ function readOpcode(reader: CodeReader): Instruction {
   throw malformed(at, `the instruction 0x${shown} is not supported`)
 }
 
-/** Goes past an instruction that has to do with control; gives the height that it leaves. */
+/** Reads a control instruction; gives the height of the operand stack after it. */
 function follow(reading: Reading, { flow, skip }: Instruction, height: number): number {
   const { reader, context, blocks } = reading
   switch (flow) {
@@ -126,10 +126,10 @@ function follow(reading: Reading, { flow, skip }: Instruction, height: number): 
   }
 }
 
-/** Goes past the end of a block, of a part of it, or of what can be reached of it; gives the height with which it goes on. */
+/** Reads an instruction that ends a block, a part of it, or its reachable code; gives the height of the stack after it. */
 function part(reading: Reading, skip: Skip, flow: Instruction['flow'], { base, arity }: Block): number {
   const { reader, context, blocks } = reading
-  if (flow === 'table') reading.ways = waysOf(labels(reader), blocks.length)
+  if (flow === 'table') reading.targets = tableTargets(labels(reader), blocks.length)
   if (flow === 'catch') return base + context.tagged(numberAt(reader)).params
   skip(reader)
   if (flow === 'else') return base + arity.params
@@ -138,8 +138,11 @@ function part(reading: Reading, skip: Skip, flow: Instruction['flow'], { base, a
   return base + arity.results
 }
 
-/** What a br_table has twice is noted once; most of it is noted there already, and compared in a fourth of the time. */
-function waysOf(targets: number, depth: number): number {
+/**
+ * The targets of a br_table that count: a target that occurs twice is recorded once, and most targets are recorded already, so
+ * that a comparison is enough, which takes a fourth of the time.
+ */
+function tableTargets(targets: number, depth: number): number {
   return Math.ceil(Math.min(targets, depth) / 4)
 }
 
@@ -152,7 +155,7 @@ function enter({ reader, context, blocks }: Reading, skip: Skip, height: number)
 
 function tryTable(reading: Reading, height: number): number {
   const entered = enter(reading, nothing, height)
-  reading.ways = 1 + catches(reading.reader)
+  reading.targets = 1 + catches(reading.reader)
   return entered
 }
 
@@ -166,7 +169,7 @@ function after(height: number, { params, results }: Arity): number {
   return height - params + results
 }
 
-/** Nothing, the type of one result, or the index of a type. */
+/** Reads the type of a block: nothing, one result, or the index of a type. */
 function blockType(reader: CodeReader, context: CodeContext): Arity {
   const first = byteAt(reader)
   if (first === EMPTY_BLOCK) return NO_VALUES

@@ -2,17 +2,16 @@ import { cursorOver, malformed } from './bytes.ts'
 import { readBody, type Arity, type BodyCost, type CodeContext } from './code.ts'
 import type { WasmModule } from './wasm.ts'
 
-// V8 compiles a function when it is first called, and nothing stops it then: neither a deadline nor a cap of memory. So what
-// it may have to do for one function is bounded here, to about a second and 150 MB: a lookup takes up to 4 ns, a note 60 ns
-// and 25 bytes. Nearly all modules in C, Rust, Go and AssemblyScript have a tenth of each or less in their dearest function.
+// V8 compiles a function when it is first called, and neither a deadline nor a memory limit can stop it then. So the cost of
+// one function is limited here, to about a second and 150 MB: a lookup takes up to 4 ns, a note 60 ns and 25 bytes. Nearly all
+// modules in C, Rust, Go and AssemblyScript have a tenth of each limit or less in their most expensive function.
 const MOST = { lookups: 250_000_000, notes: 5_000_000, nesting: 20_000, allLocals: 50_000_000 } as const
-const FAULTS_TOLD = 3
+const SHOWN_FAULTS = 3
 const FIX = 'compile it with optimisation, or split it'
 
 /**
- * What in a module's code nothing could stop, most of all what is too dear to compile, each with its fix; empty where there
- * is nothing. Linear in the size of the code.
- * Throws MODULE_INVALID where the code can't be read.
+ * The faults of a module's code, each with its fix: functions that are too expensive to compile, and tail calls, which nothing
+ * could stop. Empty if there are none. Linear in the size of the code. Throws MODULE_INVALID when the code can't be read.
  */
 export function codeFaults(bytes: Uint8Array, module: WasmModule): string[] {
   if (!module.code) return []
@@ -22,7 +21,7 @@ export function codeFaults(bytes: Uint8Array, module: WasmModule): string[] {
   const first = module.functions.length - total
   const faults: string[] = []
   let locals = 0
-  for (let read = 0; read < total && faults.length < FAULTS_TOLD; read += 1) {
+  for (let read = 0; read < total && faults.length < SHOWN_FAULTS; read += 1) {
     const size = code.u32('the length of a body')
     const start = code.offset
     code.skip(size, 'a body')
@@ -48,11 +47,11 @@ function bodyFaults({ nesting, lookups, notes, tailCalls }: BodyCost, index: num
       `has ${share} times as many variables, branches and instructions as can be compiled in a second`,
     )
   }
-  const told = faults.map((fault) => `its function ${index} ${fault}: ${FIX}`)
-  // A function that goes on and on like this never looks whether its thread is to end.
+  const messages = faults.map((fault) => `its function ${index} ${fault}: ${FIX}`)
+  // A loop of tail calls never checks whether its thread is to be terminated.
   if (tailCalls)
-    told.push(`its function ${index} has tail calls, which no deadline can stop: compile it without them`)
-  return told
+    messages.push(`its function ${index} has tail calls, which no deadline can stop: compile it without them`)
+  return messages
 }
 
 function contextOf({ types, functions, tags }: WasmModule): CodeContext {
@@ -70,7 +69,7 @@ function found<T>(thing: T | undefined, what: string, index: number): T {
   return thing
 }
 
-/** Of a type such as `(i32, f64) -> i32`. */
+/** The arity of a type such as `(i32, f64) -> i32`. */
 function arityOf(type: string): Arity {
   const [params = '', results = ''] = type.slice(1).split(') -> ')
   return { params: countOf(params), results: results === 'nothing' ? 0 : countOf(results) }

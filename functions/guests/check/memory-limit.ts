@@ -3,12 +3,12 @@ import { joined, lebOf } from './bytes.ts'
 import { customSection } from '../traps/custom-section.ts'
 import { LIMIT, readWasm, type SectionRange, type WasmModule } from './wasm.ts'
 
-/** Bytes of a page of linear memory. */
+/** The bytes of a page of linear memory. */
 export const PAGE_BYTES = 65536
 
 const MOST_PAGES = 65536
 const MOST_TABLE_ENTRIES = 1_000_000
-/** Each instance is filled with them before it runs, and nothing stops that: this much takes a fifth of a second. */
+/** Every new instance copies the element segments into its tables, which nothing can stop; this much takes 0.2 s. */
 const MOST_ELEMENT_BYTES = 2_000_000
 const TABLE_SECTION = 4
 const MEMORY_SECTION = 5
@@ -19,7 +19,7 @@ const NOT_CAPPABLE: readonly (readonly [flag: number, fault: string])[] = [
   [LIMIT.ownPages, 'its memory has pages of its own size: compile it with pages of 64 KiB'],
 ]
 
-/** A copy of the module whose memory can't grow above `maxBytes`; MODULE_INVALID where that can't be had. */
+/** A copy of the module whose memory can't grow above `maxBytes`. Throws MODULE_INVALID when its memory can't be limited. */
 export function capMemory(bytes: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
   const module = readWasm(bytes)
   const faults = [...memoryFaults(module, maxBytes), ...tableFaults(module)]
@@ -27,7 +27,7 @@ export function capMemory(bytes: Uint8Array, maxBytes: number): Uint8Array<Array
   return withMaximum(bytes, module, maxBytes)
 }
 
-/** What keeps a module's memory from being capped at `maxBytes`, each with its fix; empty where nothing does. */
+/** The reasons why a module's memory can't be limited to `maxBytes`, each with its fix; empty if it can. */
 export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
   const faults: string[] = []
   if (module.imports.some(({ kind }) => kind === 'memory')) {
@@ -46,7 +46,7 @@ export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
   return faults
 }
 
-/** What is wrong with a module's tables. Their entries are on the thread's heap: too many of them end the whole process. */
+/** The faults of a module's tables. Their entries are on the heap of the thread, where too many would end the whole process. */
 export function tableFaults(module: WasmModule): string[] {
   const { elementBytes } = module
   const entries = leastEntries(module)
@@ -64,7 +64,7 @@ export function tableFaults(module: WasmModule): string[] {
   return faults
 }
 
-/** As `capMemory`, for a module that was read and has no faults; its tables can't grow past their limit either. */
+/** As `capMemory`, for a module that is read already and has no faults. Limits its tables too. */
 export function withMaximum(
   bytes: Uint8Array,
   module: WasmModule,
@@ -85,7 +85,7 @@ export function withMaximum(
   return joined(parts)
 }
 
-/** A section that takes the place of another. */
+/** A section that replaces the bytes of another. */
 interface Edit {
   readonly range: SectionRange
   readonly section: Uint8Array
@@ -99,20 +99,20 @@ function cappedMemory({ memories, memorySection }: WasmModule, maxBytes: number)
   return [{ range: memorySection, section: sectionOf(MEMORY_SECTION, body) }]
 }
 
-/** Tables without a maximum, as Go makes them, share what the others leave of the limit. */
+/** Gives tables without a maximum, as Go makes them, an equal share of the entries that the other tables leave. */
 function cappedTables(module: WasmModule): Edit[] {
   const { tables, tableSection } = module
   const endless = tables.filter(({ max }) => max === Infinity).length
   if (endless === 0 || !tableSection) return []
-  const room = Math.floor((MOST_TABLE_ENTRIES - leastEntries(module)) / endless)
+  const share = Math.floor((MOST_TABLE_ENTRIES - leastEntries(module)) / endless)
   const body = tables.flatMap(({ element, flags, min, max }) => [
     ...[element, flags | LIMIT.bounded],
-    ...[...lebOf(min), ...lebOf(max === Infinity ? min + room : max)],
+    ...[...lebOf(min), ...lebOf(max === Infinity ? min + share : max)],
   ])
   return [{ range: tableSection, section: sectionOf(TABLE_SECTION, [...lebOf(tables.length), ...body]) }]
 }
 
-/** How many entries the tables have room for, those without a maximum before they grow. */
+/** The entries that the tables can hold at most; of a table without a maximum, the ones that it starts with. */
 function leastEntries({ tables }: WasmModule): number {
   return tables.reduce((sum, { min, max }) => sum + (max === Infinity ? min : max), 0)
 }
@@ -121,9 +121,9 @@ function sectionOf(id: number, body: readonly number[]): Uint8Array {
   return Uint8Array.from([id, ...lebOf(body.length), ...body])
 }
 
-/** By how many bytes the cap has moved what comes after the memory section, such as the code. */
+/** By how many bytes the memory limit has moved the sections after it, such as the code. */
 export function capShift(module: WebAssembly.Module): number {
-  const section = WebAssembly.Module.customSections(module, SHIFT_SECTION).at(-1) // an earlier one is the module's own
+  const section = WebAssembly.Module.customSections(module, SHIFT_SECTION).at(-1) // an earlier one would be the module's own
   return section?.byteLength === 4 ? new DataView(section).getInt32(0, true) : 0
 }
 

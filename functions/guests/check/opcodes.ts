@@ -11,8 +11,8 @@ import {
 } from './code-reader.ts'
 
 /**
- * What an instruction does to the flow of control, or to the operand stack beyond one number. After `leave`, `table` and
- * `tail call`, nothing is reached.
+ * How an instruction changes the control flow, or the operand stack by more than a fixed number. The code after `jump`, `table`
+ * and `tail call` is unreachable.
  */
 export type Flow =
   | 'block'
@@ -25,38 +25,38 @@ export type Flow =
   | 'end'
   | 'branch'
   | 'table'
-  | 'leave'
+  | 'jump'
   | 'tail call'
   | 'call'
   | 'call of a type'
 
-/** All that has to be known of an instruction. */
+/** What the check has to know about an instruction. */
 export interface Instruction {
-  /** Passes over what follows the opcode, but for what `flow` is about: an index, a block's type, labels, catches. */
+  /** Skips the operands, but for those that `flow` needs: an index, the type of a block, labels, catches. */
   readonly skip: (reader: CodeReader) => void
-  /** By how many values the operand stack can grow at most. */
+  /** By how many values the operand stack grows at most. */
   readonly height: number
   readonly flow: Flow | undefined
 }
 
 type Row = readonly [first: number, last: number, skip: Instruction['skip'], height: number, flow?: Flow]
 
-/** Instructions of garbage collection are left out, as their types are. */
+/** Without the instructions of garbage collection, whose types are not supported either. */
 const ONE_BYTE: readonly Row[] = [
-  [0x00, 0x00, nothing, 0, 'leave'],
+  [0x00, 0x00, nothing, 0, 'jump'],
   [0x01, 0x01, nothing, 0],
   [0x02, 0x03, nothing, 0, 'block'],
   [0x04, 0x04, nothing, 0, 'if'],
   [0x05, 0x05, nothing, 0, 'else'],
   [0x06, 0x06, nothing, 0, 'block'],
   [0x07, 0x07, nothing, 0, 'catch'],
-  [0x08, 0x09, number, 0, 'leave'],
-  [0x0a, 0x0a, nothing, 0, 'leave'],
+  [0x08, 0x09, number, 0, 'jump'],
+  [0x0a, 0x0a, nothing, 0, 'jump'],
   [0x0b, 0x0b, nothing, 0, 'end'],
-  [0x0c, 0x0c, number, 0, 'leave'],
+  [0x0c, 0x0c, number, 0, 'jump'],
   [0x0d, 0x0d, number, -1, 'branch'],
   [0x0e, 0x0e, nothing, 0, 'table'],
-  [0x0f, 0x0f, nothing, 0, 'leave'],
+  [0x0f, 0x0f, nothing, 0, 'jump'],
   [0x10, 0x10, nothing, 0, 'call'],
   [0x11, 0x11, number, -1, 'call of a type'],
   [0x12, 0x12, number, 0, 'tail call'],
@@ -104,7 +104,7 @@ const ONE_BYTE: readonly Row[] = [
   [0xd5, 0xd5, number, 0, 'branch'],
   [0xd6, 0xd6, number, -1, 'branch'],
 ]
-/** Conversions that saturate, memories and tables in bulk. */
+/** Saturating conversions, and bulk operations on memories and tables. */
 const BULK: readonly Row[] = [
   [0, 7, nothing, 0],
   [8, 8, twoNumbers, -3],
@@ -118,7 +118,7 @@ const BULK: readonly Row[] = [
   [16, 16, number, 1],
   [17, 17, number, -3],
 ]
-/** Vectors of 128 bits. What no instruction has is refused by the engine. */
+/** Vectors of 128 bits. The engine refuses opcodes in these ranges that no instruction has. */
 const VECTORS: readonly Row[] = [
   [0x00, 0x0a, address, 0],
   [0x0b, 0x0b, address, -2],
@@ -177,7 +177,7 @@ const VECTORS: readonly Row[] = [
   [0x10d, 0x112, nothing, -1],
   [0x113, 0x113, nothing, -2],
 ]
-/** Atomic access, which memories that are not shared allow too. */
+/** Atomic access, which is allowed on unshared memories too. */
 const ATOMICS: readonly Row[] = [
   [0x00, 0x00, address, -1],
   [0x01, 0x02, address, -2],
@@ -190,10 +190,10 @@ const ATOMICS: readonly Row[] = [
 
 type Table = ReadonlyMap<number, Instruction>
 
-/** The instructions whose opcode is one byte. An array, since every instruction is looked up. */
+/** The instructions whose opcode is one byte. An array, since it is read for every instruction of a module. */
 export const INSTRUCTIONS: readonly (Instruction | undefined)[] = arrayOf(tableOf(ONE_BYTE))
 
-/** The instructions whose opcode is a byte and a number, by that byte. */
+/** The instructions whose opcode is a prefix byte and a number, by that byte. */
 export const PREFIXED: ReadonlyMap<number, Table> = new Map([
   [0xfc, tableOf(BULK)],
   [0xfd, tableOf(VECTORS)],

@@ -1,9 +1,9 @@
 import { cut } from '../abi.ts'
 
-/** The most characters of a name out of a module that stand in a message. */
+/** The maximum length of a module's name or export in a message, in UTF-16 units. */
 const NAME_CHARS = 80
 
-/** A name out of a module as it may stand in a message: short, and without control characters. */
+/** A name from a module, made safe for a message: cut, and with U+FFFD for each control character. */
 export function printableName(name: string): string {
   return cut(name, NAME_CHARS).replaceAll(/\p{C}/gu, '\u{fffd}')
 }

@@ -1,9 +1,9 @@
 import { cursorOver, malformed, type Cursor } from './bytes.ts'
 
-/** What an import or export is. */
+/** The kind of an import or export. */
 export type ExternKind = 'function' | 'table' | 'memory' | 'global' | 'tag'
 
-/** One import; `type` is written like `(i32, f64) -> i32` for a function, else like `memory`. */
+/** An import. `type` is such as `(i32, f64) -> i32` for a function, else the kind. */
 export interface WasmImport {
   readonly module: string
   readonly name: string
@@ -11,7 +11,7 @@ export interface WasmImport {
   readonly type: string
 }
 
-/** One export; `type` as with imports. */
+/** An export; `type` as for imports. */
 export interface WasmExport {
   readonly name: string
   readonly kind: ExternKind
@@ -22,44 +22,44 @@ export interface WasmExport {
 export interface Limits {
   readonly flags: number
   readonly min: number
-  /** Infinity where there is none. */
+  /** Infinity if there is no maximum. */
   readonly max: number
 }
 
-/** A table that the module itself declares; `element` is the byte of its type. */
+/** A table that the module declares; `element` is the byte of its element type. */
 export interface Table extends Limits {
   readonly element: number
 }
 
-/** Byte range of a whole section, its header included. */
+/** The byte range of a whole section, including its header. */
 export type SectionRange = readonly [start: number, end: number]
 
-/** What Jobico needs to know of a module. Bodies of functions are not looked at. */
+/** What Jobico needs to know about a module, without the bodies of its functions. */
 export interface WasmModule {
   readonly imports: readonly WasmImport[]
   readonly exports: readonly WasmExport[]
-  /** Memories that the module itself declares; imported ones are among the imports. */
+  /** Memories that the module declares; imported ones are in `imports`. */
   readonly memories: readonly Limits[]
   readonly tables: readonly Table[]
-  /** Bytes of the segments that fill tables: no less than they have entries. */
+  /** The size of the element section, which is at least the number of the entries it fills. */
   readonly elementBytes: number
-  /** True where a start function runs during instantiation. */
+  /** Whether a start function runs during instantiation. */
   readonly hasStart: boolean
-  /** The types of the type section, as of functions. */
+  /** The function types of the type section. */
   readonly types: readonly string[]
-  /** The index of the type of each function and of each tag, imported ones first. */
+  /** The type index of each function, and of each tag below; imported ones first. */
   readonly functions: readonly number[]
   readonly tags: readonly number[]
-  /** Byte range of what is in the code section. */
+  /** The byte range of the contents of the code section. */
   readonly code: readonly [start: number, end: number] | undefined
   readonly memorySection: SectionRange | undefined
   readonly tableSection: SectionRange | undefined
 }
 
-/** Bits of the flags of limits. */
+/** The bits of `flags` in Limits. */
 export const LIMIT = { bounded: 0x01, shared: 0x02, wide: 0x04, ownPages: 0x08 } as const
 
-// Limits on what is kept while reading, so that a hostile file costs no more than a few times its size.
+// Limits on what is kept in memory while reading, so that a hostile file needs no more than a few times its size.
 const MOST = {
   sections: 10_000,
   typeBytes: 1_048_576,
@@ -105,19 +105,19 @@ interface Section {
 interface FunctionTypes {
   readonly types: readonly string[]
   readonly functions: readonly number[]
-  /** Type of the function of that index, imported ones first. */
+  /** The type of the function with that index; imported functions come first. */
   of(index: number, at: number): string
-  /** Type of that index in the type section. */
+  /** The type with that index in the type section. */
   typed(index: number, at: number): string
   declare(typeIndex: number): void
 }
 
-/** True where the bytes start as every core WebAssembly module does. */
+/** Whether the bytes start like a core WebAssembly module. */
 export function isWasm(bytes: Uint8Array): boolean {
   return MAGIC_AND_VERSION.every((byte, at) => bytes[at] === byte)
 }
 
-/** Reads a module's outside. Pure and total: any bytes give an answer or MODULE_INVALID with the offset of the fault. */
+/** Reads all of a module but its code. Pure; for any bytes gives a result, or throws MODULE_INVALID with the offset of the fault. */
 export function readWasm(bytes: Uint8Array): WasmModule {
   if (!isWasm(bytes)) throw malformed(0, 'it does not start with the WebAssembly magic and version 1')
   const sections = readSections(bytes)

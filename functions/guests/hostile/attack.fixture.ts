@@ -2,44 +2,44 @@ import type { Test } from 'tap'
 import type { LogLevel } from '../abi.ts'
 import { startGuest, type StartOptions } from '../guest.fixture.ts'
 
-/** One attack: a module that is run, and exactly what becomes of its event. */
+/** One attack: a hostile module, and the exact outcome of running it. */
 export interface Attack extends StartOptions {
   readonly name: string
   readonly bytes: () => Uint8Array
   readonly want: object
-  /** All that is logged, where it matters. */
+  /** All lines that it logs; not checked if left out. */
   readonly logs?: readonly (readonly [LogLevel, string | RegExp])[]
 }
 
-/** How much the process may grow by one attack: a thread's heap may have as much. */
+/** How much the process may grow by one attack: as much as the heap of a worker thread may have. */
 const MOST_GROWTH_BYTES = 512 * 2 ** 20
 
-/** An execution without fault. */
+/** The outcome of an execution that succeeds. */
 export function ok(data?: string) {
   return { kind: 'ok', data }
 }
 
-/** One that trapped. */
+/** The outcome of one that traps. */
 export function trap(reason: RegExp) {
   return { kind: 'retry', code: 'MODULE_TRAP', reason }
 }
 
-/** One whose result can't be read. */
+/** The outcome of one whose result can't be read. */
 export function invalid(reason: RegExp) {
   return { kind: 'retry', code: 'RESULT_INVALID', reason }
 }
 
-/** One that gave too much. */
+/** The outcome of one whose result or emitted data is too large. */
 export function tooLarge(reason: RegExp) {
   return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
 }
 
-/** One that exited with a status that means nothing. */
+/** The outcome of one that exits with a status without a meaning. */
 export function exited(status: number) {
   return trap(new RegExp(`^it exited with status ${status}$`))
 }
 
-/** Runs each attack twice in this thread: its outcome, its log, its cost in memory, and that it leaves nothing behind. */
+/** Runs each attack twice in this thread; checks its outcome, its log, its memory, and that it does not change Object.prototype. */
 export function attackAll(t: Test, attacks: readonly Attack[]): void {
   for (const { name, bytes, want, logs, ...options } of attacks) {
     const before = Reflect.ownKeys(Object.prototype)

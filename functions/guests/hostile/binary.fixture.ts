@@ -1,30 +1,30 @@
 import { lebOf } from '../check/bytes.ts'
 import { fromWat } from '../test-modules.ts'
 
-/** Sections beside those of functions, memory and code. */
+/** Optional sections, beside those of functions, memory and code. */
 export interface FurtherSections {
   readonly table?: Uint8Array
   readonly elements?: Uint8Array
 }
 
-/** A command whose `_start` nests blocks that deep: wabt overflows on such text. */
+/** A command whose `_start` nests blocks that deep. In binary, since wabt overflows on such text. */
 export function nested(depth: number): Uint8Array<ArrayBuffer> {
   return withBody(0, Buffer.concat([Buffer.from('0240'.repeat(depth), 'hex'), Buffer.alloc(depth, 0x0b)]))
 }
 
-/** A command whose `_start` has so many variables and that code, but for its end. */
+/** A command whose `_start` has `count` variables and that code; its end is added. */
 export function withBody(count: number, code: Uint8Array): Uint8Array<ArrayBuffer> {
   const groups = count === 0 ? [0] : [1, ...lebOf(count), 0x7f]
   return commandOf([sized(Buffer.concat([Buffer.from(groups), code, Buffer.from([0x0b])]))])
 }
 
-/** A command of so many functions that do nothing with so many variables each. */
+/** A command with that many empty functions, each with `count` variables. */
 export function withBodies(functions: number, count: number): Uint8Array<ArrayBuffer> {
   const body = sized(Buffer.from([1, ...lebOf(count), 0x7f, 0x0b]))
   return commandOf(Array.from({ length: functions }, () => body))
 }
 
-/** A command of functions in binary; the first is `_start`. */
+/** A command made of functions in binary; the first one is `_start`. */
 export function commandOf(
   bodies: readonly Uint8Array[],
   { table, elements }: FurtherSections = {},
@@ -33,7 +33,7 @@ export function commandOf(
   const count = lebOf(bodies.length)
   const functions = section(3, Buffer.from([...count, ...bodies.map(() => 0)]))
   const code = section(10, Buffer.concat([Buffer.from(count), ...bodies]))
-  // Of the empty command only its types, memory and exports are kept.
+  // Keeps only the types, memory and exports of the empty command.
   const [types, , memory, exports] = sectionsOf(empty)
   const tables = table && section(4, table)
   const filled = elements && section(9, elements)

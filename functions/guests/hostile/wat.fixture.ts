@@ -1,7 +1,7 @@
 import { PREVIEW1, PREVIEW1_TYPES } from '../wasi/preview1-types.ts'
 import { RUNTIME, fromWat, handle } from '../test-modules.ts'
 
-/** What the ABI `assemblyscript` offers, each under its own name, and `now` for Date.now. */
+/** Imports of the ABI `assemblyscript`, each under its own name, but `print` for console.log and `now` for Date.now. */
 export const SCRIPT_IMPORTS = `
   (import "env" "abort" (func $abort (param i32 i32 i32 i32)))
   (import "env" "console.log" (func $print (param i32)))
@@ -12,15 +12,15 @@ export const SCRIPT_IMPORTS = `
   (import "jobico" "env" (func $env (param i32) (result i32)))
   (import "jobico" "emit" (func $emit (param i32 i32)))`
 
-/** A module of the ABI `assemblyscript`: the body of `handle`, in which local 0 is the event, and what else it has. */
+/** A module of the ABI `assemblyscript`: the body of `handle`, whose local 0 is the event, and further parts. */
 export function script(body: string, ...parts: readonly string[]): Uint8Array<ArrayBuffer> {
   return fromWat(SCRIPT_IMPORTS, RUNTIME, ...parts, handle(body))
 }
 
-/** Parts of a module of the ABI `jobico`, by default those of one that does nothing. */
+/** Parts of a module of the ABI `jobico`; by default it does nothing. */
 export interface OriginalParts {
   readonly init?: string
-  /** The body; by default it never frees. */
+  /** The body of malloc; the default never frees. */
   readonly malloc?: string
   /** The limits of the memory, in pages. */
   readonly memory?: string
@@ -30,8 +30,8 @@ export interface OriginalParts {
 const MALLOC = '(global.get $top) (global.set $top (i32.add (global.get $top) (local.get 0)))'
 
 /**
- * A module of the ABI `jobico`: the body of `event`, with the locals `$result`, `$data` and `$length`; `$answer` writes the
- * error's number, pointer and length to `$result`.
+ * A module of the ABI `jobico`: the body of `event`, with the locals `$result`, `$data` and `$length`. The function `$answer`
+ * writes the number of the error, a pointer and a length to `$result`.
  */
 export function original(
   body: string,
@@ -53,7 +53,7 @@ export function original(
   )
 }
 
-/** A module of the ABI `wasi` that imports all of WASI: the body of `_start`, and what else it has. */
+/** A module of the ABI `wasi` that imports all of WASI preview 1: the body of `_start`, and further parts. */
 export function command(body: string, ...parts: readonly string[]): Uint8Array<ArrayBuffer> {
   return fromWat(
     ...[...PREVIEW1_TYPES].map(
@@ -65,7 +65,7 @@ export function command(body: string, ...parts: readonly string[]): Uint8Array<A
   )
 }
 
-/** Exits with what a call gave back. */
+/** The code that exits with what a call returns. */
 export function exitWith(call: string): string {
   return `(call $proc_exit ${call})`
 }

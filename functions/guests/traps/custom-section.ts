@@ -3,13 +3,13 @@ import { cursorOver, joined, lebOf } from '../check/bytes.ts'
 const HEADER_BYTES = 8 // magic and version
 const CUSTOM = 0
 
-/** A custom section, its header included. */
+/** A custom section, including its header. */
 export function customSection(name: string, content: Uint8Array): Uint8Array<ArrayBuffer> {
   const body = sized(joined([sized(Buffer.from(name)), content]))
   return joined([Uint8Array.of(CUSTOM), body])
 }
 
-/** A copy of a module that has one custom section of that name, at its end, or without `content` none. MODULE_INVALID where it is broken. */
+/** A copy of a module without custom sections of that name; with `content`, one is added at its end. Throws MODULE_INVALID. */
 export function withCustomSection(
   bytes: Uint8Array,
   name: string,
@@ -28,7 +28,7 @@ export function withCustomSection(
   return joined(kept)
 }
 
-/** Bytes with their number before them, as names and texts are written. */
+/** The bytes, preceded by their number in LEB128: the encoding of names and vectors. */
 export function sized(content: Uint8Array): Uint8Array<ArrayBuffer> {
   return joined([Uint8Array.from(lebOf(content.length)), content])
 }

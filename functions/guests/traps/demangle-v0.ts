@@ -1,16 +1,16 @@
-/** Reads one symbol. Every method moves on, and throws a SyntaxError where the symbol is not as it expects. */
+/** Reads one symbol. Each method advances; it throws a SyntaxError when the symbol is malformed. */
 interface Symbol {
-  /** Moves past `text` if it is next. */
+  /** Skips `text` and gives true, if it comes next. */
   take(text: string): boolean
-  /** Moves past what the expression, which is sticky, matches next; undefined where it does not match. */
+  /** Reads what a sticky expression matches next; undefined if it does not match. */
   match(expression: RegExp): string | undefined
-  /** The next character, past which it moves. */
+  /** Reads the next character. */
   next(): string
-  /** What `read` gives at an earlier place. */
-  at<T>(place: number, read: () => T): T
+  /** Calls `read` at an earlier position, then comes back. */
+  at<T>(earlier: number, read: () => T): T
 }
 
-const MOST_STEPS = 1_000 // references back make a short symbol a long name
+const MOST_STEPS = 1_000 // back references can make a short symbol a long name
 const DISAMBIGUATOR = /s[0-9a-zA-Z]*_/y
 const LIFETIME = /L[0-9a-zA-Z]*_/y
 const BASE_62 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
@@ -43,8 +43,8 @@ const BASIC_TYPES: Readonly<Record<string, string | undefined>> = {
 }
 
 /**
- * A symbol of Rust's v0 mangling, without its `_R`, as a path without type arguments, such as
- * `<orders::Cart as orders::Priced>::total`. Undefined where it is none, or too long a one.
+ * Demangles a symbol of Rust's v0 scheme, given without its `_R`, to a path without type arguments, such as
+ * `<orders::Cart as orders::Priced>::total`. Undefined if it is malformed or too long.
  */
 export function demangleV0(mangled: string): string | undefined {
   try {
@@ -76,10 +76,10 @@ function symbolOver(text: string): Symbol {
       position += 1
       return character
     },
-    at(place, read) {
+    at(earlier, read) {
       const after = position
-      if (place >= after) throw new SyntaxError('the symbol refers to what comes later')
-      position = place
+      if (earlier >= after) throw new SyntaxError('the symbol refers to what comes later')
+      position = earlier
       const result = read()
       position = after
       return result
@@ -208,7 +208,7 @@ function readConstant(symbol: Symbol): void {
   else if (symbol.match(/[a-z]n?[0-9a-f]*_/y) === undefined) throw new SyntaxError('a constant is not read')
 }
 
-/** A number to the base 62: `_` is 0, `0_` is 1. */
+/** Reads a base-62 number: `_` is 0, `0_` is 1. */
 function readNumber(symbol: Symbol): number {
   const digits = symbol.match(/[0-9a-zA-Z]{0,6}_/y) ?? ''
   if (digits === '_') return 0

@@ -13,7 +13,7 @@ const ESCAPES: Readonly<Record<string, string | undefined>> = {
   C: ',',
 }
 
-/** A name that Rust or C++ has mangled, as the source has it, without types of arguments; another name as it is. */
+/** Demangles a name of Rust or C++, without the types of its arguments. Gives any other name unchanged. */
 export function demangle(name: string): string {
   if (name.length > MOST_CHARS) return name
   if (name.startsWith('_R')) return demangleV0(name.slice(2)) ?? name
@@ -21,7 +21,7 @@ export function demangle(name: string): string {
   return name
 }
 
-/** Nested names, of C++ and of Rust's older scheme: each part has its length before it, and Rust's last is a hash. */
+/** Demangles a nested name of C++ or of Rust's older scheme: each part follows its length; the last part of Rust's is a hash. */
 function demangleNested(mangled: string): string | undefined {
   const parts: string[] = []
   let at = 0

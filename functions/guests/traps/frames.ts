@@ -1,18 +1,18 @@
 import type { CodePlace } from './source-map.ts'
 
-/** A call of a function of the guest that was going on. Offsets are those of the module as it was compiled. */
+/** One frame of the guest's call stack. Offsets are in the compiled module, which has the memory limit in it. */
 export interface Frame extends CodePlace {
-  /** From the module's name section. */
+  /** From the name section of the module, if it has the function. */
   readonly name: string | undefined
   readonly index: number
 }
 
-/** How many calls an error should keep, for the guest's own to be among them: a library may be some deep. */
+/** How many frames an error should keep (Error.stackTraceLimit), so that the guest's own are among them below those of libraries. */
 export const FRAMES_KEPT = 40
 
 const FUNCTION = /wasm-function\[(\d+)\]:0x[0-9a-f]+\)?$/
 
-/** The guest's calls that led to what was thrown, innermost first; empty where that is not known. */
+/** The guest's frames in the stack of a thrown error, innermost first; empty if they are not known. */
 export function guestFrames(thrown: unknown): Frame[] {
   return callSites(thrown).flatMap((site) => {
     const index = FUNCTION.exec(textOf(site))?.[1]
@@ -30,7 +30,7 @@ function textOf(site: { toString(): string }): string {
   return site.toString()
 }
 
-// The text of a stack can't be told from the names in it, which a guest may choose as it likes.
+// Structured call sites, since the text of a stack can't be parsed safely: a guest chooses the names in it.
 function callSites(thrown: unknown): NodeJS.CallSite[] {
   if (!(thrown instanceof Error)) return []
   const before = Error.prepareStackTrace

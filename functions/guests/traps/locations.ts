@@ -3,33 +3,33 @@ import { guestFrames, type Frame } from './frames.ts'
 import { functionName, type FunctionName } from './function-names.ts'
 import { isLibrarySource, sourceMapOf, sourcePlaces, type SourceMap, type SourcePlace } from './source-map.ts'
 
-/** Where a guest was. */
+/** Where a guest trapped. */
 export interface TrapLocations {
-  /** Such as ` in price (assembly/order.ts:14:9), called by handle (assembly/order.ts:30:10)`; empty where nothing is known. */
+  /** Such as ` in price (assembly/order.ts:14:9), called by handle (assembly/order.ts:30:10)`; empty if nothing is known. */
   readonly text: string
-  /** True where it was in an allocator. */
+  /** Whether it was in an allocator. */
   readonly allocates: boolean
 }
 
 interface Call {
   readonly index: number
   readonly name: FunctionName
-  /** Where in the source, or in the module, it was. */
+  /** The location in the source or in the module, as text. */
   readonly at: string | undefined
   readonly library: boolean
-  /** Where it has called itself. */
+  /** Whether it has called itself. */
   readonly recurs?: boolean
 }
 
 const CALLS_SHOWN = 3
 
-// Kept, since a thread has one module, and may see many traps of it.
+// Cached, since a worker thread has one module and may see many traps of it.
 const maps = new WeakMap<WebAssembly.Module, SourceMap | false>()
 
 /**
- * Where a guest was when it threw: its author's own functions, innermost first, with their places in the source where the
- * module has a source map, else with offsets in the file that it came from. `known` says that the reason has the place of
- * the innermost already. Never throws.
+ * Where a guest was when it threw: the functions of its author, innermost first. Their locations are in the source if the module
+ * has a source map, else offsets in the module's file. `known` says that the reason has the innermost location already. Never
+ * throws.
  */
 export function trapLocations(thrown: unknown, module: WebAssembly.Module, known = false): TrapLocations {
   const calls = callsOf(guestFrames(thrown), module)
@@ -39,14 +39,14 @@ export function trapLocations(thrown: unknown, module: WebAssembly.Module, known
     return {
       text: calls
         .slice(0, 1)
-        .map((call) => ` in ${inWords(call)}`)
+        .map((call) => ` in ${callText(call)}`)
         .join(''),
       allocates,
     }
   const through = first === 0 ? '' : ` through ${calls[first - 1]?.name.shown ?? ''}`
   const [innermost, ...callers] = merged(calls.slice(first).filter(({ library }) => !library))
     .slice(0, CALLS_SHOWN)
-    .map((call, index) => inWords(known && index === 0 ? { ...call, at: undefined } : call))
+    .map((call, index) => callText(known && index === 0 ? { ...call, at: undefined } : call))
   const text = [` in ${innermost ?? ''}${through}`, ...callers].join(', called by ')
   return { text, allocates }
 }
@@ -63,9 +63,9 @@ function callsOf(frames: readonly Frame[], module: WebAssembly.Module): Call[] {
   return original.map((frame, index) => {
     const name = functionName(frame.name, frame.index)
     const place = places[index]
-    // What the compiler has put a function of the author's into is the author's there.
+    // If the compiler has inlined a function of the author into it, the call counts as the author's.
     const library = name.library && !(place?.column !== undefined && !isLibrarySource(place.file))
-    return { index: frame.index, name, library, at: atWords(place, frame.offset, map !== undefined) }
+    return { index: frame.index, name, library, at: locationText(place, frame.offset, map !== undefined) }
   })
 }
 
@@ -75,13 +75,13 @@ function cachedMap(module: WebAssembly.Module): SourceMap | undefined {
   return map === false ? undefined : map
 }
 
-function atWords(place: SourcePlace | undefined, offset: number, hasMap: boolean): string | undefined {
+function locationText(place: SourcePlace | undefined, offset: number, hasMap: boolean): string | undefined {
   if (!place) return hasMap ? undefined : `at 0x${offset.toString(16)}`
   const { file, line, column } = place
   return column === undefined ? `(near ${file}:${line})` : `(${file}:${line}:${column})`
 }
 
-/** Calls of a function by itself as one, at the first place that is known: where a stack overflows, the last has none. */
+/** Merges recursive calls into one, at the first location that is known: at a stack overflow the innermost call has none. */
 function merged(calls: readonly Call[]): Call[] {
   const result: Call[] = []
   for (const call of calls) {
@@ -92,6 +92,6 @@ function merged(calls: readonly Call[]): Call[] {
   return result
 }
 
-function inWords({ name, at, recurs }: Call): string {
+function callText({ name, at, recurs }: Call): string {
   return `${name.shown}${at === undefined ? '' : ` ${at}`}${recurs ? ', which calls itself' : ''}`
 }

@@ -1,16 +1,16 @@
-/** One mapping: bytes from `offset` on come from this place, counted from 0; `source` is -1 where they come from none. */
+/** Called for a mapping: the code from `offset` on comes from this place, counted from 0; `source` is -1 if from none. True ends. */
 export type Visit = (offset: number, source: number, line: number, column: number) => boolean | undefined
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(String.fromCharCode(code)))
 const CONTINUES = 32
-const MOST_SHIFT = 30 // of a number of 32 bits
+const MOST_SHIFT = 30 // numbers have at most 32 bits
 const COMMA = 44
-const FIELDS = [0, 1, 4, 5] // how many a mapping may have: none, an offset, a place, a place with a name
+const FIELDS = [0, 1, 4, 5] // allowed numbers of fields: none, an offset, a place, a place with a name
 
 /**
- * Reads the `mappings` of a source map of a module, which are all of one line, in their order and up to where `visit`
- * gives back true. In linear time, and nothing is kept. Throws a SyntaxError where they are malformed.
+ * Reads the `mappings` of the source map of a module, which are all on one line, in order, until `visit` returns true. Takes
+ * linear time and constant memory. Throws a SyntaxError when they are malformed.
  */
 export function readMappings(mappings: string, visit: Visit): void {
   const reader = readerOf(mappings)
@@ -42,7 +42,7 @@ function readerOf(text: string) {
 
   return {
     ended: () => at >= end,
-    /** Adds the fields of the next mapping to the sums of those before it; gives their number. */
+    /** Adds the fields of the next mapping to the sums of the earlier ones; gives the number of fields. */
     addTo(sums: number[]): number {
       let fields = 0
       for (; at < end && text.charCodeAt(at) !== COMMA; fields += 1) {
@@ -56,7 +56,7 @@ function readerOf(text: string) {
   }
 }
 
-/** Writes mappings, each a list of an offset, or of offset, source, line and column. */
+/** Encodes mappings; each is an offset alone, or offset, source, line and column. */
 export function writeMappings(segments: Iterable<readonly number[]>): string {
   const sums = [0, 0, 0, 0]
   const written: string[] = []

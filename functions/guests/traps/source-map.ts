@@ -2,25 +2,25 @@ import { cursorOver } from '../check/bytes.ts'
 import { readMappings } from './mappings.ts'
 import { printableName } from '../check/printable-name.ts'
 
-/** The custom section with the URL of a module's source map. */
+/** The name of the custom section with the URL of a module's source map. */
 export const SOURCE_MAP_SECTION = 'sourceMappingURL'
-/** The longest URL of a source map that is read, in bytes. */
+/** The maximum length of a source map's URL that is read, in bytes. */
 export const SOURCE_MAP_BYTES = 1024 * 1024
 
-/** A source map as far as it is used here. */
+/** The parts of a source map that are used here. */
 export interface SourceMap {
   readonly sources: readonly string[]
   readonly mappings: string
 }
 
-/** A place in a source, as an editor counts it. Without a column it is a line before the one that is meant, or that line. */
+/** A place in a source, counted from 1. Without a column it is near the place: the same line or an earlier one. */
 export interface SourcePlace {
   readonly file: string
   readonly line: number
   readonly column?: number
 }
 
-/** A place in a module, in bytes from its start, and where the function starts that it is in. */
+/** A place in a module, and the start of its function; both in bytes from the start of the module. */
 export interface CodePlace {
   readonly offset: number
   readonly functionStart: number
@@ -33,14 +33,14 @@ interface Mapping {
   readonly column: number
 }
 
-/** True for sources that are not the module's own: those of AssemblyScript's library, of the SDK and of packages. */
+/** Whether a source belongs to the library of AssemblyScript, the SDK or a package, not to the module itself. */
 export function isLibrarySource(source: string): boolean {
   return source.includes('~lib/')
 }
 
 /**
- * The source map that a module carries in itself, as a `data:` URL. Undefined where it has none, where that is elsewhere
- * (nothing is ever fetched), longer than SOURCE_MAP_BYTES, or broken.
+ * The source map that is embedded in a module as a `data:` URL. Undefined if there is none, if it is elsewhere (nothing is ever
+ * fetched), longer than SOURCE_MAP_BYTES, or malformed.
  */
 export function sourceMapOf(module: WebAssembly.Module): SourceMap | undefined {
   const [section] = WebAssembly.Module.customSections(module, SOURCE_MAP_SECTION)
@@ -54,7 +54,7 @@ export function sourceMapOf(module: WebAssembly.Module): SourceMap | undefined {
   }
 }
 
-/** Where in the sources each place is; undefined where the map does not know it. In linear time. Never throws. */
+/** Finds each place in the sources; undefined for a place that the map does not have. Takes linear time. Never throws. */
 export function sourcePlaces(
   map: SourceMap,
   places: readonly CodePlace[],
@@ -75,7 +75,7 @@ function readPlaces({ sources, mappings }: SourceMap, places: readonly CodePlace
   let done = 0
   const passTo = (offset: number) => {
     for (let next = ascending[done]; next && next[1].offset < offset; next = ascending[done]) {
-      // Code of the library that was put into a function has no line there: the nearest before it says most.
+      // Inlined code of the library has no line in the function's own source, so the nearest own line before it is used.
       const near = last !== lastOwn && lastOwn.offset >= next[1].functionStart
       found[next[0]] = placeAt(sources, near ? lastOwn : last, near)
       done += 1
@@ -108,7 +108,7 @@ function dataOf(url: string): string | undefined {
   return parts[1] === undefined ? decodeURIComponent(data) : Buffer.from(data, 'base64').toString('utf8')
 }
 
-// `sourceRoot` is left out: compilers fill it with what makes no path that a user knows.
+// Ignores `sourceRoot`: with what compilers put into it, the paths would mean nothing to a user.
 function readMap(map: unknown): SourceMap | undefined {
   if (typeof map !== 'object' || map === null) return undefined
   const { version, sources, mappings } = map as Record<string, unknown>

@@ -3,22 +3,22 @@ import { PAGE_BYTES, mebibytes } from '../check/memory-limit.ts'
 import { trapLocations } from './locations.ts'
 import { messageOf } from '../../process/errors.ts'
 
-/** What a guest was that threw. */
+/** The state of the guest that threw. */
 export interface TrappedGuest {
   readonly module: WebAssembly.Module
-  /** Spoilt by looking at it. */
+  /** May be grown to find out how much it can grow; not to be used afterwards. */
   readonly memory: WebAssembly.Memory | undefined
-  /** Bytes that the host was asking it for. */
+  /** The bytes that the host was asking the guest to allocate; else 0. */
   readonly wanted: number
 }
 
-// What a failed allocation ends in: compilers trap where the memory can't grow, or write past its end.
+// A failed allocation ends in one of these: the code traps when the memory can't grow, or writes past its end.
 const MAY_BE_MEMORY = /unreachable|out of bounds|out of memory/
 const NO_MEMORY_OF_HOST = /allocat|out of memory/i
 const NO_MEMORY = ': there is not enough memory; lower `memory` or `concurrency`'
 const MOST_PAGES = 65536
 
-/** The outcome of a guest that threw: what happened, whether more `memory` may mend it, and where it was. */
+/** The outcome of a guest that threw: what happened, whether more `memory` may help, and where it was. */
 export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
   const message =
     thrown instanceof WebAssembly.Exception ? 'an exception that it does not catch' : messageOf(thrown)
@@ -32,24 +32,24 @@ export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
 function memoryHint(message: string, { memory, wanted }: TrappedGuest, allocates: boolean): string {
   if (!memory || !MAY_BE_MEMORY.test(message)) return ''
   const bytes = memory.buffer.byteLength
-  const more = Math.max(bytes, wanted) // an allocator asks for twice of what it has, or for what is wanted
+  const more = Math.max(bytes, wanted) // an allocator doubles the memory, or asks for what is wanted
   const used = `, with ${mebibytes(bytes)} of memory in use and no room for`
   const pages = Math.ceil(more / PAGE_BYTES)
-  if (!grows(memory, pages)) return `${used} ${mebibytes(more)} more: raise \`memory\``
+  if (!canGrow(memory, pages)) return `${used} ${mebibytes(more)} more: raise \`memory\``
   if (!allocates) return ''
-  const room = (pages + roomIn(memory)) * PAGE_BYTES
-  return `${used} what it asked for, more than ${mebibytes(room)}: raise \`memory\``
+  const available = (pages + growablePages(memory)) * PAGE_BYTES
+  return `${used} what it asked for, more than ${mebibytes(available)}: raise \`memory\``
 }
 
-/** How many pages the memory may grow by. Costs milliseconds. */
-function roomIn(memory: WebAssembly.Memory): number {
-  let room = 0
-  for (let pages = MOST_PAGES / 2; pages >= 1; pages /= 2) if (grows(memory, pages)) room += pages
-  return room
+/** By how many pages the memory can still grow. Takes milliseconds. */
+function growablePages(memory: WebAssembly.Memory): number {
+  let total = 0
+  for (let pages = MOST_PAGES / 2; pages >= 1; pages /= 2) if (canGrow(memory, pages)) total += pages
+  return total
 }
 
-// The instance is thrown away, so growing it can simply be tried.
-function grows(memory: WebAssembly.Memory, pages: number): boolean {
+// Tries it: the instance is not used any more.
+function canGrow(memory: WebAssembly.Memory, pages: number): boolean {
   try {
     memory.grow(pages)
     return true

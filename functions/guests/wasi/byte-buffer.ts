@@ -1,17 +1,17 @@
-/** Bytes that come in parts. A part costs no more than its bytes, whatever its size: many may be empty. */
+/** Collects bytes that come in parts. An empty part costs nothing, so that many of them do no harm. */
 export interface ByteBuffer {
-  /** How many bytes it has. */
+  /** The number of bytes. */
   readonly size: number
   add(part: Uint8Array): void
-  /** What came until now. It may change with the next part. */
+  /** The bytes so far; a view that may change with the next part. */
   bytes(): Uint8Array
 }
 
 const FIRST_BYTES = 1024
 
-/** An empty buffer. It takes up to twice the bytes that it has; whoever adds to it sets a limit. */
+/** Makes an empty buffer. It takes up to twice the memory of its bytes; the caller has to limit them. */
 export function byteBuffer(): ByteBuffer {
-  let room = new Uint8Array(FIRST_BYTES)
+  let storage = new Uint8Array(FIRST_BYTES)
   let size = 0
   return {
     get size() {
@@ -19,14 +19,14 @@ export function byteBuffer(): ByteBuffer {
     },
     add(part) {
       const needed = size + part.length
-      if (needed > room.length) {
-        const larger = new Uint8Array(Math.max(needed, room.length * 2))
-        larger.set(room.subarray(0, size))
-        room = larger
+      if (needed > storage.length) {
+        const larger = new Uint8Array(Math.max(needed, storage.length * 2))
+        larger.set(storage.subarray(0, size))
+        storage = larger
       }
-      room.set(part, size)
+      storage.set(part, size)
       size = needed
     },
-    bytes: () => room.subarray(0, size),
+    bytes: () => storage.subarray(0, size),
   }
 }

@@ -1,19 +1,19 @@
 import { MAX_LINE_BYTES } from '../log-limit.ts'
 
-/** Makes lines of what comes in parts. */
+/** Splits a stream of bytes into lines. */
 export interface LineSplitter {
   write(bytes: Uint8Array): void
-  /** Gives what was not ended by a newline. */
+  /** Gives the last line, if it has no newline. */
   end(): void
 }
 
 const NEWLINE = 0x0a
 const DECODER = new TextDecoder()
-/** One byte more than is shown of a line, so that it is seen to be cut. */
+/** One byte more than a line may have, so that the log limit sees that the line has to be cut. */
 const KEPT_BYTES = MAX_LINE_BYTES + 1
 
-/** Gives each line of UTF-8 to `take`, without its end; of a long one only the start is kept. */
-export function lineSplitter(take: (line: string) => void): LineSplitter {
+/** Makes a splitter. `onLine` gets each line of UTF-8, without its newline; of a long line, only the start. */
+export function lineSplitter(onLine: (line: string) => void): LineSplitter {
   let kept: Uint8Array[] = []
   let size = 0
 
@@ -23,24 +23,24 @@ export function lineSplitter(take: (line: string) => void): LineSplitter {
     kept.push(part)
     size += part.length
   }
-  const give = () => {
+  const endLine = () => {
     const line = DECODER.decode(Buffer.concat(kept))
     kept = []
     size = 0
-    take(line.endsWith('\r') ? line.slice(0, -1) : line)
+    onLine(line.endsWith('\r') ? line.slice(0, -1) : line)
   }
   return {
     write(bytes) {
       let start = 0
       for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, start)) {
         keep(bytes.subarray(start, at))
-        give()
+        endLine()
         start = at + 1
       }
       keep(bytes.subarray(start))
     },
     end() {
-      if (size > 0) give()
+      if (size > 0) endLine()
     },
   }
 }

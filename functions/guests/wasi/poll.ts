@@ -12,15 +12,15 @@ const NS_PER_MS = 1_000_000n
 interface Subscription {
   readonly userdata: bigint
   readonly tag: number
-  /** How long until it is due; 0 for streams, which are always ready. */
+  /** In how many ms it is due; 0 for streams, which are always ready. */
   readonly inMs: number
 }
 
 const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
 /**
- * `poll_oneoff(subscriptions, events, count, eventCount)`: waits for the first of some times to come, without using the
- * processor; the end of the thread ends it too. Standard streams are always ready. Gives an errno.
+ * `poll_oneoff(subscriptions, events, count, eventCount)` of WASI preview 1: waits for the first of some clock subscriptions,
+ * without using the CPU. Terminating the thread ends the wait. Standard streams are always ready. Gives an errno.
  */
 export function pollOneoff(
   { buffer }: WebAssembly.Memory,

@@ -1,7 +1,7 @@
-/** The module from which WASI preview 1 is imported. */
+/** The import module of WASI preview 1. */
 export const PREVIEW1 = 'wasi_snapshot_preview1'
 
-/** Results of its functions. */
+/** The errno results that Jobico itself returns. */
 export const ERRNO = { success: 0, invalid: 28, notSupported: 58 } as const
 
 const PARAMETERS: Readonly<Record<string, string>> = {
@@ -52,7 +52,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   sock_shutdown: 'i32, i32',
 }
 
-/** The types of the functions of WASI preview 1, by name, as its witx files have them. */
+/** The types of the functions of WASI preview 1, by name, from its witx files. */
 export const PREVIEW1_TYPES: ReadonlyMap<string, string> = new Map([
   ...Object.entries(PARAMETERS).map(([name, types]) => [name, `(${types}) -> i32`] as const),
   ['proc_exit', '(i32) -> nothing'],

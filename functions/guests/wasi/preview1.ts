@@ -6,36 +6,36 @@ import { bare } from '../host-functions.ts'
 import { pollOneoff } from './poll.ts'
 import { ERRNO, PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
 
-/** What the instance that runs now is given. */
+/** The environment of one execution, and its streams. */
 export interface Process {
-  /** Such as `NAME=value`. */
+  /** Environment variables such as `NAME=value`. */
   readonly variables: readonly string[]
   readonly stdin: Uint8Array
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
-  /** What becomes of it when it calls proc_exit. */
+  /** Gives the outcome of an execution that calls proc_exit. */
   readonly exited: (status: number) => Outcome
 }
 
-/** The functions of WASI preview 1 for one guest after the other: standard streams, clocks and randomness; no file, no socket. */
+/** The functions of WASI preview 1, without files and sockets: standard streams, clocks, random numbers. One execution at a time. */
 export interface Preview1 {
   readonly imports: Record<string, unknown>
   begin(process: Process): void
-  /** Lets go of all that the guest had. */
+  /** Drops the environment and streams of the execution. */
   end(): void
 }
 
 type Call = (...args: (number | bigint)[]) => unknown
 
 const NAME = 'module' // argv[0]
-/** The most parts of one read or write, as Linux has it: each is a few objects on the thread's heap. */
+/** The maximum number of buffers in one read or write, as on Linux: each takes some objects on the heap of the thread. */
 const IOV_MAX = 1024
 const VECTORED = new Set(['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite'])
-const VECTOR_COUNT = 2 // which argument it is
+const VECTOR_COUNT = 2 // the index of the argument
 
-/** Makes the functions, to be used by one guest. */
+/** Makes the functions for one guest. */
 export function createPreview1(guest: Guest): Preview1 {
-  const shim = new WASI([NAME], [], [], { debug: false }) // which prints, unless told otherwise
+  const shim = new WASI([NAME], [], [], { debug: false }) // by default it prints
   let exited: Process['exited'] = hasExited
   const memory = () => guest.memory ?? end(guest, trapped('it called WASI before its instantiation was over'))
   shim.inst = {
@@ -49,7 +49,7 @@ export function createPreview1(guest: Guest): Preview1 {
     proc_exit: (status) => end(guest, exited(Number(status))),
     proc_raise: (signal) => end(guest, trapped(`it raised the signal ${signal}`)),
     poll_oneoff: (...args) => pollOneoff(memory(), args.map(Number)),
-    // To the shim, standard input is a file: it would give it any size, out of the memory of the host.
+    // The shim treats standard input as a file, and would resize it to any size in the memory of the host.
     fd_allocate: () => ERRNO.notSupported,
     fd_filestat_set_size: () => ERRNO.notSupported,
     sock_accept: () => ERRNO.notSupported,
@@ -82,12 +82,12 @@ export function createPreview1(guest: Guest): Preview1 {
   }
 }
 
-/** The outcome of a guest whose exit means nothing. */
+/** The outcome of an exit with a status without a meaning. */
 function hasExited(status: number): Outcome {
   return trapped(`it exited with status ${status}`)
 }
 
-/** WebAssembly hands over i32 as signed numbers. */
+/** An i32 from WebAssembly comes as a signed number. */
 function unsigned(value: number | bigint): number | bigint {
   return typeof value === 'number' ? value >>> 0 : value
 }
@@ -102,15 +102,15 @@ function guarded(name: string, call: Call, args: (number | bigint)[]): unknown {
   }
 }
 
-/** The standard streams of a guest that is no process: they go to its log, by line. */
+/** Standard streams for the ABIs without a process: each line goes to the log. */
 export interface LoggedStreams {
-  /** To be added to its imports; nothing where the module does without. */
+  /** Imports to add; empty if the module imports nothing of WASI. */
   readonly imports: readonly (readonly [string, Record<string, unknown>])[]
-  /** Runs something during which the guest has its streams. */
+  /** Runs something while the guest has its streams. */
   during<T>(run: () => T): T
 }
 
-/** The streams of a guest. */
+/** Makes the logged streams of a guest. */
 export function loggedStreams(guest: Guest, host: Host): LoggedStreams {
   const isImported = WebAssembly.Module.imports(guest.module).some((each) => each.module === PREVIEW1)
   if (!isImported) return { imports: [], during: (run) => run() }

@@ -2,7 +2,7 @@ import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { decodeUtf8 } from '../../cloudevents/json.ts'
 import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from '../abi.ts'
 import { byteBuffer } from './byte-buffer.ts'
-import { AT_REST, end, executor, trapped, type Guest } from '../execution.ts'
+import { IDLE_GUEST, end, executor, trapped, type Guest } from '../execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from '../host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
@@ -14,12 +14,12 @@ interface GuestExports {
   readonly _start: () => void
 }
 
-/** What a command wrote. */
+/** The output of a command. */
 interface Written {
   readonly stdout: Uint8Array
   /** The last line on standard error. */
   readonly lastLine: string
-  /** The last line there that names an error, such as the first of a stack trace; else empty. */
+  /** The last line there that names an error, such as the head of a stack trace; empty if there is none. */
   readonly errorLine: string
 }
 
@@ -29,8 +29,8 @@ const ERROR = /panic|error|exception|fatal/i
 const ENCODER = new TextEncoder()
 
 /**
- * Commands of WASI preview 1, in any language: data on standard input, attributes as `CE_<NAME>`, the result's data as JSON
- * on standard output, logs on standard error.
+ * The ABI of WASI preview 1 commands in any language. They read the data from standard input and the attributes of the event
+ * from `CE_<NAME>`, write the result's data as JSON to standard output, and log to standard error.
  */
 export const wasi: Abi<'wasi'> = {
   name: 'wasi',
@@ -53,11 +53,11 @@ function variablesOf({ attributes, trace }: CloudEvent): string[] {
 }
 
 function prepare(module: WebAssembly.Module, host: Host): Execute {
-  const guest = { ...AT_REST, module }
+  const guest = { ...IDLE_GUEST, module }
   const preview1 = createPreview1(guest)
   const imports = bare([[PREVIEW1, preview1.imports]])
   const own = Array.from(host.env, ([name, value]) => `${name}=${value}`)
-  return executor(guest, AT_REST, ({ text, variables = [] }) => {
+  return executor(guest, IDLE_GUEST, ({ text, variables = [] }) => {
     const stdout = byteBuffer()
     let [lastLine, errorLine] = ['', '']
     const stderr = lineSplitter((line) => {

@@ -7,7 +7,7 @@ import { dataEventType, jobSource, type EventRef } from '../../queues/names.ts'
 import { checkCount, type DecodedEvent } from './decoded-event.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
-/** How events are made of bare data. */
+/** What events that are made from bare data get. */
 export interface BareDataDefaults {
   readonly type: string
   readonly source: string
@@ -15,7 +15,7 @@ export interface BareDataDefaults {
   readonly now: () => Date
 }
 
-/** What events made of bare data get from the event that the listener serves. */
+/** The defaults for the event that the listener serves. */
 export function bareDataDefaults(ref: EventRef): BareDataDefaults {
   return {
     type: dataEventType(ref.event),
@@ -30,7 +30,7 @@ const FORM =
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/
 
 /**
- * Makes an event of each item of `{"data":[…]}`. With an Idempotency-Key the ids are `<key>/<index>`, so that sending
+ * Makes an event from each item of `{"data":[…]}`. With an Idempotency-Key the ids are `<key>/<index>`, so that sending
  * again gives the same events. Throws BODY_INVALID, REQUEST_INVALID or TOO_LARGE.
  */
 export function decodeBareData(

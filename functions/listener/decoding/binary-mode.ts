@@ -5,14 +5,14 @@ import { percentDecode } from '../../cloudevents/percent-encoding.ts'
 import type { DecodedEvent } from './decoded-event.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
-/** What the names of headers that carry attributes begin with. */
+/** The prefix of headers that carry attributes. */
 export const CE_PREFIX = 'ce-'
 
 const NOT_PRINTABLE = /[^\x20-\x7e]/
 const QUOTED = /^"((?:[^"\\]|\\.)*)"$/
 
 /**
- * The event of a request in binary mode, as the HTTP protocol binding of CloudEvents 1.0 says; the Content-Type becomes
+ * Decodes a request in binary mode, as the HTTP protocol binding of CloudEvents 1.0 says; the Content-Type becomes
  * `datacontenttype`. Throws EVENT_INVALID, BODY_INVALID, or MEDIA_TYPE_UNSUPPORTED for data that is not JSON.
  */
 export function decodeBinary(headers: RequestHeaders, body: Uint8Array): DecodedEvent {
@@ -25,7 +25,7 @@ export function decodeBinary(headers: RequestHeaders, body: Uint8Array): Decoded
   if (contentType !== undefined && !isJsonMediaType(contentType)) {
     throw new JobicoError('MEDIA_TYPE_UNSUPPORTED', `the data must be JSON, not ${contentType.slice(0, 100)}`)
   }
-  // HTTP takes a tab for a blank, and CloudEvents take none.
+  // HTTP allows a tab for a blank, and CloudEvents do not.
   if (contentType !== undefined) attributes.push(['datacontenttype', contentType.replaceAll('\t', ' ')])
   const hasData = body.length > 0
   const event = { attributes: checkAttributes(attributes), data: hasData ? body : undefined, trace: {} }

@@ -7,7 +7,7 @@ import type { RequestHeaders } from './request-headers.ts'
 import { decodeBatch, decodeStructured } from './structured-mode.ts'
 import { traceContext } from './trace-context.ts'
 
-/** What came over HTTP. */
+/** The headers and the body of an HTTP request. */
 export interface EventRequest {
   readonly headers: RequestHeaders
   readonly body: Uint8Array
@@ -18,8 +18,8 @@ const BATCH = 'application/cloudevents-batch+json'
 const CLOUDEVENTS = /^application\/cloudevents(?:-batch)?(?:\+|$)/
 
 /**
- * The events of a request, 1 to MAX_EVENTS, checked by the CloudEvents specification, with the trace context of the
- * request. Throws JobicoError with the code of the answer; says nothing about the schema or about missing data.
+ * Decodes the events of a request, 1 to MAX_EVENTS, and gives them its trace context. It checks them by the CloudEvents
+ * specification, but not by the schema, nor whether they have data. Throws JobicoError with the code of the answer.
  */
 export function decodeRequest(request: EventRequest, defaults: BareDataDefaults): readonly DecodedEvent[] {
   const mediaType = requestMediaType(request)
@@ -45,7 +45,7 @@ function decodeBody(
   )
 }
 
-/** The media type of the body; undefined when there is no header, which is allowed only where there is no body. */
+/** The media type of the body; undefined without a Content-Type, which is allowed only without a body. */
 function requestMediaType({ headers, body }: EventRequest): MediaType | undefined {
   const encoding = headers.get('content-encoding')?.join(',') ?? 'identity'
   if (encoding.toLowerCase() !== 'identity') {

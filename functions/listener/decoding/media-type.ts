@@ -10,7 +10,7 @@ const ESSENCE = new RegExp(`^${TOKEN}/${TOKEN}`)
 /** RFC 9110 lets a parameter be empty, so that `a/b;` and `a/b; ;c=d` are well-formed. */
 const PARAMETER = new RegExp(`[\\t ]*;[\\t ]*(?:(${TOKEN})=(${TOKEN}|${QUOTED}))?`, 'y')
 
-/** Parses a Content-Type by RFC 9110, section 8.3; undefined where it is not exactly one media type, or repeats a parameter. */
+/** Parses a Content-Type by RFC 9110, section 8.3; undefined if it is not exactly one media type, or repeats a parameter. */
 export function parseMediaType(text: string): MediaType | undefined {
   const essence = ESSENCE.exec(text)?.[0]
   if (essence === undefined) return undefined
@@ -36,7 +36,7 @@ function unquoted(value: string): string {
   return value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
 }
 
-/** Tells whether a body of the media type is UTF-8, as all JSON is: no other charset is named. */
+/** Tells whether the media type allows UTF-8, which JSON always is: it names no other charset. */
 export function isUtf8({ parameters }: MediaType): boolean {
   const charset = parameters.get('charset')
   return charset === undefined || /^utf-?8$/i.test(charset)

@@ -1,7 +1,7 @@
-/** Every value of each header of a request, by its name in lower case, in the order in which they came. */
+/** The headers of a request: all values of each, in their order, by its name in lower case. */
 export type RequestHeaders = ReadonlyMap<string, readonly string[]>
 
-/** Gathers Node's `rawHeaders`, which unlike `headers` show a header that came twice. */
+/** Collects Node's `rawHeaders`, which show a header that came twice; `headers` do not. */
 export function collectHeaders(rawHeaders: readonly string[]): RequestHeaders {
   const headers = new Map<string, string[]>()
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

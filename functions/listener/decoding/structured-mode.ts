@@ -9,7 +9,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 const INTEGER = /^-?(?:0|[1-9]\d{0,9})$/
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
-/** Attributes of the specification, all of which travel as JSON strings. */
+/** Attributes of the specification, which must all be JSON strings. */
 const CORE = new Set([
   'specversion',
   'id',
@@ -21,13 +21,13 @@ const CORE = new Set([
   'time',
 ])
 
-/** The event of a body in the JSON event format of CloudEvents 1.0. Throws BODY_INVALID, EVENT_INVALID or 415. */
+/** Decodes an event in the JSON format of CloudEvents 1.0. Throws BODY_INVALID, EVENT_INVALID or MEDIA_TYPE_UNSUPPORTED. */
 export function decodeStructured(body: Uint8Array): DecodedEvent {
   const text = decodeUtf8(body)
   return decodeObject(parseJson(text), text)
 }
 
-/** The events of a body in the JSON batch format, 1 to MAX_EVENTS. Throws as decodeStructured, or TOO_LARGE. */
+/** Decodes 1 to MAX_EVENTS events in the JSON batch format. Throws as decodeStructured, or TOO_LARGE. */
 export function decodeBatch(body: Uint8Array): readonly DecodedEvent[] {
   const text = decodeUtf8(body)
   const batch = parseJson(text)
@@ -84,8 +84,8 @@ interface Data {
 const NO_DATA: Data = { data: undefined, value: undefined }
 
 /**
- * The data of an event. As with attributes, a member that is null is one that is not there; an event whose data is the
- * JSON value null can be sent in binary mode or as base64.
+ * The data of an event. A member that is null counts as missing, as with attributes. To send the JSON value null as data, a
+ * client uses binary mode or base64.
  */
 function dataOf(
   { data: json, data_base64: base64 }: Members,
@@ -104,7 +104,7 @@ function dataOf(
   return hasJson ? { data: Buffer.from(texts.get('data') ?? ''), value: json } : dataOfBase64(base64)
 }
 
-/** The JSON format: a member that is null is one that is not there. */
+/** In the JSON format a member that is null counts as missing. */
 function isThere(member: unknown): boolean {
   return member !== undefined && member !== null
 }

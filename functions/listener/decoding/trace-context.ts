@@ -5,12 +5,12 @@ const STATE_KEY = String.raw`(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{
 const STATE_VALUE = String.raw`[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]`
 const STATE_MEMBER = new RegExp(`^[\\t ]*(?:${STATE_KEY}=${STATE_VALUE})?[\\t ]*$`)
 const MAX_STATE_MEMBERS = 32
-/** The length up to which the specification wants a tracestate to be handed on. */
+/** The length up to which the specification demands that a tracestate is passed on. */
 const MAX_STATE_LENGTH = 512
 
 /**
- * The W3C trace context that came with a request. What is malformed is left out and is no fault of the request, as the
- * specification says; a tracestate goes only with a traceparent.
+ * The W3C trace context of a request. As the specification says, malformed values are ignored and do not make the request
+ * fail, and a tracestate counts only with a traceparent.
  */
 export function traceContext(headers: RequestHeaders): Readonly<Record<string, string>> {
   const parents = headers.get('traceparent') ?? []
@@ -22,7 +22,7 @@ export function traceContext(headers: RequestHeaders): Readonly<Record<string, s
 
 function isTraceparent(value: string): boolean {
   const match = TRACEPARENT.exec(value)
-  // Version 00 ends there; later ones may go on.
+  // Version 00 has no more fields; later versions may have some.
   return match !== null && value.length <= MAX_STATE_LENGTH && (match[1] !== '00' || match[2] === undefined)
 }
 

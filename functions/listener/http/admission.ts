@@ -7,16 +7,16 @@ import type { Authorize } from './auth.ts'
 import type { ListenerMetrics } from '../metrics.ts'
 import { OPEN_PATHS } from './paths.ts'
 
-/** What decides whether a request is let in. */
+/** What admission needs. */
 export interface Admission {
-  /** Undefined lets everybody in. */
+  /** Undefined admits everybody. */
   readonly authorize: Authorize | undefined
   readonly metrics: ListenerMetrics
 }
 
-/** The hook that measures each request and lets it in, or fails with REQUEST_INVALID or UNAUTHORIZED. */
+/** Makes the hook that measures each request and admits it, or fails with REQUEST_INVALID or UNAUTHORIZED. */
 export function admission({ authorize, metrics }: Admission): onRequestHookHandler {
-  const refusal = (request: FastifyRequest): JobicoError | undefined => {
+  const errorFor = (request: FastifyRequest): JobicoError | undefined => {
     const fault = framingFault(request.raw)
     if (fault !== undefined) return new JobicoError('REQUEST_INVALID', fault)
     if (isOpen(request)) return undefined
@@ -28,7 +28,7 @@ export function admission({ authorize, metrics }: Admission): onRequestHookHandl
 
   return (request, reply, done) => {
     const began = performance.now()
-    const refused = refusal(request)
+    const refused = errorFor(request)
     metrics.began()
     reply.raw.once('close', () => {
       const status = reply.raw.writableEnded ? reply.raw.statusCode : 0
@@ -38,13 +38,13 @@ export function admission({ authorize, metrics }: Admission): onRequestHookHandl
   }
 }
 
-/** What is wrong with how a request is framed, which Node's parser lets pass. */
+/** Finds a fault in a request's framing that Node's parser accepts. */
 function framingFault({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   if (headers.host === undefined && httpVersion === '1.1') return 'the request has no Host header'
   const coding = headers['transfer-encoding'] ?? 'chunked'
   if (coding.toLowerCase() !== 'chunked') return 'the only Transfer-Encoding that is taken is chunked'
   let hosts = 0
-  // Node keeps the first of several, and a proxy before us may have looked at another.
+  // Node keeps the first of several Host headers, but a proxy in front of us may have used another.
   for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at] ?? '')) hosts++
   return hosts > 1 ? 'the request has more than one Host header' : undefined
 }

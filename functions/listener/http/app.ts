@@ -16,10 +16,10 @@ import { postEvents, type PostEventsOptions } from './post-events.ts'
 import { asJobicoError } from './problem.ts'
 import { openRequests } from '../storing/nats-access.ts'
 
-/** What a listener works with. */
+/** What the HTTP side of a listener needs. */
 export interface AppOptions extends Omit<PostEventsOptions, 'load'> {
   readonly maxInFlight: number
-  /** Undefined lets everybody in. */
+  /** Undefined admits everybody. */
   readonly authorize: Authorize | undefined
   readonly metrics: ListenerMetrics
   readonly log: Log
@@ -32,22 +32,22 @@ const REQUEST_TIMEOUT_MS = 20_000
 const KEEP_ALIVE_TIMEOUT_MS = 100_000
 const MAX_HEADER_SIZE = 64 * 1024
 
-// Given to Fastify, so that it does not load what it compiles schemas of routes with: bundles do without.
+// Fastify gets this in place of its schema compilers, so that they are not loaded, and bundles do not need them.
 const noSchemas = (): never => {
   throw new Error('no route has a schema of its own')
 }
 
-/** Builds the HTTP side of a listener; it listens when told to, and closes nothing that it was given. */
+/** Builds the HTTP side of a listener. The caller makes it listen, and closes what it has passed in. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { log, ref } = options
   const load = createLoadLimits(options.maxInFlight)
-  const delivery = createResponseSender(load)
-  const refused = (error: JobicoError) => logRefusal(log, error)
-  const clientErrors = createClientErrors(refused)
+  const sender = createResponseSender(load)
+  const onRefused = (error: JobicoError) => logRefusal(log, error)
+  const clientErrors = createClientErrors(onRefused)
   const answerFault = (thrown: unknown, reply: FastifyReply) => {
     const error = asJobicoError(thrown)
-    refused(error)
-    void delivery.send(reply, problemResponse(error))
+    onRefused(error)
+    void sender.send(reply, problemResponse(error))
   }
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options
   const app = fastify({
@@ -61,19 +61,19 @@ export function createApp(options: AppOptions): FastifyInstance {
     },
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    // What comes on an open connection while we stop is still served.
+    // While we stop, requests on open connections are still served.
     return503OnClosing: false,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (fault, socket) => clientErrors.handle(fault, socket),
-    // A path that can not be decoded comes here past all hooks.
+    // A request whose path can not be decoded comes here, and no hook is called for it.
     frameworkErrors: (_fault, request, reply) => answerFault(notFound(request.url, ref.event), reply),
   })
-  // Node would drop headers beyond 2,000 without a word.
+  // Node would silently drop headers beyond 2,000.
   app.server.maxHeadersCount = 0
   app.server.on('connect', clientErrors.refuseTunnel)
-  // Node would answer with 417, which no client waits for; what is not known may be passed over (RFC 9110, section 10.1.1).
+  // Node would answer an unknown Expect with 417, which no client waits for; RFC 9110, section 10.1.1, lets us ignore it.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  // The handlers read the bodies themselves: how long one may be is known only when NATS is.
+  // The handlers read the bodies themselves, because their size limit is known only once NATS is connected.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
   app.setErrorHandler((thrown, _request, reply) => answerFault(thrown, reply))
@@ -84,31 +84,31 @@ export function createApp(options: AppOptions): FastifyInstance {
   })
   app.addHook('onRequest', admission(options))
   app.addHook('onClose', (_app, done) => {
-    delivery.close()
+    sender.close()
     done()
   })
-  addRoutes(app, { ...options, load, delivery })
+  addRoutes(app, { ...options, load, sender })
   return app
 }
 
 interface RouteOptions extends AppOptions, PostEventsOptions {
-  readonly delivery: ResponseSender
+  readonly sender: ResponseSender
 }
 
 function addRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { load, delivery } = options
+  const { load, sender } = options
   const post = postEvents(options)
   for (const prefix of prefixesOf(options.ref.event)) {
     const path = prefix || '/'
     app.post(path, async ({ raw }, reply) => {
       const answer = await post({ request: raw, response: reply.raw, prefix })
-      // A client that is told so sends nothing more on a connection that is about to be closed.
+      // After this header a client sends no more on a connection that is about to be closed.
       if (options.stopping.aborted) reply.header('connection', 'close')
-      return delivery.send(reply, answer)
+      return sender.send(reply, answer)
     })
     app.options(path, handshake)
     app.get<{ Params: { key: string } }>(`${prefix}/events/:key`, async ({ params }, reply) =>
-      delivery.send(reply, await load.handle(() => getState(options, params.key))),
+      sender.send(reply, await load.handle(() => getState(options, params.key))),
     )
   }
   app.get(HEALTH.live, (_request, reply) => reply.send({ status: 'live' }))
@@ -117,14 +117,14 @@ function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     if (options.stopping.aborted) throw new JobicoError('QUEUE_UNAVAILABLE', 'the listener is stopping')
     return reply.send({ status: 'ready' })
   })
-  // No problem document, which would be logged: Knative asks every 50 ms.
+  // Knative asks every 50 ms, and each problem document would be logged.
   app.get(HEALTH.started, (_request, reply) => {
     const started = options.requests() !== undefined
     return reply.code(started ? 200 : 503).send({ status: started ? 'started' : 'starting' })
   })
 }
 
-/** The validation request of the CloudEvents webhook specification: every origin may send, at any rate. */
+/** Answers the validation request of the CloudEvents webhook specification: every origin may send, at any rate. */
 function handshake(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('allow', ALLOW.events)
   if (request.headers['webhook-request-origin'] === undefined) return reply.code(204).send()

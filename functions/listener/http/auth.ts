@@ -7,28 +7,28 @@ import type { Log } from '../../process/log.ts'
 /** Tells whether the value of an Authorization header carries a valid token. */
 export type Authorize = (authorization: string | undefined) => boolean
 
-const LOOK_EVERY_MS = 1_000
+const CHECK_EVERY_MS = 1_000
 const BEARER = /^bearer +([\x21-\x7e]+) *$/i
 const TOKEN = /^[\x21-\x7e]+$/
 
 /**
- * Accepts the bearer tokens of a file, one a line. A change of the file takes effect within a second; while it can not
- * be read, the last tokens stay valid. Throws CONFIG_INVALID when it has no token at the start.
+ * Accepts the bearer tokens of a file, one a line. A change of the file takes effect within a second. While the file can not
+ * be read, the last tokens stay valid. Throws CONFIG_INVALID if it has no token at the start.
  */
 export function bearerAuth(path: string, log: Log, now = () => performance.now()): Authorize {
-  // The fingerprint comes first, so that a change in between is seen at the next look.
-  let seen = fingerprint(path)
+  // The fingerprint is taken first, so that the next check sees a change in between.
+  let lastFingerprint = fingerprint(path)
   let digests = readDigests(path)
-  let lookedAt = now()
+  let checkedAt = now()
   if (digests.length === 0) throw invalid(path, 'has no token; write one valid token a line')
 
   const refresh = () => {
-    if (now() - lookedAt < LOOK_EVERY_MS) return
-    lookedAt = now()
+    if (now() - checkedAt < CHECK_EVERY_MS) return
+    checkedAt = now()
     try {
       const current = fingerprint(path)
-      if (current === seen) return
-      seen = current
+      if (current === lastFingerprint) return
+      lastFingerprint = current
       digests = readDigests(path)
       log.info({ tokens: digests.length }, 'Read the tokens again')
     } catch (err) {
@@ -42,7 +42,7 @@ export function bearerAuth(path: string, log: Log, now = () => performance.now()
   }
 }
 
-/** Compares with every digest, so that the time taken does not tell which one was near. */
+/** Compares with every digest, so that the time taken does not reveal which one was close. */
 function isAmong(digests: readonly Buffer[], digest: Buffer): boolean {
   let found = false
   for (const valid of digests) found = timingSafeEqual(valid, digest) || found

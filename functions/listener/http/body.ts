@@ -3,15 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import { JobicoError } from '../../process/errors.ts'
 import { asJobicoError } from './problem.ts'
 
-/** How much of a body that is too large is read and dropped, so that its sender gets to read the answer. */
+/** How many bytes of a body that is too large are read and dropped, so that its sender can read the answer. */
 const MAX_DRAIN = 16 * 1024 * 1024
 
-/** What a part of a body takes in memory beside its bytes: a body may come in a million parts of one byte. */
+/** Memory that a part of a body takes beside its bytes: a body may come in a million parts of one byte. */
 const PART_BYTES = 256
 
 /**
- * Reads the body of a request; `take` is told of each part before it is held, and may throw. Throws TOO_LARGE when it has
- * more than `limit` bytes, and REQUEST_INVALID when it ends before it is complete.
+ * Reads the body of a request. Before it keeps a part, it calls `take` with the memory that the part needs; `take` may
+ * throw. Throws TOO_LARGE if the body has more than `limit` bytes, and REQUEST_INVALID if it ends before it is complete.
  */
 export function readBody(
   request: IncomingMessage,
@@ -26,7 +26,7 @@ export function readBody(
       length = Infinity
       reject(fault)
     }
-    const hold = (part: Buffer) => {
+    const keep = (part: Buffer) => {
       try {
         take(part.length + PART_BYTES)
         parts.push(part)
@@ -36,7 +36,7 @@ export function readBody(
     }
     request.on('data', (part: Buffer) => {
       length += part.length
-      if (length <= limit) hold(part)
+      if (length <= limit) keep(part)
       else parts = []
       if (length > MAX_DRAIN) fail(tooLarge(limit))
     })

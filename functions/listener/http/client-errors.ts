@@ -6,21 +6,21 @@ import type { Duplex } from 'node:stream'
 import { JobicoError } from '../../process/errors.ts'
 import { problemResponse } from './responses.ts'
 
-/** Answers what never becomes a request: faults that Node's HTTP parser finds, and requests that arrive too slowly. */
+/** Answers what the app never sees: faults that Node's HTTP parser finds, and requests that arrive too slowly. */
 export interface ClientErrors {
-  /** Notes a response, so that no answer is written in front of it on its connection. */
+  /** Remembers a response, so that no later answer is written before it on its connection. */
   track(response: ServerResponse): void
-  /** To be the server's `clientError` handler. */
+  /** The server's `clientError` handler. */
   handle(fault: Error & { code?: string }, socket: Socket): void
-  /** To be the server's 'connect' handler: a listener is no proxy. */
+  /** The server's `connect` handler, which refuses: a listener is no proxy. */
   refuseTunnel(request: IncomingMessage, socket: Duplex): void
 }
 
-/** How long a connection is read on after its last answer, so that the client gets to see that. */
+/** How long a connection is still read after its last answer, so that the client can read that answer. */
 const LINGER_MS = 1_000
 
-/** Makes the handler; `refused` is told of each fault that is answered. */
-export function createClientErrors(refused: (error: JobicoError) => void): ClientErrors {
+/** Makes the handlers; `onRefused` is called with each error that is answered. */
+export function createClientErrors(onRefused: (error: JobicoError) => void): ClientErrors {
   const open = new WeakMap<Socket, Set<ServerResponse>>()
   const ended = new WeakSet<Socket>()
 
@@ -43,24 +43,24 @@ export function createClientErrors(refused: (error: JobicoError) => void): Clien
         return
       }
       const error = errorOf(fault)
-      refused(error)
+      onRefused(error)
       void allClosed(earlier).then(() => endWith(error, socket, arriving.length > 0))
     },
     refuseTunnel({ socket: connection }, socket) {
       const error = new JobicoError('METHOD_NOT_ALLOWED', 'CONNECT is not allowed here; allowed is POST')
       socket.on('error', () => undefined)
-      refused(error)
+      onRefused(error)
       void allClosed([...(open.get(connection) ?? [])]).then(() => endWith(error, socket, false))
     },
   }
 }
 
-/** Waits for the answers of earlier requests: one of those would take a later answer for its own. */
+/** Waits until earlier requests are answered, because a later answer would be taken for theirs. */
 async function allClosed(earlier: readonly ServerResponse[]): Promise<void> {
   await Promise.all(earlier.map((response) => once(response, 'close')))
 }
 
-/** Writes the last answer of a connection. Where a request is still arriving, nothing more of it is read. */
+/** Writes the last answer of a connection. If a request is still arriving, no more of it is read. */
 function endWith(error: JobicoError, socket: Duplex, isArriving: boolean): void {
   if (!socket.writable) return
   socket.end(rawAnswer(error), () => {
@@ -69,7 +69,7 @@ function endWith(error: JobicoError, socket: Duplex, isArriving: boolean): void 
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
-/** Tells whether a request is answered already, though it has not come to its end: no other answer can follow. */
+/** Tells whether a request was answered before all of it arrived: then no other answer can follow. */
 function isAnswered({ req, headersSent }: ServerResponse): boolean {
   return !req.complete && headersSent
 }

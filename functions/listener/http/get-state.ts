@@ -4,7 +4,7 @@ import { eventState } from '../../outcomes/event-state.ts'
 import { stateResponse, type ResponseParts } from './responses.ts'
 import { openRequests, type NatsAccess } from '../storing/nats-access.ts'
 
-/** What the answer about an event depends on. */
+/** What an answer about an event's state needs. */
 export interface StateOptions {
   readonly ref: EventRef
   readonly requests: NatsAccess
@@ -12,7 +12,7 @@ export interface StateOptions {
   readonly exposeResults: boolean
 }
 
-/** Says what became of an event. Throws NOT_FOUND, or QUEUE_UNAVAILABLE where that can not be told. */
+/** Answers with the state of an event. Throws NOT_FOUND, or QUEUE_UNAVAILABLE if the state can not be read. */
 export async function getState(
   { ref, requests, exposeResults }: StateOptions,
   key: string,

@@ -3,29 +3,29 @@ import type { ServerResponse } from 'node:http'
 import { JobicoError } from '../../process/errors.ts'
 
 /**
- * What a listener has in hand at once. Requests count only while they are handled, so that those that arrive slowly, and
- * answers that are read slowly, keep nobody out; what these hold in memory is bounded by bytes.
+ * Limits what a listener has in flight. A request counts only while it is handled, so that slow senders and slow readers do
+ * not keep others out. The memory that these take is limited by bytes.
  */
 export interface LoadLimits {
-  /** Handles a request. Throws TOO_MANY_REQUESTS when as many as may be are handled. */
+  /** Runs the handler of a request. Throws TOO_MANY_REQUESTS if the most that are allowed run already. */
   handle<T>(task: () => Promise<T>): Promise<T>
-  /** What bodies take, from their first byte until their request is answered. */
+  /** The memory of bodies, from their first byte until their request is answered. */
   readonly bodies: ByteBudget
-  /** What answers take that their clients have not read yet. */
+  /** The memory of answers that their clients have not read yet. */
   readonly responses: ByteBudget
 }
 
-/** A number of bytes that exchanges share. */
+/** A number of bytes that all exchanges share. */
 export interface ByteBudget {
-  /** Takes bytes until the exchange is over. Throws TOO_MANY_REQUESTS when there is no room for them. */
+  /** Takes bytes until the exchange is over. Throws TOO_MANY_REQUESTS if fewer are left. */
   take(bytes: number, response: ServerResponse): void
 }
 
-/** What a request may take by way of its body, on average: as much as NATS takes in one message by default. */
+/** The budget for each request's body, on average: as much as NATS takes in one message by default. */
 const BODY_BYTES = 1024 * 1024
 const RESPONSE_BYTES = 256 * 1024
 
-/** Makes the account of a listener that handles so many requests at once. */
+/** Makes the limits of a listener that handles at most `maxInFlight` requests at once. */
 export function createLoadLimits(maxInFlight: number): LoadLimits {
   let inFlight = 0
   return {

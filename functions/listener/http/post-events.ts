@@ -20,17 +20,17 @@ import { collectHeaders } from '../decoding/request-headers.ts'
 import { createStore, type StoredEvent } from '../storing/store.ts'
 import { watchVerdict } from '../storing/wait-for-verdict.ts'
 
-/** What taking events depends on. */
+/** What accepting events needs. */
 export interface PostEventsOptions extends StateOptions {
   readonly validate: Validate
-  /** Says that the process is stopping: nobody is made to wait for results any longer. */
+  /** Aborted when the process stops: clients that wait for a result get an answer at once. */
   readonly stopping: AbortSignal
   readonly load: LoadLimits
   readonly metrics: ListenerMetrics
   readonly log: Log
 }
 
-/** A request as it came in. */
+/** A request and its response. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -39,8 +39,8 @@ export interface Exchange {
 }
 
 /**
- * Makes the handler that validates the events of a request, stores all of them, and only then answers. It throws
- * JobicoError where it does not take them; nothing is stored then, or sending again is safe.
+ * Makes the handler that validates the events of a request, stores all of them, and only then answers. If it does not accept
+ * them, it throws JobicoError; then nothing is stored, or sending them again is safe.
  */
 export function postEvents(options: PostEventsOptions): (exchange: Exchange) => Promise<ResponseParts> {
   const { ref, validate } = options
@@ -69,7 +69,7 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
     if (only === undefined || events.length > 1 || seconds === undefined) {
       return acceptedResponse(await storeAll(), exchange.prefix)
     }
-    return await answerInTime(only, { options, requests, exchange, seconds, storeAll })
+    return await answerAfterVerdict(only, { options, requests, exchange, seconds, storeAll })
   }
 }
 
@@ -81,14 +81,14 @@ interface Waiting {
   readonly storeAll: () => Promise<readonly StoredEvent[]>
 }
 
-/** Stores an event and holds the answer for its verdict. */
-async function answerInTime({ event }: CheckedEvent, waiting: Waiting): Promise<ResponseParts> {
+/** Stores an event and waits for its verdict before it answers. */
+async function answerAfterVerdict({ event }: CheckedEvent, waiting: Waiting): Promise<ResponseParts> {
   const { options, requests, exchange, seconds } = waiting
   const key = eventKey(event.attributes.source, event.attributes.id)
   const watch = watchVerdict(requests, options.ref, key)
   try {
-    const { stored, isHeld } = await storeFirst(key, waiting)
-    if (!isHeld) return acceptedResponse(stored, exchange.prefix)
+    const { stored, mayWait } = await storeFirst(key, waiting)
+    if (!mayWait) return acceptedResponse(stored, exchange.prefix)
     const verdict = await watch.wait(seconds, AbortSignal.any([options.stopping, leaving(exchange.response)]))
     const answer =
       verdict === undefined
@@ -101,17 +101,17 @@ async function answerInTime({ event }: CheckedEvent, waiting: Waiting): Promise<
 }
 
 /**
- * Stores the event and says whether its answer is to be held. Whoever can name an event's source and id need not be the
- * one who sent it: where results are not for all to see, only the sender of a fresh event gets one.
+ * Stores the event and says whether its sender may wait for the verdict. Anybody who knows an event's source and id can send
+ * it again; so if results are not exposed, only the sender of a new event gets one.
  */
 async function storeFirst(key: string, { options, requests, storeAll }: Waiting) {
   const { ref, exposeResults } = options
   const isKnown = !exposeResults && (await readVerdict(requests, ref, key)) !== undefined
   const stored = await storeAll()
-  return { stored, isHeld: exposeResults || (!isKnown && stored.every(({ duplicate }) => !duplicate)) }
+  return { stored, mayWait: exposeResults || (!isKnown && stored.every(({ duplicate }) => !duplicate)) }
 }
 
-/** Says when the client has left, or has its answer. */
+/** Aborts when the client has disconnected, or has its answer. */
 function leaving(response: ServerResponse): AbortSignal {
   const left = new AbortController()
   if (response.destroyed) left.abort()

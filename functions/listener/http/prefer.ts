@@ -8,8 +8,8 @@ const PART = new RegExp(String.raw`[ \t]*(?:(${TOKEN})[ \t]*(?:=[ \t]*(${WORD})[
 const SECONDS = /^\d{1,2}$/
 
 /**
- * The seconds of the preference `wait` (RFC 7240) in the values of a request's Prefer headers. Undefined where there is
- * none that can be honoured: as the RFC says, what is malformed or not a whole number up to MAX_WAIT is left aside.
+ * The seconds of the preference `wait` (RFC 7240) in the values of a request's Prefer headers; undefined if there is none. A
+ * value that is malformed, or is no whole number up to MAX_WAIT, is ignored, as the RFC says.
  */
 export function waitSeconds(values: readonly string[]): number | undefined {
   const value = values.length === 0 ? undefined : preferences(values.join(','))?.get('wait')
@@ -18,7 +18,7 @@ export function waitSeconds(values: readonly string[]): number | undefined {
   return seconds <= MAX_WAIT ? seconds : undefined
 }
 
-/** The value of each preference, of the first one where a name comes twice; undefined when the header is malformed. */
+/** The value of each preference, the first one if a name comes twice; undefined if the header is malformed. */
 function preferences(header: string): ReadonlyMap<string, string> | undefined {
   const found = new Map<string, string>()
   let isParameter = false

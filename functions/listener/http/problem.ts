@@ -2,7 +2,7 @@ import { JobicoError, type ErrorCode } from '../../process/errors.ts'
 
 const CODES: Readonly<Record<number, ErrorCode>> = { 413: 'TOO_LARGE', 415: 'MEDIA_TYPE_UNSUPPORTED' }
 
-/** The JobicoError of anything that was thrown while a request was handled; what nobody foresaw is INTERNAL. */
+/** Turns anything thrown while a request was handled into a JobicoError; an unexpected fault becomes INTERNAL. */
 export function asJobicoError(thrown: unknown): JobicoError {
   if (thrown instanceof JobicoError) return thrown
   // Fastify's own errors carry the status of the answer.

@@ -30,7 +30,7 @@ export function problemResponse({ code, message, members }: JobicoError): Respon
   }
 }
 
-/** The answer once every event of a request is stored; for one event it says where its state is. */
+/** The answer once every event of a request is stored; for a single event, Location is the path of its state. */
 export function acceptedResponse(accepted: readonly StoredEvent[], prefix: string): ResponseParts {
   const [only] = accepted
   const location =
@@ -54,7 +54,7 @@ export function verdictResponse(verdict: Verdict, prefix: string, key: string): 
   return { status: 200, headers, body: toStructuredJson(verdict.result) }
 }
 
-/** The answer about the state of an event; only where `exposed` with its result and all of its error. */
+/** The answer about the state of an event, with its result and all of its error only if `exposed`. */
 export function stateResponse(
   state: KnownState,
   names: { readonly key: string; readonly event: string },

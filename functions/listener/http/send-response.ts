@@ -6,19 +6,22 @@ import { problemResponse, type ResponseParts } from './responses.ts'
 import type { LoadLimits } from './load-limits.ts'
 import { asJobicoError } from './problem.ts'
 
-/** How long a client may take to read an answer, once that is there. */
+/** How long a client may take to read an answer. */
 const RESPONSE_TIMEOUT_MS = 15_000
 const SWEEP_MS = 500
-/** An answer up to this size is no burden, however many clients do not read it. */
+/** Answers up to this size are not limited, however many clients do not read them. */
 const SMALL_RESPONSE = 4 * 1024
 
-/** Sends answers, and cuts off clients that do not read theirs in time, or that many others do not read large ones beside. */
+/**
+ * Sends answers, and disconnects clients that do not read theirs in time. While too many bytes are unread, a large answer is
+ * replaced by TOO_MANY_REQUESTS.
+ */
 export interface ResponseSender {
   send(reply: FastifyReply, answer: ResponseParts): FastifyReply
   close(): void
 }
 
-/** Starts to watch over answers; one timer for all costs an answer next to nothing. */
+/** Makes a sender. One timer serves all answers, so it costs each of them next to nothing. */
 export function createResponseSender({ responses: answers }: LoadLimits): ResponseSender {
   /** In the order in which they were sent. */
   const unread = new Map<ServerResponse, number>()
@@ -35,7 +38,7 @@ export function createResponseSender({ responses: answers }: LoadLimits): Respon
     send(reply, answer) {
       const response = reply.raw
       const { status, headers, body } = bounded(answer, (bytes) => answers.take(bytes, response))
-      // One that is gone already has told so before, and would stay here.
+      // A response that is closed already emits no other `close`, so it would stay in the map.
       if (!response.destroyed) {
         unread.set(response, performance.now() + RESPONSE_TIMEOUT_MS)
         response.once('close', () => unread.delete(response))
@@ -46,7 +49,7 @@ export function createResponseSender({ responses: answers }: LoadLimits): Respon
   }
 }
 
-/** The answer, or one that there are too many. What is accepted is always said, since to send it again need not be safe. */
+/** The answer, or TOO_MANY_REQUESTS. A 202 is always sent, because sending accepted events again need not be safe. */
 function bounded(answer: ResponseParts, take: (bytes: number) => void): ResponseParts {
   if (answer.body.length <= SMALL_RESPONSE || answer.status === 202) return answer
   try {

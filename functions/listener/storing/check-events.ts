@@ -8,7 +8,7 @@ import type { DecodedEvent } from '../decoding/decoded-event.ts'
 
 /** The most faults that one answer lists. */
 const MAX_FAULTS = 100
-/** The most bytes that an event's headers may take, so that those of Jobico still fit beside them. */
+/** The most bytes of an event's headers, so that Jobico's own headers still fit beside them. */
 const MAX_HEADERS = 48 * 1024
 
 const NO_DATA = [{ pointer: '', detail: 'the event has no data' }]
@@ -42,11 +42,11 @@ export function checkEvents(
 
 function dataFaults(decoded: readonly DecodedEvent[], validate: Validate): readonly DataFault[] {
   const faults: DataFault[] = []
-  // One for all, so that many events take no longer to check than one that is as large.
+  // One budget for all, so that many events take no longer to check than one event of the same size.
   const budget = newBudget()
   for (const [index, { event, value }] of decoded.entries()) {
     const found = event.data === undefined ? NO_DATA : validate(value, budget)
-    // Says nothing of whether the data matches, so that senders must not take it for data that never will.
+    // Nobody knows then whether the data matches, so DATA_INVALID, which means that it never will, would be wrong.
     if (isSpent(budget)) throw tooCostly()
     for (const { pointer, detail } of found) faults.push({ index, pointer, detail })
     if (faults.length >= MAX_FAULTS) break

@@ -1,10 +1,10 @@
 import { JobicoError } from '../../process/errors.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 
-/** The way to NATS; undefined until the first connection is made. */
+/** Gives the requests to NATS; undefined until the first connection is made. */
 export type NatsAccess = () => Requests | undefined
 
-/** The way to NATS when it is open right now. Throws QUEUE_UNAVAILABLE. */
+/** The requests to NATS, if the connection is up. Throws QUEUE_UNAVAILABLE if it is not. */
 export function openRequests(requests: NatsAccess): Requests {
   const open = requests()
   if (open?.isOnline() === true) return open

@@ -7,7 +7,7 @@ import { eventState } from '../../outcomes/event-state.ts'
 import type { CheckedEvent } from './check-events.ts'
 import { createSemaphore } from './semaphore.ts'
 
-/** What became of one event of a request. */
+/** One event of a request, once it is stored. */
 export interface StoredEvent {
   readonly id: string
   readonly key: string
@@ -18,17 +18,17 @@ export interface StoredEvent {
 /** Stores the events of a request, all or none; resolves when JetStream has acknowledged every one. */
 export type Store = (requests: Requests, events: readonly CheckedEvent[]) => Promise<readonly StoredEvent[]>
 
-/** A server allows 50 open batches for a stream, and several listeners may share it. */
+/** A server allows 50 open batches for a stream, which several listeners may share. */
 const MAX_OPEN_BATCHES = 8
 const MAX_ROUNDS = 3
 const LOOKUPS_AT_ONCE = 100
 
 type KeyedEvent = CheckedEvent & { readonly key: string }
 
-/** Makes the store of one event of a Job. It throws QUEUE_FULL or QUEUE_UNAVAILABLE; sending again is safe then. */
+/** Makes the store for one event of a Job. It throws QUEUE_FULL or QUEUE_UNAVAILABLE; sending again is safe then. */
 export function createStore(ref: EventRef): Store {
   const { queued } = eventSubjects(ref)
-  const gate = createSemaphore(MAX_OPEN_BATCHES)
+  const batches = createSemaphore(MAX_OPEN_BATCHES)
   const messageId = (key: string) => `${ref.event}.${key}`
 
   async function storeOne(requests: Requests, { key, event, headers }: KeyedEvent): Promise<boolean> {
@@ -38,14 +38,14 @@ export function createStore(ref: EventRef): Store {
     return ack.refusal === 'subject-taken' ? false : throwRefusal(ack)
   }
 
-  /** A message of a batch. Its headers are made anew for each round, since the framing of the last one is in them. */
+  /** A message of a batch. Each round makes new headers, because the batch headers of the last round are in the old ones. */
   function batchMessage({ key, event }: KeyedEvent): Outgoing {
     const headers = eventHeaders(event)
     headers.set('Nats-Msg-Id', messageId(key))
     return { subject: queued(key), headers, ...payloadOf(event) }
   }
 
-  /** Stores what the queue does not have yet, all or nothing, and gives the keys of that. */
+  /** Stores the events that the queue does not have yet, all or none, and gives their keys. */
   async function storeFresh(requests: Requests, events: readonly KeyedEvent[]): Promise<ReadonlySet<string>> {
     let missing = events
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -53,7 +53,7 @@ export function createStore(ref: EventRef): Store {
       if (first === undefined) return new Set()
       if (missing.length === 1) return new Set((await storeOne(requests, first)) ? [first.key] : [])
       const messages = missing.map(batchMessage)
-      const ack = await gate.run(() => publishBatch(requests, messages))
+      const ack = await batches.run(() => publishBatch(requests, messages))
       if (ack.stored) return new Set(missing.map(({ key }) => key))
       if (!isDuplicate(ack)) throwRefusal(ack)
       missing = await unknownOf(requests, ref, missing)
@@ -68,15 +68,15 @@ export function createStore(ref: EventRef): Store {
     const unique = new Map<string, KeyedEvent>()
     const keyed = events.map((checked) => {
       const key = eventKey(checked.event.attributes.source, checked.event.attributes.id)
-      const mine = { ...checked, key }
-      if (!unique.has(key)) unique.set(key, mine)
-      return mine
+      const own = { ...checked, key }
+      if (!unique.has(key)) unique.set(key, own)
+      return own
     })
     const fresh = await storeFresh(requests, [...unique.values()])
-    return keyed.map((mine) => ({
-      id: mine.event.attributes.id,
-      key: mine.key,
-      duplicate: !fresh.has(mine.key) || unique.get(mine.key) !== mine,
+    return keyed.map((own) => ({
+      id: own.event.attributes.id,
+      key: own.key,
+      duplicate: !fresh.has(own.key) || unique.get(own.key) !== own,
     }))
   }
 }
@@ -89,7 +89,9 @@ function isDuplicate({ refusal }: Extract<PubAck, { stored: false }>): boolean {
   return refusal === 'duplicate-in-batch' || refusal === 'subject-taken'
 }
 
-/** The events that are nowhere yet; looked up some at a time, since NATS answers a bounded number of requests at once. */
+/**
+ * The events that no stream has yet. It looks up 100 at a time, because NATS answers a limited number of requests at once.
+ */
 async function unknownOf(
   requests: Requests,
   ref: EventRef,

@@ -6,20 +6,20 @@ import type { Requests } from '../../jetstream/requests.ts'
 import { eventState, readVerdict } from '../../outcomes/event-state.ts'
 import type { Verdict } from '../../outcomes/verdict.ts'
 
-/** Looks out for the verdict of one event. Close it in the end. */
+/** Watches for the verdict of one event. The caller closes it. */
 export interface VerdictWatch {
-  /** The verdict, or undefined when the time is over or the signal says so first. Never throws. */
+  /** Waits for the verdict; undefined when the time is over or the signal aborts. It never throws QUEUE_UNAVAILABLE. */
   wait(seconds: number, signal: AbortSignal): Promise<Verdict | undefined>
   close(): void
 }
 
-const FIRST_LOOK_MS = 5
-const LAST_LOOK_MS = 1_000
+const FIRST_PAUSE_MS = 5
+const LONGEST_PAUSE_MS = 1_000
 
 /**
- * Begins to look out for the verdict of an event, best before the event is stored. A message on the verdict's subject
- * only says that it is time to look, since it may come before JetStream has stored it, or may be refused; what counts is
- * read from the stream's leader, at the latest each second.
+ * Starts to watch for the verdict of an event; call it before the event is stored. A message on the verdict's subject is
+ * only a hint to read the verdict: it may come before JetStream has stored it, or be refused. The verdict itself is read
+ * from the stream's leader, at least once a second.
  */
 export function watchVerdict(requests: Requests, ref: EventRef, key: string): VerdictWatch {
   let hint = new AbortController()
@@ -32,17 +32,17 @@ export function watchVerdict(requests: Requests, ref: EventRef, key: string): Ve
     close: () => subscription.unsubscribe(),
     async wait(seconds, signal) {
       const deadline = performance.now() + seconds * 1_000
-      let pauseMs = FIRST_LOOK_MS
+      let pauseMs = FIRST_PAUSE_MS
       for (;;) {
         const verdict = await finalVerdict(requests, ref, key)
         const leftMs = deadline - performance.now()
         if (verdict !== undefined || leftMs <= 0 || signal.aborted) return verdict
         if (hint.signal.aborted) {
           hint = new AbortController()
-          pauseMs = FIRST_LOOK_MS
+          pauseMs = FIRST_PAUSE_MS
         }
         await pause(Math.min(pauseMs, leftMs), AbortSignal.any([signal, hint.signal]))
-        pauseMs = Math.min(pauseMs * 2, LAST_LOOK_MS)
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
       }
     },
   }
@@ -52,7 +52,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** The verdict that stands. A dead one does not while the event is pending again: that is a redrive under way. */
+/** Reads the verdict. A dead one does not count while the event is pending again, because then it is being redriven. */
 async function finalVerdict(requests: Requests, ref: EventRef, key: string): Promise<Verdict | undefined> {
   try {
     const verdict = (await readVerdict(requests, ref, key))?.verdict
@@ -60,7 +60,7 @@ async function finalVerdict(requests: Requests, ref: EventRef, key: string): Pro
     const state = await eventState(requests, ref, key)
     return state.state === 'done' || state.state === 'dead' ? state.verdict : undefined
   } catch (thrown) {
-    // The event is stored: that the queue is out of reach for a while is no reason to say anything else.
+    // The event is stored, so a queue that can not be reached for a while must not turn the answer into an error.
     if (thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE') return undefined
     throw thrown
   }

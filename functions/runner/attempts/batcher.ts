@@ -3,12 +3,12 @@ import { MAX_BATCH, publishBatch, type PubAck } from '../../jetstream/publish.ts
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 
 /**
- * Publishes messages that belong together, all or none, in one atomic batch with whatever others wait by then. A refusal is
- * of the whole batch: each of them then has to look for itself whether it was the reason. Throws as publishBatch does.
+ * Publishes messages that belong together, all or none, in an atomic batch that it shares with other callers. A refusal is
+ * for the whole batch: each caller then has to find out whether its messages were the reason. Throws as publishBatch does.
  */
 export type Batcher = (messages: readonly Outgoing[]) => Promise<PubAck>
 
-/** Of a batch, beyond the first set of messages. */
+/** The most bytes of a batch that has more than one member. */
 const MAX_BYTES = 4 * 1024 * 1024
 
 interface Member {
@@ -19,8 +19,8 @@ interface Member {
 }
 
 /**
- * Makes a batcher with one batch under way at a time. A server takes some hundred batches a second, whatever is in them,
- * and answers none in time when more are sent to it at once.
+ * Makes a batcher that sends one batch at a time. A server takes some hundred batches a second, however large they are; if
+ * more are sent at once, it answers none of them in time.
  */
 export function createBatcher(requests: Requests): Batcher {
   let waiting: Member[] = []
@@ -33,14 +33,14 @@ export function createBatcher(requests: Requests): Batcher {
       const members = waiting.slice(0, count)
       waiting = waiting.slice(count)
       const isFull = await publishGroup(requests, members)
-      // Where there is no room for all, there may be for some.
+      // If there is no room for all, there may be for some.
       if (isFull) for (const member of members) await publishGroup(requests, [member], true)
     }
     isRunning = false
   }
   return (messages) => {
     const sizes = messages.map(sizeOf)
-    // What NATS does not take would take the others of its batch down with it.
+    // A message that is too large for NATS would make the whole batch fail, so it goes alone.
     if (Math.max(...sizes) > requests.maxPayload()) return publishBatch(requests, messages)
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
     return new Promise((resolve, reject) => {
@@ -50,7 +50,9 @@ export function createBatcher(requests: Requests): Batcher {
   }
 }
 
-/** Publishes a batch and tells its members what came of it; those of a large one that finds no room are told nothing yet: true. */
+/**
+ * Publishes a batch and gives the answer to its members. If several find no room, it gives true, and they get no answer yet.
+ */
 async function publishGroup(
   requests: Requests,
   members: readonly Member[],
@@ -69,7 +71,7 @@ async function publishGroup(
   return false
 }
 
-/** How many of those that wait go into the next batch: at least one, and no two with the same subject. */
+/** How many waiting members go into the next batch: at least one, and no two with the same subject. */
 function countOfNext(waiting: readonly Member[]): number {
   const subjects = new Set<string>()
   let [count, total, bytes] = [0, 0, 0]

@@ -4,20 +4,20 @@ import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { eventHeaders } from '../../cloudevents/nats-binding.ts'
 import { JOBICO_HEADERS, decodeErrors, encodeErrors, type AttemptError } from '../../outcomes/verdict.ts'
 
-/** What the headers of an event's message say of its past. */
+/** What the headers of an event's message say about its attempts and hand-overs so far. */
 export interface History {
-  /** Executions that had begun. */
+  /** Executions that have begun. */
   readonly attempts: number
   readonly errors: readonly AttemptError[]
-  /** A process died under it: it was stored before an execution whose end nobody saw. */
+  /** Its process may have died: the message was stored before an execution whose end was not recorded. */
   readonly suspect: boolean
   /** The sequence of the dead verdict that a redriven event is to replace. */
   readonly redrive: number | undefined
-  /** How many events it came out of, one out of the other. */
+  /** How many hand-overs led to it. */
   readonly hops: number
 }
 
-/** Reads an event's past from its headers. Pure. */
+/** Reads an event's history from its headers. Pure. */
 export function readHistory(fields: MsgHdrs | undefined): History {
   const text = (name: string) => fields?.get(name) ?? ''
   const count = (name: string) => (/^\d{1,15}$/.test(text(name)) ? Number(text(name)) : 0)
@@ -30,7 +30,7 @@ export function readHistory(fields: MsgHdrs | undefined): History {
   }
 }
 
-/** The headers of an event that is to run later, with its past. Pure. */
+/** The headers of an event that is to run later, with its history. Pure. */
 export function historyHeaders(event: CloudEvent, history: History): MsgHdrs {
   const { attempts, errors, suspect, redrive, hops } = history
   const fields = eventHeaders(event)

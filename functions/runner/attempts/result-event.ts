@@ -2,10 +2,10 @@ import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
 import { resultSource, type EventRef } from '../../queues/names.ts'
 
 const encoder = new TextEncoder()
-/** Attributes that a result takes over from its cause: its subject, correlation and trace. */
-const HANDED_ON = ['subject', 'correlationid', 'traceparent', 'tracestate']
+/** Attributes that a result copies from its cause: subject, correlation and trace. */
+const COPIED_ATTRIBUTES = ['subject', 'correlationid', 'traceparent', 'tracestate']
 
-/** The CloudEvent that an execution gave; `data` is JSON text. Pure. */
+/** The CloudEvent of an execution's result; `data` is JSON text. Pure. */
 export function resultEvent(
   ref: EventRef,
   cause: KeyedEvent,
@@ -13,7 +13,7 @@ export function resultEvent(
   time: string,
 ): CloudEvent {
   const { attributes } = cause
-  const handedOn = HANDED_ON.flatMap((name) =>
+  const copied = COPIED_ATTRIBUTES.flatMap((name) =>
     name in attributes ? [[name, attributes[name] ?? ''] as const] : [],
   )
   return {
@@ -26,7 +26,7 @@ export function resultEvent(
       causationid: attributes.id,
       causationsource: attributes.source,
       ...(data === undefined ? {} : { datacontenttype: 'application/json' }),
-      ...Object.fromEntries(handedOn),
+      ...Object.fromEntries(copied),
     },
     data: data === undefined ? undefined : encoder.encode(data),
     trace: cause.trace,

@@ -1,7 +1,7 @@
 import { JobicoError } from '../../process/errors.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 
-/** The time of the NATS server, which schedules go by, whatever this machine's clock says. */
+/** The clock of the NATS server: schedules follow it, not the clock of this machine. */
 export interface ServerClock {
   /** Milliseconds since the epoch. */
   now(): number
@@ -10,7 +10,7 @@ export interface ServerClock {
 
 const SYNC_MS = 30_000
 
-/** Reads the server's time from a consumer's info, now and every 30 seconds. Throws QUEUE_UNAVAILABLE, when it can not at first. */
+/** Reads the server's time from a consumer's info, now and every 30 s. Throws QUEUE_UNAVAILABLE if the first read fails. */
 export async function createServerClock(
   requests: Requests,
   stream: string,
@@ -32,7 +32,7 @@ export async function createServerClock(
   }
 }
 
-/** What to add to this process's monotonic clock; right to within half a round trip. */
+/** What to add to this process's monotonic clock to get the server's time, exact to half a round trip. */
 async function measureOffset(requests: Requests, stream: string, consumer: string): Promise<number> {
   const before = performance.now()
   const answer = await requests.send({ subject: `$JS.API.CONSUMER.INFO.${stream}.${consumer}` })

@@ -24,34 +24,34 @@ export interface SettlementOptions {
   readonly gate: PullGate
   readonly doneRetentionSeconds: number
   readonly deadRetentionSeconds: number
-  /** Ends every wait for a store that does not answer. */
+  /** Ends every wait for JetStream. */
   readonly signal: AbortSignal
 }
 
 /**
- * The books of an event's runner. Every entry is made again until JetStream has confirmed it, however long that takes;
- * only the end of the process breaks off the wait, with an AbortError. An entry that NATS takes in no case, since its
- * max_payload was lowered, throws TOO_LARGE.
+ * Stores what follows from executions. Every write is repeated until JetStream has confirmed it, however long that takes;
+ * only the end of the process ends the wait, with an AbortError. A write that NATS will never take, because its max_payload
+ * was lowered, throws TOO_LARGE.
  */
 export interface Settlement {
-  /** The verdict that stands, if any. */
+  /** Reads the stored verdict, if any. */
   readVerdict(key: string): Promise<StoredVerdict | undefined>
   /**
-   * Writes a verdict in place of the one with sequence `replaces`, 0 for none, and gives the verdict that stands then:
-   * this one, or the one that another writer was quicker with.
+   * Stores a verdict in place of the one with sequence `replaces`, 0 for none. Gives the verdict that is stored then: this
+   * one, or that of another writer which came first.
    */
   writeVerdict(event: KeyedEvent, verdict: Verdict, replaces: number): Promise<Verdict>
-  /** Stores an event that is to run after `delayMs`, in place of an earlier such entry; gives the entry's sequence. */
+  /** Stores a retry of an event after `delayMs`, in place of an earlier retry; gives its sequence. */
   scheduleRetry(event: KeyedEvent, history: History, delayMs: number): Promise<number>
-  /** How many attempts the latest such entry knows of, whether it is due or not; 0 when there is none. */
+  /** How many attempts the latest retry of an event has recorded, whether it is due or not; 0 if there is none. */
   latestAttempts(key: string): Promise<number>
-  /** Takes such an entry back. */
+  /** Deletes a scheduled retry. */
   cancelRetry(seq: number): Promise<void>
-  /** Removes the body of a dead letter that a done verdict has taken the place of; none is no fault. */
+  /** Removes the body, if any, of a dead letter whose verdict was replaced by a done one. */
   removeDeadLetterBody(key: string): Promise<void>
-  /** Hands an event over; with `again` only when the event that it is for does not have it yet. */
+  /** Hands an event over; with `again`, only if the event that it goes to does not have it yet. */
   handOver(handOver: HandOver, again: boolean): Promise<void>
-  /** Tells JetStream that a delivery is settled. Gives up after a few tries: it then comes again, and its verdict is found. */
+  /** Acknowledges a delivery. Gives up after five tries: the message is then delivered again, and its verdict is found. */
   acknowledge(delivery: Delivery): Promise<void>
 }
 
@@ -59,7 +59,7 @@ const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 1_000
 const ACK_TRIES = 5
 
-/** Opens the books. */
+/** Makes the settlement for the runner of an event. */
 export function createSettlement(options: SettlementOptions): Settlement {
   const { requests, ref, clock, gate, signal } = options
   const streams = streamNames(ref)
@@ -69,7 +69,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
   const store = (message: () => Outgoing) =>
     persist(async () => {
-      const ack = await attempt(() => publish(requests, message()))
+      const ack = await tryPublish(() => publish(requests, message()))
       return ack.stored ? ack.seq : undefined
     })
 
@@ -83,7 +83,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       let release: (() => void) | undefined
       try {
         return await persist(async () => {
-          const ack = await attempt(() => storeVerdict({ ...options, batcher }, event, verdict, expected))
+          const ack = await tryPublish(() => storeVerdict({ ...options, batcher }, event, verdict, expected))
           if (ack.stored) return verdict
           if (ack.refusal !== 'wrong-sequence') {
             release ??= gate.block()
@@ -107,8 +107,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     },
     latestAttempts: (key) =>
       persist(async () => {
-        const entry = await lastMessage(requests, streams.retry, subjects.retry(key))
-        return readHistory(entry?.headers).attempts
+        const latest = await lastMessage(requests, streams.retry, subjects.retry(key))
+        return readHistory(latest?.headers).attempts
       }),
     cancelRetry: async (seq) => {
       await persist(async () => {
@@ -118,7 +118,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     },
     removeDeadLetterBody: async (key) => {
       await persist(async () => {
-        // The body first: a verdict that is read later and is done ends what the body is of.
+        // Read the body first: a done verdict that is read after it, with a later sequence, has replaced its dead one.
         const body = await lastMessage(requests, streams.outcomes, subjects.deadBody(key))
         const standing = body && (await readVerdict(requests, ref, key))
         if (body !== undefined && standing?.verdict.kind === 'done' && standing.seq > body.seq)
@@ -141,8 +141,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
   }
 }
 
-/** A publish whose failure to get any answer is one more refusal. */
-async function attempt(step: () => Promise<PubAck>): Promise<PubAck> {
+/** Publishes, and takes a missing answer for a refusal. */
+async function tryPublish(step: () => Promise<PubAck>): Promise<PubAck> {
   try {
     return await step()
   } catch (thrown) {
@@ -155,7 +155,7 @@ function isUnavailable(thrown: unknown): thrown is JobicoError {
   return thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE'
 }
 
-/** Repeats a step until it gives something, waiting a little longer each time; a store that can't be reached gives nothing. */
+/** Repeats a step, with ever longer waits, until it gives a value. QUEUE_UNAVAILABLE counts as no value. */
 async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const given = await step().catch((thrown: unknown) => {
@@ -167,7 +167,7 @@ async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSig
   }
 }
 
-/** A done verdict is one message; a dead one goes with the event as it was, both or none. */
+/** Stores a done verdict as one message, and a dead one in a batch with the event itself: both or none. */
 function storeVerdict(
   options: SettlementOptions & { readonly batcher: Batcher },
   event: KeyedEvent,

@@ -5,10 +5,10 @@ import { MAX_HOPS, handOversOf } from '../outputs/hand-over.ts'
 import { outputFault, type NextEvent, type Output } from '../outputs/output.ts'
 import type { Failure } from '../../guests/abi.ts'
 
-/** How an event ended that is done. */
+/** The verdict of an event that is done. */
 export type DoneVerdict = Extract<Verdict, { kind: 'done' }>
 
-/** What a verdict has to fit. */
+/** What a verdict is checked against. */
 export interface VerdictLimits {
   readonly ref: EventRef
   readonly output: Output | undefined
@@ -17,24 +17,24 @@ export interface VerdictLimits {
 }
 
 /**
- * What keeps a verdict from being stored, or from being handed over to other events: it is too large, does not match their
- * schemas, or `hops` hand-overs were before it. Undefined where nothing does. Pure.
+ * Says why a verdict can not be stored or handed over to other events: it is too large, does not match their schemas, or too
+ * many hand-overs (`hops`) led to it. Undefined if it can. Pure.
  */
-export function verdictFault(fit: VerdictLimits, verdict: DoneVerdict, hops: number): Failure | undefined {
+export function verdictFault(limits: VerdictLimits, verdict: DoneVerdict, hops: number): Failure | undefined {
   const size = headersSize(eventHeaders(verdict.result)) + verdictPayload(verdict).length
-  const most = fit.maxResultBytes()
+  const most = limits.maxResultBytes()
   if (size > most) {
     const what = verdict.emitted === undefined ? 'the result has' : 'the result and what is emitted have'
     const reason = `${what} ${size} bytes with the attributes; at most ${most} can be stored`
     return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
   }
-  const reason = schemaFault(fit, verdict) ?? hopsFault(fit, verdict, hops)
+  const reason = schemaFault(limits, verdict) ?? hopsFault(limits, verdict, hops)
   return reason === undefined
-    ? unservedFault(fit, verdict)
+    ? unservedFault(limits, verdict)
     : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
 }
 
-/** What may be mended while the event waits: nothing is known of an event that it emits into. */
+/** A retry if data is emitted to an event that is not served: that may be fixed while the event waits. */
 function unservedFault({ emits }: VerdictLimits, { emitted = [] }: DoneVerdict): Failure | undefined {
   const missing = emitted.find(({ event }) => emits.get(event) === undefined)
   if (missing === undefined) return undefined
@@ -61,5 +61,5 @@ function schemaFault(
 function hopsFault({ ref, output }: VerdictLimits, verdict: DoneVerdict, hops: number): string | undefined {
   const next = output?.kind === 'event' ? output.ref.event : undefined
   if (hops < MAX_HOPS || handOversOf(verdict, ref, next, hops).length === 0) return undefined
-  return `${hops} events came out of each other before it, and no more may: break the circle of events that emit to each other`
+  return `${hops} hand-overs led to this event, and no more are allowed: break the circle of events that emit to each other`
 }

@@ -3,11 +3,11 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 /** Which of an event's two consumers a message came from. */
 export type Source = 'queue' | 'retry'
 
-/** A message as a consumer handed it over. */
+/** A message that a consumer delivered. */
 export interface Delivery {
   readonly source: Source
   readonly key: string
-  /** How often it was handed over, this time included. */
+  /** How often it was delivered, this time included. */
   readonly deliveries: number
   readonly headers: MsgHdrs | undefined
   readonly data: Uint8Array
@@ -15,16 +15,17 @@ export interface Delivery {
   readonly ackSubject: string
 }
 
-/** What is said on a message's ack subject. */
+/** Payloads that a message's ack subject takes. */
 export const ACK = '+ACK'
 export const NAK = '-NAK'
 export const WORKING = '+WPI'
 export const TERM = '+TERM'
 
+/** The two forms of an ack subject: how many tokens it has, and at which index the number of deliveries is. */
 const SHORT_FORM = { length: 9, deliveries: 4 }
 const LONG_FORM = { deliveries: 6 }
 
-/** Reads a message that JetStream delivered; undefined when it is none. The ack subject has two forms (ADR-15 of NATS). */
+/** Reads a message that JetStream delivered; undefined for any other. The ack subject has two forms (ADR-15 of NATS). */
 export function readDelivery(source: Source, message: Msg): Delivery | undefined {
   const { reply: ackSubject, subject, headers, data } = message
   if (!ackSubject?.startsWith('$JS.ACK.')) return undefined

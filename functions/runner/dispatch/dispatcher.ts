@@ -21,32 +21,35 @@ export interface DispatcherOptions {
   readonly pool: Pick<Pool, 'capacity' | 'meanMs'>
   readonly gate: PullGate
   readonly log: Log
-  /** Takes a delivery to its end. */
+  /** Processes a delivery to its end. */
   readonly process: (delivery: Delivery) => Promise<Report>
   readonly onReport: (report: Report, key: string) => void
 }
 
-/** Pulls as many events as can start soon, has each of them processed, and tells JetStream meanwhile that they are in progress. */
+/**
+ * Pulls as many events as can start soon, has each of them processed, and tells JetStream meanwhile that they are in
+ * progress.
+ */
 export interface Dispatcher {
-  /** How many events this process holds. */
+  /** How many events this process has in flight. */
   inFlight(): number
-  /** Waits for the right to execute, alone where asked, and gives what ends it; undefined when the dispatcher is closing. */
+  /** Waits for an execution slot, or for all if `alone`. Gives the function that releases it; undefined when closing. */
   acquireSlot(alone: boolean): Promise<(() => void) | undefined>
-  /** The delivery is acknowledged. */
+  /** Call it when a delivery is acknowledged: its ack wait is not extended any more. */
   settled(delivery: Delivery): void
-  /** What may be pulled has changed. */
+  /** Call it when the pull mode has changed. */
   gateChanged(): void
-  /** Pulls no more; resolves when all that was held is at its end, or given back since that was broken off. */
+  /** Pulls no more. Resolves when all deliveries are processed, or given back because their processing was broken off. */
   close(): Promise<void>
 }
 
 const WORKING_EVERY_MS = 10_000
 
-/** Opens a dispatcher, which begins to pull. */
+/** Makes a dispatcher, which starts to pull. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { requests, ref, concurrency, pool, gate, log } = options
   const slots = createExecutionSlots(() => pool.capacity)
-  const held = new Set<Delivery>()
+  const unacknowledged = new Set<Delivery>()
   const inFlight = new Set<Promise<void>>()
   const changes = new EventEmitter().setMaxListeners(0)
   let closing = false
@@ -67,13 +70,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       options.onReport(report, delivery.key)
     } catch (err) {
       if (!closing) onUnsettled(options, delivery, err)
-      else if (held.has(delivery)) nak(delivery)
+      else if (unacknowledged.has(delivery)) nak(delivery)
     } finally {
-      held.delete(delivery)
+      unacknowledged.delete(delivery)
     }
   }
   const onDelivery = (delivery: Delivery) => {
-    held.add(delivery)
+    unacknowledged.add(delivery)
     const task = process(delivery).finally(() => {
       inFlight.delete(task)
       puller.refill()
@@ -85,13 +88,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     ref,
     wanted,
     onDelivery,
-    onTrouble: (source, trouble) => {
+    onHealthChange: (source, trouble) => {
       if (trouble === undefined) log.info({ source }, 'Consumer is back')
       else log.warn({ source, trouble }, 'Consumer does not answer')
     },
   })
   const heartbeat = setInterval(() => {
-    for (const { ackSubject } of held) requests.post({ subject: ackSubject, payload: WORKING })
+    for (const { ackSubject } of unacknowledged) requests.post({ subject: ackSubject, payload: WORKING })
   }, WORKING_EVERY_MS)
 
   return {
@@ -103,7 +106,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       release()
       return undefined
     },
-    settled: (delivery) => void held.delete(delivery),
+    settled: (delivery) => void unacknowledged.delete(delivery),
     gateChanged() {
       changes.emit('change')
       puller.refill()
@@ -118,7 +121,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 }
 
-/** A message that is no event is taken out of the queue; anything else comes again when JetStream hears no more of it. */
+/** Removes a message that is no event from the queue. Any other is delivered again when its ack wait ends. */
 function onUnsettled({ requests, log }: DispatcherOptions, delivery: Delivery, err: unknown): void {
   const { key, ackSubject } = delivery
   if (err instanceof Error && 'code' in err && err.code === 'EVENT_INVALID') {

@@ -1,6 +1,6 @@
-/** Places for executions: so many at once, or one alone. First come, first served. */
+/** Slots for executions: several at once, or one execution alone. First come, first served. */
 export interface ExecutionSlots {
-  /** Waits for a place, or alone until no other is taken; the caller calls the answer once to give it back. */
+  /** Waits for a slot; with `alone`, until no other is taken. The caller calls the returned function to release it. */
   acquire(alone: boolean): Promise<() => void>
 }
 
@@ -9,7 +9,7 @@ interface Waiting {
   readonly start: (release: () => void) => void
 }
 
-/** Makes as many places as `count` says at any time. */
+/** Makes slots, of which `count` gives the number at any time. */
 export function createExecutionSlots(count: () => number): ExecutionSlots {
   const queue: Waiting[] = []
   let taken = 0

@@ -2,10 +2,10 @@ import { streamNames, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { isFull, type StorageUsage } from '../../queues/storage-usage.ts'
 
-/** From where events may be pulled now. */
+/** Which messages may be pulled now. */
 export type PullMode = 'all' | 'retries' | 'nothing'
 
-/** The sizes of a Job's streams; a stream that is not there is undefined. */
+/** The sizes of a Job's streams; undefined for a stream that does not exist. */
 export interface StreamSizes {
   readonly queueMaxBytes: number | undefined
   readonly retryBytes: number | undefined
@@ -15,8 +15,8 @@ export interface StreamSizes {
 const CHECK_MS = 5_000
 
 /**
- * Decides what may be pulled: nothing while no verdict can be stored, since an execution whose outcome is lost is one for
- * nothing; only retries while those take more room than the queue is allowed, since executions may add to them.
+ * Decides what may be pulled. Nothing while no verdict can be stored, because then an execution would be in vain. Only
+ * retries while they take more bytes than the queue may, because new events may add to them.
  */
 export function pullMode({ queueMaxBytes, retryBytes, outcomes }: StreamSizes): PullMode {
   if (outcomes === undefined || retryBytes === undefined || isFull(outcomes)) return 'nothing'
@@ -24,43 +24,43 @@ export function pullMode({ queueMaxBytes, retryBytes, outcomes }: StreamSizes): 
   return 'all'
 }
 
-/** Knows what may be pulled, from a look at the streams every five seconds and from verdicts that could not be stored. */
+/** Says what may be pulled. It checks the streams every five seconds, and hears of verdicts that could not be stored. */
 export interface PullGate {
   current(): PullMode
-  /** A verdict waits to be stored until the answer is called. */
+  /** Call it when a verdict can not be stored. Nothing is pulled until the returned function is called. */
   block(): () => void
   close(): void
 }
 
-/** Opens the gate after a first look; `onChange` hears of each change. */
+/** Makes a gate after a first check; `onChange` is called at each change. Throws QUEUE_UNAVAILABLE if that check fails. */
 export async function createPullGate(
   requests: Requests,
   ref: EventRef,
   onChange: (now: PullMode) => void,
 ): Promise<PullGate> {
-  let seen = pullMode(await readSizes(requests, ref))
-  let waiting = 0
-  let told = seen
-  const current = () => (waiting > 0 ? 'nothing' : seen)
-  const tell = () => {
-    if (told === current()) return
-    told = current()
-    onChange(told)
+  let checked = pullMode(await readSizes(requests, ref))
+  let blocks = 0
+  let reported = checked
+  const current = () => (blocks > 0 ? 'nothing' : checked)
+  const report = () => {
+    if (reported === current()) return
+    reported = current()
+    onChange(reported)
   }
-  const look = async () => {
-    seen = pullMode(await readSizes(requests, ref))
-    tell()
+  const check = async () => {
+    checked = pullMode(await readSizes(requests, ref))
+    report()
   }
-  const timer = setInterval(() => void look().catch(() => undefined), CHECK_MS)
+  const timer = setInterval(() => void check().catch(() => undefined), CHECK_MS)
   timer.unref()
   return {
     current,
     block() {
-      waiting++
-      tell()
+      blocks++
+      report()
       return () => {
-        waiting--
-        tell()
+        blocks--
+        report()
       }
     },
     close: () => {

@@ -4,47 +4,47 @@ import { streamNames, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { readDelivery, type Delivery, type Source } from './delivery.ts'
 
-/** What the puller asks and tells its owner. */
+/** What a puller needs, and what it calls. */
 export interface PullerOptions {
   readonly requests: Requests
   readonly ref: EventRef
-  /** How many messages may be on their way from a consumer right now. */
+  /** How many messages may be requested from a consumer now, including those that are requested already. */
   readonly wanted: (source: Source, requestedFromOther: number) => number
   readonly onDelivery: (delivery: Delivery) => void
-  /** A consumer does not answer, or does again. */
-  readonly onTrouble: (source: Source, trouble: string | undefined) => void
+  /** Called when a consumer stops answering, with the trouble, and when it answers again, with undefined. */
+  readonly onHealthChange: (source: Source, trouble: string | undefined) => void
 }
 
-/** Pulls from an event's two consumers exactly what is wanted, for ever. */
+/** Pulls from an event's two consumers exactly as many messages as are wanted. */
 export interface Puller {
-  /** Looks again at how much is wanted. Cheap. */
+  /** Asks again how many are wanted, and pulls what is missing. Cheap. */
   refill(): void
-  /** Pulls no more; resolves when what was on its way has come. */
+  /** Pulls no more; resolves when the messages that were on their way have come. */
   stop(): Promise<void>
 }
 
 const EXPIRES_MS = 30_000
 const HEARTBEAT_MS = 5_000
-/** A consumer that missed two heartbeats has forgotten the pull. */
+/** After two missed heartbeats the server no longer has the pull. */
 const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000
 const CHECK_MS = 250
 const RETRY_MS = 500
 const NANOS_PER_MS = 1_000_000
 const STATUS = { heartbeat: 100, noMessages: 404, timeout: 408, noResponders: 503 } as const
-/** Ways in which a pull ends without a fault of the consumer. */
+/** Statuses that end a pull and mean no trouble with the consumer. */
 const ENDINGS: readonly number[] = [STATUS.noMessages, STATUS.timeout]
 
 /**
- * A pull and the subscription that takes what it brings. A delivered message does not say which pull it answers, so each
- * pull that is open at the same time has a subscription of its own.
+ * A pull and the inbox that receives its messages. A delivered message does not say which pull it answers, so each open pull
+ * has an inbox of its own.
  */
 interface PullRequest {
   readonly inbox: string
-  /** How many messages may still come. */
+  /** How many messages may still come; 0 if the pull is free to be used again. */
   open: number
 }
 
-/** Two, so that the next pull is at the server before the last one is used up. */
+/** Two for each consumer, so that the next pull is at the server before the last one is used up. */
 const OPEN_PULLS = 2
 
 /** One of the two consumers. */
@@ -52,13 +52,13 @@ interface PulledConsumer {
   readonly source: Source
   readonly pullSubject: string
   readonly pulls: readonly PullRequest[]
-  heardAt: number
-  /** Not before this time, after a fault. */
+  lastMessageAt: number
+  /** After trouble, when to pull again at the earliest. */
   retryAt: number
-  troubled: boolean
+  inTrouble: boolean
 }
 
-/** Starts to pull. Consumers or streams that are not there are waited for and taken up when they come. */
+/** Starts to pull. If a consumer or stream does not exist yet, it keeps trying. */
 export function createPuller(options: PullerOptions): Puller {
   const { requests, ref } = options
   const streams = streamNames(ref)
@@ -67,16 +67,16 @@ export function createPuller(options: PullerOptions): Puller {
   let stopped = false
 
   const receive = (consumer: PulledConsumer, pullRequest: PullRequest, message: Msg) => {
-    consumer.heardAt = performance.now()
+    consumer.lastMessageAt = performance.now()
     const delivery = readDelivery(consumer.source, message)
     const status = message.headers?.code ?? 0
     if (delivery !== undefined) {
       pullRequest.open = Math.max(0, pullRequest.open - 1)
-      report(options, consumer, undefined)
+      reportHealth(options, consumer, undefined)
       options.onDelivery(delivery)
     } else if (status !== STATUS.heartbeat) {
       pullRequest.open = 0
-      report(options, consumer, troubleOf(status, message.headers?.description))
+      reportHealth(options, consumer, troubleOf(status, message.headers?.description))
     }
     refill()
   }
@@ -104,7 +104,7 @@ export function createPuller(options: PullerOptions): Puller {
   )
   const check = setInterval(() => {
     for (const consumer of [queue, retry]) {
-      const silent = requested(consumer) > 0 && performance.now() - consumer.heardAt > SILENCE_MS
+      const silent = requested(consumer) > 0 && performance.now() - consumer.lastMessageAt > SILENCE_MS
       if (silent || !requests.isOnline()) for (const pullRequest of consumer.pulls) pullRequest.open = 0
     }
     refill()
@@ -125,9 +125,9 @@ function pulledConsumer(source: Source, stream: string, consumer: string): Pulle
     source,
     pullSubject: `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
     pulls: Array.from({ length: OPEN_PULLS }, () => ({ inbox: createInbox(), open: 0 })),
-    heardAt: 0,
+    lastMessageAt: 0,
     retryAt: 0,
-    troubled: false,
+    inTrouble: false,
   }
 }
 
@@ -136,22 +136,26 @@ function requested({ pulls }: PulledConsumer): number {
 }
 
 function pull(requests: Requests, consumer: PulledConsumer, pullRequest: PullRequest, batch: number): void {
-  if (requested(consumer) === 0) consumer.heardAt = performance.now()
+  if (requested(consumer) === 0) consumer.lastMessageAt = performance.now()
   pullRequest.open = batch
   const limits = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS }
   requests.connection.publish(consumer.pullSubject, JSON.stringify(limits), { reply: pullRequest.inbox })
 }
 
-/** What a status that ended a pull says of the consumer; undefined when it is in good health. */
+/** The trouble that a status which ended a pull stands for; undefined if the consumer is healthy. */
 function troubleOf(status: number, description: string | undefined): string | undefined {
   if (ENDINGS.includes(status)) return undefined
   return status === STATUS.noResponders ? 'the consumer is not there' : (description ?? `status ${status}`)
 }
 
-/** Tells the owner when a consumer's health changes, and waits a little after a fault. */
-function report({ onTrouble }: PullerOptions, consumer: PulledConsumer, trouble: string | undefined): void {
+/** Calls onHealthChange when a consumer's health changes, and delays the next pull after trouble. */
+function reportHealth(
+  { onHealthChange }: PullerOptions,
+  consumer: PulledConsumer,
+  trouble: string | undefined,
+): void {
   if (trouble !== undefined) consumer.retryAt = performance.now() + RETRY_MS
-  if (consumer.troubled === (trouble !== undefined)) return
-  consumer.troubled = trouble !== undefined
-  onTrouble(consumer.source, trouble)
+  if (consumer.inTrouble === (trouble !== undefined)) return
+  consumer.inTrouble = trouble !== undefined
+  onHealthChange(consumer.source, trouble)
 }

@@ -5,21 +5,21 @@ import { eventKey, eventSubjects, type EventRef } from '../../queues/names.ts'
 import type { Outgoing } from '../../jetstream/requests.ts'
 import { JOBICO_HEADERS, type Verdict } from '../../outcomes/verdict.ts'
 
-/** An event that comes out of another of the same Job. */
+/** A result or emitted data, as an event for another event of the same Job. */
 export interface HandOver {
-  /** The event that it is for. */
+  /** The event of the Job that it goes to. */
   readonly ref: EventRef
   readonly event: CloudEvent
-  /** How many hand-overs there were before this one. */
+  /** How many hand-overs came before this one. */
   readonly hops: number
 }
 
-/** The longest chain of events that come out of each other. One that has no end would cost without end. */
+/** The longest chain of hand-overs. Without a limit, events that emit to each other would run for ever. */
 export const MAX_HOPS = 100
 
 /**
- * What a verdict hands over: its result to the event of the output, where there is one and there is data, and all that was
- * emitted. The same verdict always gives the same events, so that any process can finish what another began. Pure.
+ * What a verdict hands over: its result, if it has data and there is an output event, and all emitted data. The same verdict
+ * always gives the same events, so that any process can finish what another began. Pure.
  */
 export function handOversOf(
   verdict: Verdict,
@@ -42,13 +42,13 @@ export function handOversOf(
   ]
 }
 
-/** The `number`-th event that was emitted, from 1: like the result, with an id and data of its own. Pure. */
+/** The `number`-th emitted event, from 1: like the result, with its own id and data. Pure. */
 function emittedEvent(result: CloudEvent, { data }: EmittedData, number: number): CloudEvent {
   const id = `${result.attributes.id}-${number}`
   return { ...result, attributes: { ...result.attributes, id, datacontenttype: 'application/json' }, data }
 }
 
-/** The message that hands an event over, and the event's key. Sent twice within the window it is stored once. Pure. */
+/** The message that hands an event over, and its key. If sent twice within the duplicate window, it is stored once. Pure. */
 export function handOverMessage({ ref, event, hops }: HandOver): {
   readonly key: string
   readonly message: Outgoing

@@ -10,17 +10,17 @@ export interface NextEvent {
   readonly validate: Validate
 }
 
-/** Where results go beside their verdict, ready for use. */
+/** Where results go, in addition to their verdict, ready for use. */
 export type Output =
   (NextEvent & { readonly kind: 'event' }) | { readonly kind: 'sink'; readonly uri: string }
 
-/** Makes an output ready: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
+/** Opens an output: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
   if ('sink' in config) return { kind: 'sink', uri: config.sink }
   return { kind: 'event', ...(await openEvent(ref, config.event, config.schema)) }
 }
 
-/** Makes ready the events into which a module may emit, by name; without a schema there is nothing yet. Throws SCHEMA_INVALID. */
+/** Opens the events to which a module may emit, by name; undefined for one without a schema yet. Throws SCHEMA_INVALID. */
 export async function openEmits(
   ref: EventRef,
   schemas: RunnerConfig['emits'],
@@ -33,12 +33,12 @@ export async function openEmits(
 }
 
 async function openEvent(ref: EventRef, event: string, path: string): Promise<NextEvent> {
-  const { compileSchemaInUse } = await import('../../../schemas/validator.ts') // most runners start without
+  const { compileSchemaInUse } = await import('../../../schemas/validator.ts') // most runners do not need it
   const schema: unknown = JSON.parse(await readFile(path, 'utf8'))
   return { ref: { ...ref, event }, validate: compileSchemaInUse(schema) }
 }
 
-/** What is wrong with something, in words, as data of the next event; undefined when it is right. */
+/** Says why data does not match the schema of the next event; undefined if it does. `what` names the data. */
 export function outputFault(
   what: string,
   { ref, validate }: NextEvent,

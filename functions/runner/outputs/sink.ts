@@ -6,8 +6,8 @@ import type { Failure } from '../../guests/abi.ts'
 const RETRYABLE_STATUS: readonly number[] = [408, 425, 429]
 
 /**
- * Sends a result to a sink as a binary CloudEvent by POST. 2xx is no failure; 408, 425, 429, 5xx and no answer are a retry, after
- * the time that Retry-After names; anything else, redirections too, is a reject. Never throws.
+ * Posts a result to a sink as a CloudEvent in binary mode. 2xx is success; 408, 425, 429, 5xx and no answer are a retry,
+ * after the time of Retry-After if there is one; anything else, redirections too, is a reject. Never throws.
  */
 export async function postToSink(
   uri: string,
@@ -16,7 +16,7 @@ export async function postToSink(
 ): Promise<Failure | undefined> {
   try {
     const { data, trace, attributes } = result
-    const { CloudEvent: SdkEvent, HTTP } = await import('cloudevents') // most runners run without
+    const { CloudEvent: SdkEvent, HTTP } = await import('cloudevents') // most runners do not need it
     const { headers } = HTTP.binary(new SdkEvent({ ...headerValues(attributes), data: '' }, false))
     const response = await fetch(uri, {
       method: 'POST',
@@ -33,12 +33,14 @@ export async function postToSink(
   }
 }
 
-/** The attributes as headers carry them; the SDK sends values as they are. */
+/** Percent-encodes the attributes, which the SDK would send as they are. */
 function headerValues(attributes: Attributes): Record<string, string> {
   return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, percentEncode(value)]))
 }
 
-/** What a sink's answer means, undefined when it took the result; `retryAfter` is seconds or an HTTP date. Pure. */
+/**
+ * The failure that a sink's answer means; undefined if it took the result. `retryAfter` is seconds or an HTTP date. Pure.
+ */
 export function sinkFailure(
   uri: string,
   status: number,

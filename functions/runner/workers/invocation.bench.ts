@@ -8,12 +8,12 @@ import { checkModule, type CheckedModule } from '../../guests/check/check.ts'
 import { bare } from '../../guests/host-functions.ts'
 import { createPool } from './pool.ts'
 
-// What one event costs, in microseconds, as a line of JSON. Its argument is a module that gives back what it is given.
+// Prints what one event costs, in microseconds, as a line of JSON. Its argument is a module that returns its input.
 
 const EVENTS = 5_000
 const CALLS = 10_000_000
 const ROUNDS = 5
-/** After so many a thread is back in its event loop, where memories are given back. */
+/** After this many executions a thread returns to its event loop, where memories are freed. */
 const TURN = 16
 const MEMORY_BYTES = 64 * 2 ** 20
 const KIBIBYTE = `{"text":"${'x'.repeat(1024 - 11)}"}`
@@ -26,7 +26,7 @@ const IDENTITY = Buffer.from(
   'hex',
 )
 
-/** The least of some rounds, divided by `count`, in microseconds: what disturbs can only add. */
+/** The shortest of some rounds, divided by `count`, in microseconds: disturbances only add time. */
 async function best(count: number, round: () => unknown): Promise<number> {
   let leastMs = Infinity
   for (let left = ROUNDS; left > 0; left--) {
@@ -48,7 +48,7 @@ function bareCall(): Promise<number> {
   })
 }
 
-/** Instances whose imports do nothing. */
+/** Creates instances whose imports do nothing. */
 function bareInstantiation(module: WebAssembly.Module): Promise<number> {
   const imported = WebAssembly.Module.imports(module)
   const nothing = () => 0

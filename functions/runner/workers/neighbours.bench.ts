@@ -4,19 +4,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { checkModule } from '../../guests/check/check.ts'
 import { createPool, type Pool } from './pool.ts'
 
-// How long events take beside others on another thread of their pool, as a line of JSON: the 99th percentile in milliseconds,
-// by what the others do. Its argument is a module that does what the text of its event says.
+// Prints how long events take while others run on another thread of the pool, as a line of JSON: the 99th percentile in
+// milliseconds, by what the others do. Its argument is a module that does what the text of its event says.
 
 const ROUNDS = 2
 const TIMEOUT_MS = 10_000
-/** Sees the end of what goes on for ever, and the thread that comes after it. */
+/** Long enough for an endless loop to be stopped, and for its thread to be replaced. */
 const ROUND_MS = TIMEOUT_MS + 500
 const EVERY_MS = 3
 const MEMORY_BYTES = 64 * 2 ** 20
-/** Beside the first one there is nothing. */
+/** What the other thread runs; it is idle for the first one. */
 const NEIGHBOURS = ['nothing', 'ok', 'trap', 'flood', 'work', 'loop', 'laden', 'memory'] as const
 
-/** The times of events at a steady pace, while the neighbour runs again and again on another thread. */
+/** Measures events at a steady rate, while the neighbour runs again and again on another thread. */
 async function timesBeside(pool: Pool, neighbour: string): Promise<number[]> {
   const until = performance.now() + ROUND_MS
   const times: number[] = []

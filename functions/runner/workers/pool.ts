@@ -20,35 +20,36 @@ export interface PoolOptions {
   readonly timeoutMs: number
   /** The module's own environment variables. */
   readonly env: Readonly<Record<string, string>>
-  /** The other events of its Job, into which it may emit; none by default. */
+  /** The other events of its Job, to which it may emit; none by default. */
   readonly events?: readonly string[]
   readonly onLog: (line: GuestLine) => void
-  /** Called when a thread can't be ended, and would use a processor until the process ends. */
+  /** Called when a thread can not be ended: it uses a processor until the process ends. */
   readonly onStuck?: () => void
   /** The entry file of a thread; by default the one beside this file, from source or from a bundle. */
   readonly workerUrl?: URL
 }
 
-/** Runs events in a module on worker threads, one event at a time on each, in a fresh instance each. */
+/** Runs events in a module on worker threads: one event at a time on each thread, and a new instance for each event. */
 export interface Pool {
   /** Runs one event, after those that wait already. Never rejects. */
   run(key: string, input: GuestInput): Promise<Execution>
   /** How many events run or wait now. */
   readonly busy: number
-  /** How many events may be given to it now, so that its threads are busy and no event waits long for one. */
+  /** How many events it should have, so that its threads stay busy and no event waits long for one. */
   readonly capacity: number
   /** The mean time of an execution; Infinity before the first. */
   readonly meanMs: number
-  /** Ends all threads; what runs or waits, or comes later, is a retry with WORKER_DIED. */
+  /** Ends all threads. Events that run, wait or come later get a retry with WORKER_DIED. */
   close(): Promise<void>
 }
 
 interface StartedPool extends Pool {
-  /** Resolves when the first thread is ready, and the others are being started; rejects when none could be started. */
+  /** Resolves when the first thread is ready and the others are starting; rejects if none could be started. */
   readonly ready: Promise<unknown>
 }
 
-const TICK_MS = 25 // how late a deadline, and an execution that others should not wait for, may be noticed
+/** How late a deadline may be noticed, and how long other events may wait behind a running one. */
+const TICK_MS = 25
 const CLOSED: Execution = {
   outcome: { kind: 'retry', code: 'WORKER_DIED', reason: 'the runner was closed during the execution' },
   durationMs: 0,
@@ -56,7 +57,7 @@ const CLOSED: Execution = {
 const WORKER_OPTIONS: WorkerOptions = {
   name: 'guest',
   env: {},
-  execArgv: [], // flags of V8 are the process's anyway; preloads and inspectors must not come into every thread
+  execArgv: [], // V8's flags hold for the whole process anyway; preloads and inspectors do not belong in a thread
   stdin: false,
   stdout: true,
   stderr: true,
@@ -64,7 +65,10 @@ const WORKER_OPTIONS: WorkerOptions = {
   resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 4 },
 }
 
-/** Starts a pool; resolves when its first thread is ready. MODULE_INVALID where the module does not compile. */
+/**
+ * Starts a pool; resolves when its first thread is ready. Throws MODULE_INVALID if the module does not compile, and
+ * WORKER_DIED if no thread could be started.
+ */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const module = await compiled(options.module.bytes)
   const { env, events = [] } = options
@@ -115,9 +119,9 @@ function startPool(
   }
   const slots: WorkerSlot[] = []
   const open = (count: number) => {
-    while (slots.length < count && !closed) slots.push(newSeat())
+    while (slots.length < count && !closed) slots.push(newSlot())
   }
-  const newSeat = () =>
+  const newSlot = () =>
     openWorkerSlot({
       newWorker,
       onLog: ({ level, message }, key) => onLog({ level, message, key }),
@@ -130,13 +134,13 @@ function startPool(
         waiting.unshift(...tasks)
         setImmediate(dispatch)
       },
-      onRoom() {
+      onAvailable() {
         first.succeeded()
         open(concurrency)
         dispatch()
       },
     })
-  open(1) // alone, since threads that start beside it would only keep it from being ready
+  open(1) // the first starts alone, because others at the same time would only delay it
   const stopWatching = watchThreads(slots, timeoutMs)
 
   return {
@@ -177,7 +181,7 @@ function leastLoaded([first, ...others]: readonly WorkerSlot[]): WorkerSlot {
   return others.reduce((least, slot) => (slot.load < least.load ? slot : least), first)
 }
 
-/** Settles with the first of `count` that succeeds, or when all have failed once. */
+/** A promise that resolves at the first success, and rejects after `count` failures. */
 function firstOf(count: number) {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
   let faults = 0
@@ -192,8 +196,8 @@ function firstOf(count: number) {
 }
 
 /**
- * Stops what runs longer than `timeoutMs`, and frees what lies behind an execution that turns out to be a long one. One
- * timer for all slots costs an event nothing.
+ * Stops executions that take longer than `timeoutMs`, and returns tasks that wait behind an execution of more than TICK_MS.
+ * One timer serves all slots, so it costs an event nothing.
  */
 function watchThreads(slots: readonly WorkerSlot[], timeoutMs: number): () => void {
   const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1000} s) and was stopped`
@@ -201,7 +205,7 @@ function watchThreads(slots: readonly WorkerSlot[], timeoutMs: number): () => vo
     const now = performance.now()
     const long = slots.filter((slot) => slot.runsSince(now - TICK_MS))
     if (long.length === 0) return
-    // An outcome may be here already, unread because this thread was busy: it is read before setImmediate.
+    // The outcome may have come, but this thread was too busy to read it. It is read before setImmediate.
     setImmediate(() => {
       for (const slot of long) {
         if (slot.runsSince(now - timeoutMs)) slot.terminate({ kind: 'retry', code: 'TIMEOUT', reason })

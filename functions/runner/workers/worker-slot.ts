@@ -16,47 +16,47 @@ export interface Task {
   readonly settle: (execution: Execution) => void
 }
 
-/** What a slot needs and whom it tells. */
+/** What a slot needs, and what it calls. */
 export interface WorkerSlotOptions {
-  /** Starts a thread that begins a task only by counting up in `claims`. */
+  /** Starts a thread. To begin a task, the thread has to count `claims` up to the task's number. */
   readonly newWorker: (claims: Int32Array) => Worker
-  /** Called whenever the slot's thread can take another task. */
-  readonly onRoom: (slot: WorkerSlot) => void
-  /** Takes tasks that the slot will not begin. */
+  /** Called whenever the slot can take another task. */
+  readonly onAvailable: (slot: WorkerSlot) => void
+  /** Called with tasks that the slot will not begin. */
   readonly onReturn: (tasks: readonly Task[]) => void
   /** Called when a thread ended before it was ready; another one follows after a while. */
   readonly onStartFault: (fault: string) => void
   readonly onLog: (line: WorkerLine, key: string) => void
-  /** Called when a thread goes on though it was terminated a while ago: only the end of the process ends it. */
+  /** Called when a thread still runs 10 s after it was terminated: only the end of the process ends it. */
   readonly onStuck: () => void
 }
 
-/** A place for one thread, which is replaced when it ends. Its tasks run one after another, the first of them now. */
+/** Holds one thread, and replaces it when it ends. Its tasks run one after another; the first of them runs now. */
 export interface WorkerSlot {
   /** How many tasks it has; Infinity while it can take none. */
   readonly load: number
   assign(task: Task): void
-  /** True where the task that runs began at or before that reading of performance.now(). */
+  /** Whether the running task began at or before `time`, a reading of performance.now(). */
   runsSince(time: number): boolean
-  /** Returns the tasks behind the one that runs, so that they need not wait for it. */
+  /** Returns the tasks that wait behind the running one, so that others can run them. */
   returnQueued(): void
-  /** Terminates the thread, gives what runs on it that outcome, returns the rest, and starts another thread. */
+  /** Terminates the thread, settles its running task with `outcome`, returns the others, and starts another thread. */
   terminate(outcome: Outcome): void
-  /** Terminates the thread, and gives all its tasks that outcome; resolves when the thread has ended. */
+  /** Terminates the thread and settles all its tasks with `outcome`; resolves when the thread has ended. */
   close(outcome: Outcome): Promise<void>
 }
 
 const RESTART_MS = 100
 const MOST_RESTART_MS = 5_000
-/** V8 ends a thread within milliseconds, but for what it has to finish first, such as the compilation of a function. */
+/** V8 ends a thread within milliseconds, unless it has to finish something first, such as compiling a function. */
 const STUCK_MS = 10_000
-/** In `claims`: the thread is to begin nothing more of what it was given. */
+/** In `claims`: the thread must not begin any more of its tasks. */
 const CLOSED = -1
 
 /** Opens a slot and starts its thread. The caller closes it. */
 export function openWorkerSlot({
   newWorker,
-  onRoom,
+  onAvailable,
   onReturn,
   onStartFault,
   onLog,
@@ -65,7 +65,7 @@ export function openWorkerSlot({
   let worker: Worker | undefined
   let claims = newClaims()
   let tasks: Task[] = []
-  let given = 0
+  let assigned = 0
   let ready = false
   let startedAt = 0
   let restart: NodeJS.Timeout | undefined
@@ -77,12 +77,12 @@ export function openWorkerSlot({
     },
     assign(task) {
       if (tasks.push(task) === 1) startedAt = performance.now()
-      worker?.postMessage({ number: ++given, ...task.input } satisfies WorkerTask)
+      worker?.postMessage({ number: ++assigned, ...task.input } satisfies WorkerTask)
     },
     runsSince: (time) => tasks.length > 0 && startedAt <= time,
     returnQueued() {
-      const running = given - tasks.length + 1
-      // Fails where the thread has not begun the task, or is at the next one already.
+      const running = assigned - tasks.length + 1
+      // Fails if the thread has not begun this task, or has begun the next one already.
       const closed = tasks.length > 1 && Atomics.compareExchange(claims, 0, running, CLOSED) === running
       if (closed) onReturn(tasks.splice(1))
     },
@@ -100,14 +100,14 @@ export function openWorkerSlot({
   function start(): void {
     let fault = 'it ended by itself'
     claims = newClaims()
-    given = 0
+    assigned = 0
     const started = newWorker(claims)
     worker = started
-    // What a replaced thread still says is about a task that has its outcome.
+    // Messages of a replaced thread are about a task that has its outcome already.
     const ifCurrent = (then: () => void) => {
       if (worker === started) then()
     }
-    started.stdout.resume() // nobody reads these, and they must not fill up
+    started.stdout.resume() // nobody reads these, and their buffers must not fill up
     started.stderr.resume()
     started.on('message', (message: WorkerMessage) => ifCurrent(() => onMessage(message)))
     started.on('error', (thrown) => (fault = messageOf(thrown)))
@@ -125,10 +125,10 @@ export function openWorkerSlot({
       restartMs = RESTART_MS
     } else {
       settle(message)
-      // What was returned may still lie in the thread's mail: its numbers are used up.
-      if (claims[0] === CLOSED) Atomics.store(claims, 0, given)
+      // Messages of returned tasks may still wait in the thread, so it has to skip their numbers.
+      if (claims[0] === CLOSED) Atomics.store(claims, 0, assigned)
     }
-    onRoom(slot)
+    onAvailable(slot)
   }
 
   function onExit(fault: string): void {
@@ -142,7 +142,7 @@ export function openWorkerSlot({
   }
 
   async function detach(outcome: Outcome): Promise<void> {
-    const left = worker
+    const ended = worker
     worker = undefined
     ready = false
     settle(outcome)
@@ -150,7 +150,7 @@ export function openWorkerSlot({
     tasks = []
     if (rest.length > 0) onReturn(rest)
     const timer = setTimeout(onStuck, STUCK_MS)
-    await left?.terminate()
+    await ended?.terminate()
     clearTimeout(timer)
   }
 

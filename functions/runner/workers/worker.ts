@@ -11,19 +11,19 @@ export interface WorkerSetup {
   readonly env: Readonly<Record<string, string>>
   /** The other events of the Job. */
   readonly events: readonly string[]
-  /** One shared number: the task that was begun last. */
+  /** One shared number: that of the task that the thread began last. */
   readonly claims: Int32Array
 }
 
-/** What the module is given of an event, numbered from 1 in the order in which they are given to the thread. */
+/** The input of one execution. Tasks are numbered from 1 in the order in which the thread gets them. */
 export interface WorkerTask extends GuestInput {
   readonly number: number
 }
 
-/** What a worker says: once that it is ready, then for each event its lines and its outcome. */
+/** A message of a worker: `ready` once, then for each event its log lines and its outcome. */
 export type WorkerMessage = { readonly kind: 'ready' } | WorkerLine | Outcome
 
-/** A line of the running event; sent at once, so that it outlives a thread that is terminated. */
+/** A log line of the running event; sent at once, so that it is not lost if the thread is terminated. */
 export interface WorkerLine {
   readonly kind: 'log'
   readonly level: LogLevel
@@ -32,11 +32,11 @@ export interface WorkerLine {
 
 if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
-const say = (message: WorkerMessage) => port.postMessage(message)
+const send = (message: WorkerMessage) => port.postMessage(message)
 
 Error.stackTraceLimit = FRAMES_KEPT
 const { abi, module, env, events, claims } = workerData as WorkerSetup
-const lines = createLogLimit((level, message) => say({ kind: 'log', level, message }))
+const lines = createLogLimit((level, message) => send({ kind: 'log', level, message }))
 const execute = abiNamed(abi).prepare(module, {
   env: new Map(Object.entries(env)),
   events: new Set(events),
@@ -45,9 +45,9 @@ const execute = abiNamed(abi).prepare(module, {
 
 port.on('message', (task: WorkerTask) => {
   const { number } = task
-  // A task that was taken back is not begun, though it lies here: its number is not the next one any more.
+  // A task that was taken back is not begun, though its message is here: its number is not the next one any more.
   if (Atomics.compareExchange(claims, 0, number - 1, number) !== number - 1) return
   lines.reset()
-  say(execute(task))
+  send(execute(task))
 })
-say({ kind: 'ready' })
+send({ kind: 'ready' })
