@@ -1,26 +1,26 @@
 import { readEnv, readLogLevel } from '../functions/process/env.ts'
 
-/** All that the operator is told by its environment. */
+/** The settings of the operator, all from environment variables. */
 export interface OperatorConfig {
   readonly natsUrl: string
   readonly natsCredsFile: string | undefined
-  /** host:port of NATS's monitoring, as KEDA reaches it. */
+  /** The `host:port` at which KEDA reaches NATS's monitoring. */
   readonly natsMonitoring: string
   readonly natsAccount: string
-  /** Copies of each stream where a Job does not say. */
+  /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: 1 | 3 | 5
-  /** The image of listeners and runners; that of the operator's own pod where left out. */
+  /** The image of listeners and runners; if unset, the image of the operator's own pod. */
   readonly image: string | undefined
   readonly podName: string
   readonly podNamespace: string
-  /** Serves metrics and health; 0 serves neither. */
+  /** The port for metrics and health checks; 0 serves neither. */
   readonly metricsPort: number
   readonly logLevel: string
 }
 
 const MAX_PORT = 65_535
 
-/** Reads the settings from environment variables. Throws one CONFIG_INVALID that names every fault. */
+/** Reads the settings from environment variables. Throws one CONFIG_INVALID that lists every fault. */
 export function readConfig(environment = process.env): OperatorConfig {
   return readEnv(environment, (env) => {
     const replicas = env.integer('JOBICO_QUEUE_REPLICAS', { min: 1, max: 5, fallback: 1 })

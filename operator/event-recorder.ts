@@ -7,28 +7,28 @@ import type { KubeObject } from '../knative/kube/object.ts'
 import { microTime } from './micro-time.ts'
 
 const CONTROLLER = 'jobico.coeux.dev/operator'
-/** The limits of Kubernetes. */
+/** Limits that the API server sets on fields of an Event. */
 const MAX_NOTE_BYTES = 1024
 const MAX_NAME_LENGTH = 253
 const MAX_INSTANCE_LENGTH = 128
 
-/** Something that people are told about an object. */
+/** What a Kubernetes Event says about an object. */
 export interface Occurrence {
   /** With its apiVersion, kind and uid. */
   readonly regarding: KubeObject
   readonly type: 'Normal' | 'Warning'
   /** CamelCase, at most 128 characters. */
   readonly reason: string
-  /** For people; cut at 1,024 bytes. */
+  /** The text for people; cut at 1,024 bytes. */
   readonly note: string
   /** What was done or tried, CamelCase, at most 128 characters. */
   readonly action: string
 }
 
-/** Records a Kubernetes Event. What fails is logged; never rejects. */
+/** Records a Kubernetes Event. Logs an error of the API server; never rejects. */
 export type RecordEvent = (occurrence: Occurrence) => Promise<void>
 
-/** Makes the recorder of a process; `instance` is the name of its pod. */
+/** Makes the event recorder of this process; `instance` is the name of its pod. */
 export function eventRecorder({
   kube,
   instance,
@@ -67,7 +67,7 @@ function eventOf({ regarding, type, reason, note, action }: Occurrence, instance
   return event
 }
 
-/** The start of a text that is no longer than the limit in UTF-8, with no character cut through. */
+/** Cuts a note at the limit of UTF-8 bytes, between two characters, and ends it with an ellipsis. */
 function cut(note: string): string {
   const bytes = Buffer.from(note)
   if (bytes.length <= MAX_NOTE_BYTES) return note

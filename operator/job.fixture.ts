@@ -1,7 +1,7 @@
 import { admitJob } from '../crds/admission.ts'
 import type { LiveJob } from './watch/cluster.ts'
 
-/** What a test says of a Job; the rest is filled in as the API server would. */
+/** The fields of a Job that a test sets; the rest gets the defaults of the API server. */
 export interface JobTraits {
   readonly name: string
   readonly namespace?: string
@@ -10,7 +10,7 @@ export interface JobTraits {
   readonly deleted?: string
 }
 
-/** A Job as the API server would give it, with all defaults; its uid is `uid-<name>`. */
+/** A Job as the API server returns it, with all defaults; its uid is `uid-<name>`. */
 export function liveJob({ name, namespace = 'shop', events, created, deleted }: JobTraits): LiveJob {
   const admission = admitJob({
     apiVersion: 'jobico.coeux.dev/v1',

@@ -13,12 +13,12 @@ import { runController, type ControllerOptions } from './controller/controller.t
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
 
-/** A reconcile that is under way ends well within this. */
+/** How long a shutdown may take, in milliseconds; a reconcile that runs ends well within it. */
 const GRACE_MS = 20_000
 const LEASE = 'jobico-operator'
 const CONTAINER = 'operator'
 
-/** Runs an operator: one of several, of which one at a time works. Ends when told to by the signals of onShutdown. */
+/** Runs an operator process. Of several, only the elected leader reconciles. Ends on the signals of onShutdown. */
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
   let work: Parameters<ControllerOptions['onWork']>[0]
@@ -32,7 +32,7 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
   const platform = await platformOf(config, kube)
   isReady = true
   log.info({ image: platform.image, nats: config.natsUrl }, 'Ready')
-  const candidacy = runLeaderElection({
+  const election = runLeaderElection({
     kube,
     namespace: config.podNamespace,
     name: LEASE,
@@ -40,18 +40,18 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
     log,
     signal: stopping.signal,
     lead: async (signal) => {
-      log.info('Leads')
+      log.info('Started leading')
       metrics.leading(true)
       await runController({ config, kube, platform, metrics, log, onWork: (now) => (work = now) }, signal)
       metrics.leading(false)
-      log.info('Leads no longer')
+      log.info('Stopped leading')
     },
   })
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
-    await candidacy
+    await election
   })
-  await candidacy
+  await election
 }
 
 async function platformOf(config: OperatorConfig, kube: Kube): Promise<Platform> {
@@ -60,7 +60,7 @@ async function platformOf(config: OperatorConfig, kube: Kube): Promise<Platform>
   return { image, natsUrl, natsMonitoring, natsAccount, logLevel }
 }
 
-/** Listeners and runners are in the operator's own image. */
+/** The image of the operator's own pod, which contains the listener and the runner too. Throws CONFIG_INVALID. */
 async function ownImage({ podNamespace, podName }: OperatorConfig, kube: Kube): Promise<string> {
   const pod = await kube.get<PodObject>(KINDS.pod, { namespace: podNamespace, name: podName })
   const image = pod?.spec?.containers?.find(({ name }) => name === CONTAINER)?.image

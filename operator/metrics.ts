@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 import type { RequestInfo } from '../knative/kube/connect.ts'
 
-/** What the operator counts. */
+/** The metrics of the operator; `reconciled` takes the duration in seconds. */
 export interface OperatorMetrics {
   readonly registry: Registry
   readonly request: (request: RequestInfo) => void
@@ -10,9 +10,9 @@ export interface OperatorMetrics {
   readonly leading: (isLeader: boolean) => void
 }
 
-/** What is read when the metrics are asked for. */
+/** Values that are read at each scrape of the metrics. */
 export interface MetricSources {
-  /** How many Jobs wait to be looked at. */
+  /** How many Jobs wait in the work queue. */
   readonly waiting: () => number
   readonly jobs: () => number
 }
@@ -32,18 +32,18 @@ export function createOperatorMetrics({ waiting, jobs }: MetricSources): Operato
   })
   const reconciles = new Histogram({
     name: 'jobico_reconcile_seconds',
-    help: 'How long it took to look at a Job and to bring it to what it asks for.',
+    help: 'How long a reconcile of a Job took, in seconds.',
     labelNames: ['ok'],
     buckets: SECONDS,
     registers,
   })
   const leader = new Gauge({
     name: 'jobico_leader',
-    help: 'Whether this process is the one that works: 1 or 0.',
+    help: 'Whether this process is the leader: 1 or 0.',
     registers,
   })
-  readGauge(registers, 'jobico_queue_waiting', 'Jobs that wait to be looked at.', waiting)
-  readGauge(registers, 'jobico_jobs', 'Jobs that are known.', jobs)
+  readGauge(registers, 'jobico_queue_waiting', 'Jobs that wait to be reconciled.', waiting)
+  readGauge(registers, 'jobico_jobs', 'Jobs in the cluster, as far as this process knows.', jobs)
   return {
     registry,
     request: ({ verb, kind, status }) => requests.inc({ verb, kind, status }),

@@ -12,23 +12,23 @@ import {
 } from '../functions/jetstream/connection.ts'
 import type { Log } from '../functions/process/log.ts'
 
-/** A connection to NATS that may be down, or lead to a server that is too old, without stopping the operator. */
+/** A connection to NATS. The operator keeps running while it is down, or while the server is too old. */
 export interface NatsLink {
-  /** The connection. Throws QUEUE_UNAVAILABLE while it is down, NATS_TOO_OLD while the server is. */
+  /** The connection. Throws QUEUE_UNAVAILABLE while it is down, NATS_TOO_OLD while the server is too old. */
   use(): NatsConnection
   close(): Promise<void>
 }
 
-/** Whom the link tells. */
+/** What the link calls. */
 export interface LinkReporting {
   readonly log: Log
-  /** The connection came up, or came back. */
+  /** Called when the connection came up, or came back. */
   readonly onUp: () => void
 }
 
-const LOOK_AGAIN_MS = 5_000
+const RETRY_MS = 5_000
 
-/** Keeps a connection to NATS, and takes it up again whatever happens, until it is closed. */
+/** Connects to NATS, and reconnects after every failure until the link is closed. */
 export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): NatsLink {
   const closing = new AbortController()
   let connection: NatsConnection | undefined
@@ -50,7 +50,7 @@ export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): Na
       }
     }
   }
-  const keep = async () => {
+  const stayConnected = async () => {
     while (!closing.signal.aborted) {
       try {
         await follow(await connectNats(options))
@@ -58,10 +58,10 @@ export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): Na
         if (thrown instanceof JobicoError) fault = thrown
         log.error({ err: thrown }, 'Could not use NATS')
       }
-      await delay(LOOK_AGAIN_MS, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
+      await delay(RETRY_MS, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
     }
   }
-  void keep()
+  void stayConnected()
   return {
     use() {
       if (connection === undefined) throw fault

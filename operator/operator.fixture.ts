@@ -27,34 +27,34 @@ const CRD: Kind = {
 }
 const USER = { manager: 'a-user', force: true }
 
-/** A module that can be run; another `version` has another digest. */
+/** A valid module; another `version` has another digest. */
 export function moduleBytes(version = 0, imports = ''): Uint8Array {
   return fromWat(imports, RUNTIME, handle('(i32.const 0)'), `(global i32 (i32.const ${version}))`)
 }
 
-/** An operator at work on a real API server and a real nats-server. Knative and KEDA are played by the test. */
+/** An operator that runs against a real API server and a real nats-server. The test plays Knative and KEDA. */
 export interface OperatorFixture {
   readonly kube: Kube
   readonly nats: NatsConnection
-  /** Makes a namespace of its own. */
+  /** Creates a new namespace, and gives its name. */
   newNamespace(): Promise<string>
   apply<T extends KubeObject>(kind: Kind, object: object): Promise<T>
-  /** Makes the kinds of Knative, or of KEDA, known. */
+  /** Installs the CRDs of Knative or of KEDA. */
   install(what: 'knative' | 'keda'): Promise<void>
-  /** Waits until a condition of a Job is so, and gives the Job. */
+  /** Waits until a condition of a Job is as wanted, and gives the Job. */
   condition(namespace: string, name: string, wanted: Wanted): Promise<LiveJob>
-  /** Says, as Knative and KEDA do, that all listeners and runners of a namespace are ready. */
+  /** Sets the status of all listeners and runners of a namespace to ready, as Knative and KEDA do. */
   sayReady(namespace: string): Promise<void>
 }
 
-/** What a condition is to be. */
+/** The wanted status and reason of a condition. */
 export interface Wanted {
   readonly type: string
   readonly status?: 'True' | 'False' | 'Unknown'
   readonly reason?: string
 }
 
-/** Starts all of it; everything ends with the test. */
+/** Starts all of it; everything stops when the test ends. */
 export async function startOperator(t: Test): Promise<OperatorFixture> {
   const server = await startApiServer(t)
   const kube = await server.connect()
@@ -119,7 +119,7 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
       let found: LiveJob | undefined
       await until(async () => {
         found = await kube.get<LiveJob>(KINDS.job, { namespace, name })
-        return found !== undefined && says(found, wanted)
+        return found !== undefined && hasCondition(found, wanted)
       })
       if (found === undefined) throw new Error(`the Job ${name} is gone`)
       return found
@@ -128,8 +128,8 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
   }
 }
 
-/** Whether the status of a Job, for its present generation, is as wanted. */
-function says({ metadata, status }: LiveJob, { type, ...wanted }: Wanted): boolean {
+/** Whether a condition of a Job, for its current generation, is as wanted. */
+function hasCondition({ metadata, status }: LiveJob, { type, ...wanted }: Wanted): boolean {
   const now = status?.conditions?.find((condition) => condition.type === type)
   if (now === undefined || now.observedGeneration !== metadata.generation) return false
   return Object.entries(wanted).every(([field, value]) => Reflect.get(now, field) === value)
@@ -140,7 +140,7 @@ async function jobDefinition(): Promise<object> {
   return parse(await readFile(file, 'utf8')) as object
 }
 
-/** A definition that takes any object of the kind. */
+/** A CRD that accepts any object of the kind. */
 function openDefinition({ apiVersion, kind, plural }: Kind): object {
   const [group = '', name = ''] = apiVersion.split('/')
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
@@ -161,7 +161,7 @@ function openDefinition({ apiVersion, kind, plural }: Kind): object {
 }
 
 async function sayReady(kube: Kube, namespace: string): Promise<void> {
-  const told = [
+  const controlled = [
     {
       kind: KINDS.knativeService,
       status: ({ metadata: { name } }: KubeObject) => ({
@@ -172,16 +172,16 @@ async function sayReady(kube: Kube, namespace: string): Promise<void> {
     },
     { kind: KINDS.scaledObject, status: () => ({}) },
   ]
-  for (const { kind, status } of told) {
+  for (const { kind, status } of controlled) {
     const { items } = await kube.list<KubeObject>(kind, { namespace })
     for (const object of items) {
       const { name, generation } = object.metadata
       const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: '' }
-      const said = { ...status(object), observedGeneration: generation, conditions: [ready] }
+      const readyStatus = { ...status(object), observedGeneration: generation, conditions: [ready] }
       const { apiVersion, kind: kindName } = kind
       await kube.apply(
         kind,
-        { apiVersion, kind: kindName, metadata: { namespace, name }, status: said },
+        { apiVersion, kind: kindName, metadata: { namespace, name }, status: readyStatus },
         { ...USER, manager: 'their-controller', subresource: 'status' },
       )
     }
@@ -198,7 +198,7 @@ async function sayReady(kube: Kube, namespace: string): Promise<void> {
   }
 }
 
-/** A ConfigMap with a module. */
+/** A ConfigMap that holds a module. */
 export function moduleConfigMap(
   namespace: string,
   file: string,
@@ -213,7 +213,7 @@ export function moduleConfigMap(
   }
 }
 
-/** A ConfigMap with the schema of an event, under the name and key that a Job takes by default. */
+/** A ConfigMap with the schema of an event, under the name and key that `jobObject` refers to. */
 export function schemaConfigMap(namespace: string, event: string, schema: string): object {
   return {
     apiVersion: 'v1',
@@ -223,7 +223,7 @@ export function schemaConfigMap(namespace: string, event: string, schema: string
   }
 }
 
-/** A Job with these events, each with a module of its own name. */
+/** A Job with these events; the module of each is `<event>.wasm`. */
 export function jobObject(namespace: string, name: string, events: readonly string[]): object {
   return {
     apiVersion: 'jobico.coeux.dev/v1',

@@ -198,7 +198,7 @@ t.test('a redrive outlives NATS, and sends nothing twice', async (t) => {
   const restart = async () => {
     process.kill(server.pid, 'SIGKILL')
     await server.ended
-    await delay(300)
+    while (waits.size === 0) await delay(5)
     return await startNatsServer({ storeDir, port: server.port })
   }
   const onProgress = ({ sent }: { sent: number }) => {

@@ -6,58 +6,58 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { ObjectName } from './object.ts'
 
-/** An idle connection is closed after this time, well before a server or a proxy would close it. */
+/** How long an idle connection is kept: less than servers and proxies keep it. */
 const IDLE_CONNECTION_MS = 30_000
 
-/** What goes with a request. */
+/** How a request is authenticated and sent. */
 export interface Credentials {
   readonly headers: Readonly<Record<string, string>>
   readonly agent: HttpAgent
 }
 
-/** The streams of one connection to a pod's port. */
+/** The local streams of one connection to a port of a pod. */
 export interface PortStreams {
   readonly input: Readable
   readonly output: Writable
-  /** What the node says went wrong, as text. */
+  /** Receives the error messages of the node, as text. */
   readonly faults: Writable
 }
 
 /** An open connection to a pod's port. */
 export interface PortConnection {
-  /** How many bytes of the input are not sent yet. */
+  /** How many bytes of the input wait to be sent. */
   waitingBytes(): number
-  /** Holds back the output, or no longer. */
-  hold(held: boolean): void
+  /** Pauses or resumes the output. */
+  setPaused(paused: boolean): void
   onClose(listener: () => void): void
   close(): void
 }
 
-/** Connects to a port of a pod; throws where the API server refuses. */
+/** Connects to a port of a pod. Throws when the API server refuses. */
 export type ForwardPort = (pod: ObjectName, port: number, streams: PortStreams) => Promise<PortConnection>
 
-/** Where an API server is, and how to be let in. */
+/** The address of an API server, and the credentials for it. */
 export interface Access {
-  /** Its URL, with no slash at the end. */
+  /** The URL of the API server, without a slash at its end. */
   readonly server: string
-  /** The namespace to use where none is named. */
+  /** The default namespace. */
   readonly namespace: string
-  /** For people: where this leads. */
+  /** For messages: which API server this is. */
   readonly place: string
-  /** For people: what to look at when the server does not answer. */
+  /** For messages: what to check when the server does not answer. */
   readonly advice: string
-  /** Credentials that hold now. */
+  /** The current credentials; they may change between two requests. */
   credentials(): Promise<Credentials>
   readonly forwardPort: ForwardPort
 }
 
-/** What a TLS connection needs to know. */
+/** The TLS options of a connection. */
 export type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase'> & {
   readonly rejectUnauthorized?: boolean | undefined
   readonly servername?: string | undefined
 }
 
-/** Gives the agent for TLS options: the same one, with its open connections, for as long as they do not change. */
+/** Gives the agent for TLS options. While the options stay the same it gives the same agent, with its open connections. */
 export function agentKeeper(server: string): (tls: TlsOptions) => HttpAgent {
   let kept: { readonly tls: TlsOptions; readonly agent: HttpAgent } | undefined
   return (tls) => {

@@ -1,14 +1,14 @@
 import { isIPv6 } from 'node:net'
 
-/** Where a kubeconfig may be named, and what a pod is told about its API server. */
+/** What the environment says about the API server to use. */
 export interface KubeEnvironment {
-  /** Whether the environment names a kubeconfig. */
+  /** Whether KUBECONFIG is set. */
   readonly namesKubeconfig: boolean
-  /** The URL of the API server of the cluster whose pod this is; undefined outside a pod. */
+  /** The URL of the API server of the cluster that this pod runs in; undefined outside a pod. */
   readonly inClusterServer: string | undefined
 }
 
-/** Reads what Kubernetes tells every pod, and what a user sets for kubectl. */
+/** Reads the variables that Kubernetes sets in every pod, and the one that users set for kubectl. */
 export function readKubeEnvironment(environment = process.env): KubeEnvironment {
   const host = environment['KUBERNETES_SERVICE_HOST'] || undefined
   const port = environment['KUBERNETES_SERVICE_PORT'] || '443'

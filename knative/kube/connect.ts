@@ -10,20 +10,21 @@ import { writer } from './write.ts'
 
 export type { RequestInfo } from './client.ts'
 
-/** How to reach an API server, and whom to tell about each request. */
+/** How to reach an API server, and a hook for its requests. */
 export interface ConnectOptions {
-  /** Of the kubeconfig; its current one by default. */
+  /** A context of the kubeconfig; the current one by default. */
   readonly context?: string | undefined
-  /** The context's by default. */
+  /** The default namespace; the context's if left out. */
   readonly namespace?: string | undefined
-  /** The path of a kubeconfig; by default as kubectl finds it, and in a pod its service account. */
+  /** The path of a kubeconfig. By default the one that kubectl would use, or in a pod its service account. */
   readonly kubeconfig?: string | undefined
+  /** Called for each request that was answered or has failed. */
   readonly onRequest?: (request: RequestInfo) => void
 }
 
 /**
- * Makes a client, which asks the API server nothing yet. Throws a KubeError with reason NoCluster that says what to do when
- * neither a kubeconfig nor a service account leads to one.
+ * Makes a client, without a request to the API server yet. Throws a KubeError with the reason NoCluster, which names the fix,
+ * when there is neither a kubeconfig nor a service account.
  */
 export async function connectKube(options: ConnectOptions = {}): Promise<Kube> {
   const { namespace, onRequest = () => undefined } = options
@@ -44,7 +45,7 @@ async function accessFor({ kubeconfig, context }: ConnectOptions): Promise<Acces
   const inCluster =
     chosen || inClusterServer === undefined ? undefined : await inClusterAccess(inClusterServer)
   if (inCluster !== undefined) return inCluster
-  // The library is large, and who runs in the cluster does not need it.
+  // Imported only here: the library is large, and processes in the cluster do not need it.
   const { kubeconfigAccess } = await import('./kubeconfig.ts')
   return kubeconfigAccess({ kubeconfig, context })
 }

@@ -10,7 +10,7 @@ interface ResourceList {
   }[]
 }
 
-/** Finds kinds by the API server's discovery. What was found is not asked for again: the plural of a kind does not change. */
+/** Looks kinds up by discovery. A kind that was found is cached for good, since its plural does not change. */
 export function discovery({ call }: Caller): Kube['findKind'] {
   const found = new Map<string, Kind>()
   return async (apiVersion, kind) => {

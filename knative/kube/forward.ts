@@ -6,7 +6,7 @@ import { KINDS, pathOf } from './kinds.ts'
 import type { ObjectName } from './object.ts'
 import { openTunnel } from './tunnel.ts'
 
-/** Opens tunnels to pods. */
+/** Makes the function that opens tunnels to pods. */
 export function tunneller(caller: Caller): Kube['tunnel'] {
   return (pod, port) => openTunnel((streams) => connect(caller, pod, port, streams))
 }
@@ -28,7 +28,7 @@ async function connect(
   }
 }
 
-/** What the API server says about the same request made as a plain one: web sockets do not tell why they were refused. */
+/** Sends the same request as a plain GET to learn why it was refused: a web socket does not tell. */
 async function refusal({ call }: Caller, pod: ObjectName, port: number): Promise<KubeError | undefined> {
   const path = `${pathOf(KINDS.pod, pod.namespace, pod.name)}/portforward?ports=${port}`
   try {

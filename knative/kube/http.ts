@@ -12,25 +12,25 @@ import { messageOf } from '../../functions/process/errors.ts'
 import type { Access } from './access.ts'
 import { KubeError } from './client.ts'
 
-/** How long an answer may take: with all of its body, or its head alone where the body is read as it comes. */
+/** How long an answer may take: with its whole body, or only its head if the body is streamed. */
 const ANSWER_TIMEOUT_MS = 15_000
-/** Of an answer that is not the API server's own. */
+/** Cuts the body of an error that is not a Status object, as from a proxy. */
 const MAX_MESSAGE_LENGTH = 500
-/** What can be sent once more where nobody knows whether it arrived. */
+/** Requests that can be repeated when it is not known whether the server got them. */
 const REPEATABLE = new Set(['GET', 'PATCH', 'DELETE'])
 
-/** A request to an API server; the path has its query with it. */
+/** A request to an API server; `path` includes the query. */
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly accept?: string
   readonly contentType?: string
   readonly body?: object
-  /** Told the answer's status, or 0 where no whole answer came. */
+  /** Called with the status of the answer, or with 0 when no complete answer came. */
   readonly onStatus: (status: number) => void
 }
 
-/** Sends a request and gives the parsed body. Throws KubeError for an answer that is no success, and for none within 15 s. */
+/** Sends a request, and gives the parsed body. Throws KubeError for a status other than 2xx, and for no answer within 15 s. */
 export async function callJson(access: Access, request: HttpRequest): Promise<unknown> {
   const body = await exchange(access, request, text)
   try {
@@ -40,18 +40,18 @@ export async function callJson(access: Access, request: HttpRequest): Promise<un
   }
 }
 
-/** Sends a request and gives the answer's body as it comes; the caller destroys it. Throws as callJson does. */
+/** Sends a request, and gives the body as a stream, which the caller destroys. Throws as callJson does. */
 export function callStream(access: Access, request: HttpRequest): Promise<IncomingMessage> {
   return exchange(access, request, (response) => Promise.resolve(response))
 }
 
-/** The fault of a server that does not answer as it should. */
+/** The error for a server that gives no usable answer; `why` and the advice of the access are in its message. */
 export function unreachable(access: Access, why: string, cause?: unknown): KubeError {
   const message = `the API server of ${access.place} can't be reached: ${why}; ${access.advice}`
   return new KubeError(message, 0, 'Unreachable', cause)
 }
 
-/** What a network fault says, with those inside of it. */
+/** The message of a network error; of an AggregateError, the messages of all its errors. */
 export function networkFault(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0)
     return thrown.errors.map(networkFault).join(', ')
@@ -90,7 +90,7 @@ async function attempt<T>(access: Access, request: HttpRequest, read: Reader<T>)
   } catch (fault) {
     if (deadline.signal.aborted)
       throw new Error(`it gave no answer within ${ANSWER_TIMEOUT_MS / 1000} s`, { cause: fault })
-    // The server closed the idle connection just when it was taken into use again.
+    // The server closed the idle connection just when this request reused it.
     if (outgoing.reusedSocket && isReset(fault) && REPEATABLE.has(request.method))
       return await attempt(access, request, read)
     throw fault
@@ -110,7 +110,7 @@ async function prepare(access: Access, request: HttpRequest): Promise<Prepared> 
       ...headers,
       Accept: accept,
       'User-Agent': 'jobico',
-      // Node gives the body of a DELETE no length by itself.
+      // Node does not set the length of a DELETE's body by itself.
       ...(body === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': body.length }),
     },
   }
@@ -138,7 +138,7 @@ function refusal(status: number, body: string): KubeError {
   return new KubeError(words, status, reason ?? name.replaceAll(' ', ''))
 }
 
-/** What a body says if it is a Status object. */
+/** The message and the reason of a body that is a Status object. */
 function statusOf(body: string): { message?: string; reason?: string } {
   try {
     const { kind, message, reason } = JSON.parse(body) as Record<string, unknown>

@@ -1,8 +1,8 @@
-/** A kind of object as the API of Kubernetes serves it. */
+/** A kind of object of the Kubernetes API. */
 export interface Kind {
   readonly apiVersion: string
   readonly kind: string
-  /** Its name in paths. */
+  /** The name of the kind in paths. */
   readonly plural: string
   readonly namespaced: boolean
 }
@@ -30,7 +30,7 @@ export const KINDS = {
   event: namespaced('events.k8s.io/v1', 'Event', 'events'),
 } as const satisfies Record<string, Kind>
 
-/** The path of a kind's objects, of one of them where it is named. */
+/** The path of all objects of a kind, or of the one with that name. */
 export function pathOf(kind: Kind, namespace?: string, name?: string): string {
   const group = kind.apiVersion.includes('/') ? `/apis/${kind.apiVersion}` : `/api/${kind.apiVersion}`
   const scope =

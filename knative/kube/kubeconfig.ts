@@ -6,18 +6,18 @@ import { messageOf } from '../../functions/process/errors.ts'
 import { agentKeeper, type Access, type ForwardPort, type TlsOptions } from './access.ts'
 import { KubeError } from './client.ts'
 
-/** What the library takes when it finds no kubeconfig at all. */
+/** The server that the library assumes when it finds no kubeconfig. */
 const NO_KUBECONFIG_SERVER = 'http://localhost:8080'
-/** How long the other side of a closed connection may take to say so. */
+/** How long the other side may take to confirm that a connection is closed. */
 const CLOSE_TIMEOUT_MS = 1_000
 
-/** Which kubeconfig, and which of its contexts; both as kubectl chooses them where left out. */
+/** Which kubeconfig, and which of its contexts; by default the ones that kubectl would use. */
 export interface KubeconfigChoice {
   readonly kubeconfig?: string | undefined
   readonly context?: string | undefined
 }
 
-/** The access of a user by a kubeconfig, its plugins included. Throws a KubeError that names the fix. */
+/** The access of a user by a kubeconfig; supports its credential plugins. Throws a KubeError that names the fix. */
 export function kubeconfigAccess(choice: KubeconfigChoice): Access {
   const config = load(choice)
   const { server, context, namespace } = currentOf(config, choice)
@@ -41,7 +41,7 @@ export function kubeconfigAccess(choice: KubeconfigChoice): Access {
   }
 }
 
-/** Connects to ports of pods by the service account of this pod. */
+/** Makes a function that connects to ports of pods with the service account of this pod. */
 export function serviceAccountForwarder(): ForwardPort {
   const config = new KubeConfig()
   config.loadFromCluster()
@@ -99,7 +99,7 @@ function tlsOf({
   return { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername }
 }
 
-/** What is used of the web sockets of the library, which brings no types for them. */
+/** The part of the library's web sockets that is used here; the library has no types for them. */
 interface PortSocket {
   readonly bufferedAmount: number
   pause(): void
@@ -116,7 +116,7 @@ function forwarder(config: KubeConfig): ForwardPort {
     const socket = (await forwarding.catch(throwCause)) as PortSocket
     return {
       waitingBytes: () => socket.bufferedAmount,
-      hold: (held) => (held ? socket.pause() : socket.resume()),
+      setPaused: (paused) => (paused ? socket.pause() : socket.resume()),
       onClose: (listener) => void socket.on('close', listener),
       close() {
         socket.close()
@@ -126,7 +126,7 @@ function forwarder(config: KubeConfig): ForwardPort {
   }
 }
 
-/** The library throws the event of a web socket that has the error in it. */
+/** Throws the error inside the web socket event that the library throws. */
 function throwCause(thrown: unknown): never {
   const { error } = thrown as { readonly error?: unknown }
   throw error instanceof Error ? error : thrown

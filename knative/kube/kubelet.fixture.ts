@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import type { Test } from 'tap'
 
-/** What is used of the package ws, which has no types here. */
+/** The part of the package ws that is used here; it has no types. */
 interface PodSocket {
   send(data: Buffer): void
   close(): void
@@ -24,18 +24,18 @@ const PROTOCOL = 'v4.channel.k8s.io'
 const DATA = 0
 const FAULT = 1
 
-/** The port of a pod, from inside. */
+/** One connection to a port of a pod, as the pod sees it. */
 export interface PodPort {
   send(data: Buffer): void
-  /** Says that the port can't be reached. */
+  /** Reports that the port can't be reached. */
   fail(why: string): void
   close(): void
   onData(listener: (data: Buffer) => void): void
 }
 
 /**
- * A node as the API server sees it, for port-forwarding alone: `serve` gets each connection to a port of a pod. Gives the
- * port that the node listens on; it ends with the test.
+ * Starts a fake kubelet that can only forward ports: `serve` gets each connection to a port of a pod. Gives the port on which
+ * the kubelet listens; it stops when the test ends.
  */
 export async function startKubelet(
   t: Test,

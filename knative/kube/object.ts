@@ -8,7 +8,7 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean
 }
 
-/** The metadata of an object, as far as Jobico reads it. */
+/** The metadata of an object; only the fields that Jobico reads. */
 export interface ObjectMeta {
   readonly name: string
   readonly namespace?: string
@@ -23,20 +23,20 @@ export interface ObjectMeta {
   readonly ownerReferences?: readonly OwnerReference[]
 }
 
-/** Any object of the API. */
+/** An object of any kind. */
 export interface KubeObject {
   readonly apiVersion?: string
   readonly kind?: string
   readonly metadata: ObjectMeta
 }
 
-/** One object's name. */
+/** The namespace and name of an object. */
 export interface ObjectName {
   readonly namespace: string
   readonly name: string
 }
 
-/** A condition in the standard shape, which Knative and KEDA use, too. */
+/** A condition in the standard format of Kubernetes, which Knative and KEDA use too. */
 export interface Condition {
   readonly type: string
   readonly status: 'True' | 'False' | 'Unknown'
@@ -46,7 +46,7 @@ export interface Condition {
   readonly observedGeneration?: number
 }
 
-/** The owner that controls an object, if one does. */
+/** The owner reference of the controller of an object, if it has one. */
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true)
 }

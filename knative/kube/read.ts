@@ -6,18 +6,18 @@ import type { KubeObject, ObjectName } from './object.ts'
 import { watchEvents } from './watch-stream.ts'
 
 const PAGE_SIZE = 500
-/** Between these the server ends a watch, so that those of many clients do not end at once. */
+/** The server ends a watch after a random time between these, so that many watches do not end at once. */
 const WATCH_SECONDS = { least: 300, most: 540 }
 const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
 const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
 
 interface Page<T> {
-  /** Null where an extension of the API server has none. */
+  /** Null in empty lists of some extension API servers. */
   readonly items: readonly T[] | null
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
 }
 
-/** What a client reads of objects. */
+/** The methods of a client that read objects. */
 export function reader(caller: Caller): Pick<Kube, 'get' | 'list' | 'watch'> {
   return {
     async get<T extends KubeObject>(kind: Kind, { namespace, name }: ObjectName) {
@@ -72,7 +72,7 @@ function watchSeconds(): number {
   return Math.round(WATCH_SECONDS.least + Math.random() * (WATCH_SECONDS.most - WATCH_SECONDS.least))
 }
 
-/** The object with its kind: items of lists come without it, and metadata comes as that of another kind. */
+/** Sets the kind of an object: items of lists have none, and metadata alone comes as a PartialObjectMetadata. */
 function named<T extends KubeObject>({ apiVersion, kind }: Kind, object: T): T {
   return { ...object, apiVersion, kind }
 }

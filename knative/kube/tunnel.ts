@@ -7,38 +7,39 @@ import type { Tunnel } from './client.ts'
 
 const CONNECT_TIMEOUT_MS = 15_000
 const MAX_FAULT_LENGTH = 1_000
-/** So much may wait to be sent to the pod before the local client is held back. */
+/** The local client is paused while more than this waits to be sent to the pod. */
 const MAX_WAITING_BYTES = 1024 * 1024
-const HELD_MS = 20
+/** How often a paused client is checked. */
+const PAUSE_CHECK_MS = 20
 /**
- * Kubernetes can't tell a pod that the client has said its last, so the connection stays open for answers until none has come
- * for this long.
+ * Kubernetes can't forward a half-close to the pod. So after the client has ended its side, the connection stays open until the
+ * pod has sent nothing for this long.
  */
-const LAST_ANSWERS_MS = 5_000
+const HALF_CLOSED_MS = 5_000
 
-/** Connects to the pod's port. */
+/** Opens one connection to the port of the pod. */
 export type Connect = (streams: PortStreams) => Promise<PortConnection>
 
-/** A connection to the pod's port. */
+/** A connection to the port of the pod. */
 interface Link {
   readonly connection: PortConnection
   readonly input: PassThrough
-  /** What came from the pod; ends when the connection is closed. */
+  /** The data from the pod; ends when the connection is closed. */
   readonly received: PassThrough
-  /** What the node said went wrong; empty while nothing did. */
+  /** The error messages of the node; empty if there are none. */
   faultText(): string
 }
 
-/** Opens a local port, each connection to which is one to the pod's. Throws what the first `connect` throws. */
+/** Opens a local port; each connection to it gets one to the port of the pod. Throws what the first `connect` throws. */
 export async function openTunnel(connect: Connect): Promise<Tunnel> {
-  // Opened before anybody asks, to hear at once what the API server refuses; the first client gets it.
-  let spare: Link | undefined = await openLink(connect)
+  // Connects before there is a client, so that a refusal of the API server is known at once. The first client gets this link.
+  let prepared: Link | undefined = await openLink(connect)
   let fault: Error | undefined
   const locals = new Set<Socket>()
 
   const serve = async (local: Socket) => {
-    const first = spare
-    spare = undefined
+    const first = prepared
+    prepared = undefined
     const link = first?.received.writableEnded === false ? first : await openLink(connect)
     await join(local, link)
   }
@@ -58,7 +59,7 @@ export async function openTunnel(connect: Connect): Promise<Tunnel> {
     async close() {
       const closed = once(server, 'close')
       server.close()
-      spare?.connection.close()
+      prepared?.connection.close()
       for (const local of locals) local.destroy()
       await closed
     },
@@ -71,9 +72,9 @@ async function openLink(connect: Connect): Promise<Link> {
   const open: { connection?: PortConnection } = {}
   let faultText = ''
   const output = new Writable({
-    // The library writes without waiting, so the connection itself is held back.
+    // The library ignores backpressure of this stream, so the connection itself is paused.
     write(chunk: Buffer, _encoding, done) {
-      if (!received.write(chunk)) open.connection?.hold(true)
+      if (!received.write(chunk)) open.connection?.setPaused(true)
       done()
     },
   })
@@ -85,7 +86,7 @@ async function openLink(connect: Connect): Promise<Link> {
   })
   const connection = await withinTime(connect({ input, output, faults }))
   open.connection = connection
-  received.on('drain', () => connection.hold(false))
+  received.on('drain', () => connection.setPaused(false))
   connection.onClose(() => received.end())
   return { connection, input, received, faultText: () => faultText.trim() }
 }
@@ -106,23 +107,23 @@ async function withinTime(connecting: Promise<PortConnection>): Promise<PortConn
   }
 }
 
-/** Passes all on in both directions until one side is closed. Rejects with what the node said went wrong. */
+/** Forwards data in both directions until one side is closed. Rejects with the error message of the node, if there is one. */
 async function join(local: Socket, { connection, input, received, faultText }: Link): Promise<void> {
-  const holdWhileFull = () => {
+  const pauseWhileFull = () => {
     const full = connection.waitingBytes() > MAX_WAITING_BYTES && !local.destroyed
     if (!full) {
       local.resume()
       return
     }
     local.pause()
-    setTimeout(holdWhileFull, HELD_MS)
+    setTimeout(pauseWhileFull, PAUSE_CHECK_MS)
   }
   local.on('data', (chunk: Buffer) => {
     input.write(chunk)
-    holdWhileFull()
+    pauseWhileFull()
   })
   local.on('end', () => {
-    const close = setTimeout(connection.close, LAST_ANSWERS_MS)
+    const close = setTimeout(connection.close, HALF_CLOSED_MS)
     received.on('data', () => close.refresh()).on('end', () => clearTimeout(close))
     local.on('close', () => clearTimeout(close))
   })

@@ -4,7 +4,7 @@ import type { Access } from './access.ts'
 import { KubeError, type WatchEvent } from './client.ts'
 import { networkFault, unreachable } from './http.ts'
 
-/** A watch that says nothing for so long has lost its server, which sends a bookmark about every minute. */
+/** A watch is taken as broken after this time without an event: the server sends a bookmark about every minute. */
 const SILENCE_MS = 75_000
 
 interface RawEvent<T> {
@@ -19,8 +19,8 @@ interface Status {
 }
 
 /**
- * The events of the body of a watch. Ends when the server ends it, when the signal aborts, and when nothing came for 75 s;
- * throws KubeError for the server's error events and when the connection breaks. Destroys the body in the end.
+ * Reads the events from the body of a watch. Ends when the server ends it, when the signal aborts, and when nothing comes for
+ * 75 s. Throws KubeError for an error event of the server, and when the connection breaks. Destroys the body at its end.
  */
 export async function* watchEvents<T>(
   access: Access,
@@ -50,7 +50,7 @@ export async function* watchEvents<T>(
   }
 }
 
-/** The whole lines of a body; what comes after the last line's end is no line. */
+/** The complete lines of a body; text after the last newline is dropped. */
 export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void> {
   let parts: Buffer[] = []
   for await (const chunk of chunks) {

@@ -6,25 +6,25 @@ import type { KubeObject, ObjectName } from './object.ts'
 const APPLY = 'application/apply-patch+yaml'
 const MERGE = 'application/merge-patch+json'
 
-/** What a client writes. */
+/** The methods of a client that write objects. */
 export function writer(caller: Caller): Pick<Kube, 'apply' | 'create' | 'replace' | 'patch' | 'remove'> {
-  const { call, namespace: usual } = caller
-  const place = (object: object) => {
-    const { name, namespace = usual } = (object as KubeObject).metadata
+  const { call, namespace: defaultNamespace } = caller
+  const nameOf = (object: object) => {
+    const { name, namespace = defaultNamespace } = (object as KubeObject).metadata
     return { name, namespace }
   }
   return {
     async apply<T extends KubeObject>(kind: Kind, object: object, options: ApplyOptions) {
-      const { namespace, name } = place(object)
+      const { namespace, name } = nameOf(object)
       const path = `${pathOf(kind, namespace, name)}${applying(options)}`
       return (await call('apply', kind, { method: 'PATCH', path, contentType: APPLY, body: object })) as T
     },
     async create<T extends KubeObject>(kind: Kind, object: object) {
-      const path = pathOf(kind, place(object).namespace)
+      const path = pathOf(kind, nameOf(object).namespace)
       return (await call('create', kind, { method: 'POST', path, body: object })) as T
     },
     async replace<T extends KubeObject>(kind: Kind, object: object) {
-      const { namespace, name } = place(object)
+      const { namespace, name } = nameOf(object)
       const path = pathOf(kind, namespace, name)
       return (await call('replace', kind, { method: 'PUT', path, body: object })) as T
     },
@@ -57,8 +57,8 @@ async function remove(
     ...(propagation === undefined ? {} : { propagationPolicy: propagation }),
     ...(uid === undefined ? {} : { preconditions: { uid } }),
   }
-  // A conflict is another object of the same name: the one to remove is gone.
-  const harmless = uid === undefined ? [404] : [404, 409]
+  // A 409 means that the object has another uid: the one to remove is gone.
+  const gone = uid === undefined ? [404] : [404, 409]
   const path = pathOf(kind, namespace, name)
-  await call('remove', kind, { method: 'DELETE', path, body }).catch(undefinedAt(...harmless))
+  await call('remove', kind, { method: 'DELETE', path, body }).catch(undefinedAt(...gone))
 }

@@ -3,18 +3,18 @@ import type { EventRef } from '../../functions/queues/names.ts'
 import type { ObjectMeta, OwnerReference } from '../kube/object.ts'
 import { childLabels, type Component } from './labels.ts'
 
-/** Which event of which Job; a Job without a namespace is in `default`, as for kubectl. */
+/** The namespace, the Job and the name of an event. A Job without a namespace is in `default`, as for kubectl. */
 export function eventRef({ metadata }: Job, { name }: JobEvent): EventRef {
   return { namespace: metadata.namespace ?? 'default', job: metadata.name, event: name }
 }
 
-/** The Job as the owner that controls its children, which go with it. Throws a TypeError for one that is not stored yet. */
+/** The owner reference to a Job, so that its children are deleted with it. Throws a TypeError when the Job has no uid. */
 export function ownerReference({ apiVersion, kind, metadata: { name, uid } }: Job): OwnerReference {
   if (uid === undefined) throw new TypeError(`the Job ${name} has no uid yet; read it from the API server`)
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true }
 }
 
-/** What is peculiar to a child. */
+/** The metadata in which one child differs from another. */
 export interface ChildTraits {
   readonly component: Component
   readonly name: string
@@ -22,7 +22,7 @@ export interface ChildTraits {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-/** The metadata of a child of an event: in the Job's namespace, with its labels, and owned by it. */
+/** The metadata of a child of an event: in the Job's namespace, with its labels, and controlled by it. */
 export function childMetadata(job: Job, event: JobEvent, traits: ChildTraits): ObjectMeta {
   const { component, name, labels, annotations } = traits
   const ref = eventRef(job, event)

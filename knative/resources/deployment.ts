@@ -23,7 +23,7 @@ import {
 } from './pod.ts'
 import type { OtherEvent, Platform, RunnerPlan } from './plan.ts'
 
-/** A Deployment that leaves the number of its pods to KEDA. */
+/** A Deployment without `replicas`, which KEDA sets. */
 export interface RunnerDeployment extends KubeObject {
   readonly apiVersion: 'apps/v1'
   readonly kind: 'Deployment'
@@ -43,19 +43,19 @@ type Labels = Record<string, string>
 
 const OUTPUT_FOLDER = '/etc/jobico/output'
 const EMIT_FOLDER = '/etc/jobico/emit'
-/** How much longer than the process may take to stop a pod is left before it is killed. */
+/** The grace period of a pod is this much longer than the process may take to stop. */
 const STOP_MARGIN_S = 10
 
-/** A runner by itself: 150 MB under load, and 400 MB while it starts with a module of 64 MiB; measured. */
+/** Memory of the runner process without instances. Measured: 150 MB under load, 400 MB while it starts with a module of 64 MiB. */
 const PROCESS_BYTES = 512 * 2 ** 20
-/** A runner that has not run anything yet. */
+/** Memory of a runner process that has not run an event yet. */
 const IDLE_BYTES = 96 * 2 ** 20
-/** A thread holds the instance that it runs and, until they are collected, some before it; measured. */
+/** How many instances a worker thread holds: the one that runs, and earlier ones until they are garbage-collected; measured. */
 const INSTANCES_PER_THREAD = 4
 
 /**
- * The Deployment of an event's runner, without a number of replicas: that is KEDA's. Whoever creates it has to begin with 0,
- * as Kubernetes would with 1. A pod that is told to go finishes what it runs, and gives the rest back.
+ * The Deployment of an event's runner. It has no `replicas`, since KEDA owns that field; whoever creates the Deployment sets 0,
+ * as the default is 1. A pod that stops finishes what it runs, and gives the other events back to the queue.
  */
 export function runnerDeployment(plan: RunnerPlan, platform: Platform): RunnerDeployment {
   const { job, event, module } = plan
@@ -76,14 +76,14 @@ export function runnerDeployment(plan: RunnerPlan, platform: Platform): RunnerDe
     spec: {
       revisionHistoryLimit: 1,
       selector: { matchLabels },
-      // The pods of the version before run on until those of the new one are ready; where none runs, nothing is to be done.
+      // Old pods keep running until new ones are ready. At zero replicas there is nothing to roll out.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '25%' } },
       template: { metadata: { labels }, spec: podSpec(plan, platform, matchLabels) },
     },
   }
 }
 
-/** What never changes of the labels: the selector of a Deployment is immutable. */
+/** The labels for the selector of the Deployment. It is immutable, so these must never change. */
 function selectorLabels(labels: Labels): Labels {
   const names = [LABELS.component, LABELS.job, LABELS.event]
   return Object.fromEntries(names.map((name) => [name, labels[name] ?? '']))
@@ -124,10 +124,10 @@ function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): Pod
   }
 }
 
-/** The schemas that a runner holds results and what is emitted against. */
+/** The schema files that a runner checks results and emitted data with. */
 interface Schemas {
   readonly output: MountedFile | undefined
-  /** By the event's name; nothing where it has none yet. */
+  /** By the name of the event; undefined for an event that has no schema yet. */
   readonly emits: ReadonlyMap<string, MountedFile | undefined>
 }
 
@@ -142,7 +142,7 @@ function schemasOf({ module, output, others }: RunnerPlan): Schemas {
   }
 }
 
-/** Little is asked for, so that many runners that have nothing to do fit on a node; a busy one may take what it needs. */
+/** Requests are small, so that many idle runners fit on a node; limits allow what a busy runner needs. */
 function resourcesOf({ event: { memory, runner } }: RunnerPlan) {
   const instance = parseQuantity(memory)
   const most = PROCESS_BYTES + INSTANCES_PER_THREAD * instance * runner.concurrency

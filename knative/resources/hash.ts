@@ -5,14 +5,14 @@ import type { KubeObject } from '../kube/object.ts'
 
 export { covers } from '../../functions/jetstream/covers.ts'
 
-/** The object with the hash of all that it says in its annotations. Equal objects have equal hashes, in whatever order. */
+/** Adds the hash of an object to its annotations. Equal objects have equal hashes, whatever the order of their keys. */
 export function withHash<T extends KubeObject>(object: T): T {
   const hash = createHash('sha256').update(canonicalJson(object)).digest('hex')
   const annotations = { ...object.metadata.annotations, [ANNOTATIONS.hash]: hash }
   return { ...object, metadata: { ...object.metadata, annotations } }
 }
 
-/** JSON with the keys of every object in order. */
+/** JSON with the keys of every object sorted. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

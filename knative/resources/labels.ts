@@ -1,6 +1,6 @@
 import type { EventRef, JobRef } from '../../functions/queues/names.ts'
 
-/** What a child object is for. */
+/** Which process a child object belongs to. */
 export type Component = 'listener' | 'runner'
 
 /** Names of labels and annotations. */
@@ -11,7 +11,7 @@ export const LABELS = {
   managedBy: 'app.kubernetes.io/managed-by',
   job: 'jobico.coeux.dev/job',
   event: 'jobico.coeux.dev/event',
-  /** On ConfigMaps of users: their binaryData holds modules. */
+  /** On ConfigMaps of users: `true` when their binaryData holds modules. */
   modules: 'jobico.coeux.dev/modules',
   /** On pods, so that `kubectl logs -levent=<name>` works. */
   podEvent: 'event',
@@ -27,16 +27,16 @@ export const ANNOTATIONS = {
   module: 'jobico.coeux.dev/module',
   /** On runners whose module may emit into other events of its Job: `true`. */
   emits: 'jobico.coeux.dev/emits',
-  /** On runners whose replicas were set once: who has them since. */
+  /** On runners whose replicas were set once: `keda`, which owns them since. */
   replicas: 'jobico.coeux.dev/replicas',
-  /** On copies: since when nothing has pointed to them, RFC 3339. */
+  /** On schema copies: since when nothing has referred to them, RFC 3339. */
   unusedSince: 'jobico.coeux.dev/unused-since',
 } as const
 
-/** The value of app.kubernetes.io/managed-by, and the field manager of all that the operator applies. */
+/** The value of app.kubernetes.io/managed-by, and the field manager of everything that the operator applies. */
 export const MANAGER = 'jobico-operator'
 
-/** The label selector of everything that the operator makes. */
+/** The label selector of all objects that the operator makes. */
 export const OURS = `${LABELS.managedBy}=${MANAGER}`
 
 /** The labels of a child of an event. */

@@ -1,8 +1,8 @@
 import type { Job, JobEvent } from '../../crds/job.ts'
 
-/** A schema that has passed its check, copied into an immutable ConfigMap of ours. */
+/** A valid schema, copied into an immutable ConfigMap that the operator made. */
 export interface SchemaCopy {
-  /** `sha256-<hex>` of its text. */
+  /** `sha256-<hex>` of the schema's text. */
   readonly digest: string
   /** The name of the ConfigMap `listener-<e>-<hash>`; its data key is `schema.json`. */
   readonly configMap: string
@@ -14,48 +14,48 @@ export interface NextEvent {
   readonly schema: SchemaCopy
 }
 
-/** Another event of the Job, which may have no schema that serves yet. */
+/** Another event of the Job, which may have no valid schema yet. */
 export interface OtherEvent {
   readonly event: string
   readonly schema: SchemaCopy | undefined
 }
 
-/** Where the results of an event go, all references resolved. */
+/** Where the results of an event go, with all references resolved. */
 export type ResolvedOutput = NextEvent | { readonly sink: string }
 
-/** A module that has passed its check. */
+/** A valid module in the module store. */
 export interface ServedModule {
-  /** `sha256-<hex>` in the module store. */
+  /** `sha256-<hex>`, its name in the module store. */
   readonly digest: string
-  /** Whether it may emit into other events of its Job. */
+  /** Whether it may emit to other events of its Job. */
   readonly emits: boolean
 }
 
-/** All that an event's listener is made of. */
+/** Everything that the Knative Service of a listener is built from. */
 export interface ListenerPlan {
   readonly job: Job
   readonly event: JobEvent
   readonly schema: SchemaCopy
 }
 
-/** All that an event's runner is made of. */
+/** Everything that the Deployment and the ScaledObject of a runner are built from. */
 export interface RunnerPlan {
   readonly job: Job
   readonly event: JobEvent
   readonly module: ServedModule
   readonly output: ResolvedOutput | undefined
-  /** The other events of the Job, of interest where the module emits. */
+  /** The other events of the Job; used only if the module emits. */
   readonly others: readonly OtherEvent[]
 }
 
-/** What all children share: the operator's settings. */
+/** The operator's settings, which are the same for all children. */
 export interface Platform {
   /** The image of listeners and runners. */
   readonly image: string
   readonly natsUrl: string
-  /** host:port of NATS's monitoring, as KEDA reaches it. */
+  /** The `host:port` at which KEDA reaches NATS's monitoring. */
   readonly natsMonitoring: string
-  /** The NATS account that KEDA asks about; `$G` where there are no accounts. */
+  /** The NATS account that KEDA asks about; `$G` if NATS is set up without accounts. */
   readonly natsAccount: string
   readonly logLevel: string
 }

@@ -1,7 +1,7 @@
 import type { Job, JobEvent } from '../../crds/job.ts'
 import type { Platform, SchemaCopy, ServedModule } from './plan.ts'
 
-/** An event as the API server fills it in, with other values where a test wants them. */
+/** An event with the defaults of the API server, and with the changes of a test. */
 export function eventOf(changes: Partial<JobEvent> = {}): JobEvent {
   return {
     name: 'ev1',
@@ -17,7 +17,7 @@ export function eventOf(changes: Partial<JobEvent> = {}): JobEvent {
   }
 }
 
-/** A Job of these events, as the API server has it. */
+/** A Job with these events, with the defaults of the API server. */
 export function jobOf(...events: JobEvent[]): Job {
   return {
     apiVersion: 'jobico.coeux.dev/v1',

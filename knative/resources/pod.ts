@@ -13,10 +13,10 @@ type Probe = NonNullable<Container['livenessProbe']>
 type Volume = NonNullable<PodSpec['volumes']>[number]
 type VolumeMount = NonNullable<Container['volumeMounts']>[number]
 
-/** Where the processes serve their metrics. */
+/** The port on which listeners and runners serve their metrics, and runners their health checks. */
 export const METRICS_PORT = 9464
 
-/** The part of every container that makes its pod meet the restricted Pod Security Standard. */
+/** The fields of a container with which its pod meets the Pod Security Standard `restricted`. */
 export const RESTRICTED = {
   securityContext: {
     allowPrivilegeEscalation: false,
@@ -27,10 +27,10 @@ export const RESTRICTED = {
   },
 } satisfies Partial<Container>
 
-/** What no pod of an event has: a token for the API server, and the addresses of all services in its environment. */
+/** Fields of a pod that keep out of it a token for the API server, and the addresses of all Services. */
 export const WITHOUT_CLUSTER = { automountServiceAccountToken: false, enableServiceLinks: false } as const
 
-/** The variables that every process of an event is given. */
+/** The environment variables of every listener and runner. */
 export function commonEnv(ref: EventRef, platform: Platform): EnvVar[] {
   return literals({
     NATS_URL: platform.natsUrl,
@@ -42,31 +42,31 @@ export function commonEnv(ref: EventRef, platform: Platform): EnvVar[] {
   })
 }
 
-/** Variables with values as they stand. */
+/** Environment variables with literal values. */
 export function literals(values: Readonly<Record<string, string>>): EnvVar[] {
   return Object.entries(values).map(([name, value]) => literal(name, value))
 }
 
-/** A variable with its value as it stands: Kubernetes would put other variables in place of `$(NAME)`, and makes `$` of `$$`. */
+/** An environment variable with a literal value. Escapes `$`, since Kubernetes replaces `$(NAME)` by a variable and `$$` by `$`. */
 export function literal(name: string, value: string): EnvVar {
-  // An empty value is not stored, and would never be found again as it was applied.
+  // The API server does not store an empty value, so the object would always differ from the one that was applied.
   return value === '' ? { name } : { name, value: value.replaceAll('$', '$$$$') }
 }
 
-/** A file in a pod: its volume, and where that is mounted. */
+/** A file in a pod, with its volume and the mount of that. */
 export interface MountedFile {
   readonly path: string
   readonly volume: Volume
   readonly mount: VolumeMount
 }
 
-/** The copy of a schema as a file of the folder, in a volume of that name. */
+/** A schema copy as a file in the folder, by a volume of that name. */
 export function schemaFile(configMap: string, folder: string, volume = 'schema'): MountedFile {
   const items = [{ key: SCHEMA_KEY, path: SCHEMA_KEY }]
   return mounted(volume, folder, SCHEMA_KEY, { configMap: { name: configMap, items } })
 }
 
-/** A key of a Secret as a file of the folder. The pod waits while there is no such Secret or key. */
+/** A key of a Secret as a file in the folder. The pod does not start before the Secret and the key exist. */
 export function secretFile(secret: { name: string; key: string }, folder: string, file: string): MountedFile {
   const items = [{ key: secret.key, path: file }]
   return mounted('auth', folder, file, { secret: { secretName: secret.name, items } })
@@ -80,12 +80,12 @@ function mounted(name: string, folder: string, file: string, source: Omit<Volume
   }
 }
 
-/** Asks a path with GET. */
+/** A probe that sends a GET. */
 export function httpProbe(path: string, port: number, times: Partial<Probe> = {}): Probe {
   return { httpGet: { path, port }, ...times }
 }
 
-/** A process that has not answered for a minute is started again. Slow machines get the time that they need. */
+/** A liveness probe that restarts a process which has not answered for a minute; it leaves slow machines enough time. */
 export function livenessProbe(path: string, port: number): Probe {
   return httpProbe(path, port, { periodSeconds: 20, timeoutSeconds: 10, failureThreshold: 3 })
 }
@@ -93,7 +93,7 @@ export function livenessProbe(path: string, port: number): Probe {
 const UNITS = ['Mi', 'Gi', 'Ti', 'Pi'] as const
 const MEBIBYTE = 2 ** 20
 
-/** Bytes as a quantity, rounded up to whole Mi, in the form in which the API server writes it: 1Gi and not 1024Mi. */
+/** Bytes as a quantity, rounded up to whole Mi, in the canonical form of the API server: 1Gi and not 1024Mi. */
 export function quantity(bytes: number): string {
   let count = Math.ceil(bytes / MEBIBYTE)
   let unit = 0

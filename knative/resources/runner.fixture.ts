@@ -4,14 +4,14 @@ import { eventOf, jobOf, MODULE, PLATFORM, SCHEMA } from './plans.fixture.ts'
 import type { Container, EnvVar, PodSpec } from './pod.ts'
 import type { OtherEvent, ResolvedOutput } from './plan.ts'
 
-/** Variables of a module, of every kind. */
+/** Variables of a module, one of every kind. */
 export const ENV: JobEvent['env'] = [
   { name: 'PRICE', value: '$(PORT) costs $5' },
   { name: 'EMPTY', value: '' },
   { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'db', key: 'password' } } },
   { name: 'REGION', valueFrom: { configMapKeyRef: { name: 'site', key: 'region' } } },
 ]
-/** Where results may go. */
+/** Every kind of output. */
 export const OUTPUTS: readonly (ResolvedOutput | undefined)[] = [
   undefined,
   { event: 'ev2', schema: { digest: SCHEMA.digest, configMap: 'listener-ev2-ababababab' } },
@@ -28,7 +28,7 @@ export const OTHERS: readonly OtherEvent[] = [
 /** The Deployment of an event. */
 export const runnerOf = (event: JobEvent, output?: ResolvedOutput) =>
   runnerDeployment({ job: jobOf(event), event, module: MODULE, output, others: OTHERS }, PLATFORM)
-/** The same, of a module that emits. */
+/** The Deployment of an event whose module emits. */
 export const emitterOf = (event: JobEvent) => {
   const module = { ...MODULE, emits: true }
   return runnerDeployment({ job: jobOf(event), event, module, output: OUTPUTS[1], others: OTHERS }, PLATFORM)
@@ -45,6 +45,6 @@ export const envOf = (pod: PodSpec) =>
     (containerOf(pod).env ?? []).map(({ name, ...rest }: EnvVar) => [name, rest.value ?? rest.valueFrom]),
   )
 
-/** An event whose runners are set otherwise. */
+/** An event with other settings of its runner. */
 export const runner = (changes: Partial<JobEvent['runner']>, more: Partial<JobEvent> = {}) =>
   eventOf({ runner: { ...eventOf().runner, ...changes }, ...more })

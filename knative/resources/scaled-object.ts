@@ -13,18 +13,19 @@ export interface ScaledObject extends KubeObject {
   readonly spec: IScaledObjectSpec
 }
 
-/** Half of it is what an event waits on average for the first pod. Each look has NATS list the account's consumers. */
+/** How often KEDA polls NATS. An event waits half of it on average for the first pod; each poll makes NATS list all consumers. */
 const POLLING_S = 2
-/** About a minute without an answer, which a NATS that is started again does not need. */
+/** Failed polls before the fallback applies: about a minute, longer than a restart of NATS takes. */
 const FAILURES = 30
-/** The longest that a HorizontalPodAutoscaler looks back. */
+/** The longest stabilization window that a HorizontalPodAutoscaler allows. */
 const MAX_STABILIZATION_S = 3_600
 const PERIOD_S = 15
 
 /**
- * How KEDA scales an event's runner: by what waits or runs at both of its consumers. The first message brings a pod; where as
- * much again waits as the pods can run, there are too few of them, and all that may come do so at once. They go when there was
- * less to do for all of the cooldown, and finish what they run. The consumers have to be there before it.
+ * The ScaledObject of an event's runner. KEDA scales by the messages that wait or run at the event's two consumers, in the queue
+ * and in the retry stream. The first message starts a pod. The target is 2 × concurrency messages per pod: as many waiting as
+ * running. Pods are added all at once, and removed when there was less to do for the whole cooldown; they finish what they run.
+ * The consumers have to exist first.
  */
 export function runnerScaledObject({ job, event }: RunnerPlan, platform: Platform): ScaledObject {
   const { runner } = event
@@ -51,7 +52,7 @@ export function runnerScaledObject({ job, event }: RunnerPlan, platform: Platfor
       cooldownPeriod: runner.cooldownSeconds,
       minReplicaCount: runner.minReplicas,
       maxReplicaCount: runner.maxReplicas,
-      // Where NATS can't be asked, events may be waiting all the same.
+      // While NATS does not answer, events may still be waiting.
       fallback: {
         failureThreshold: FAILURES,
         replicas: Math.max(1, runner.minReplicas),

@@ -5,10 +5,10 @@ import type { KubeObject } from '../kube/object.ts'
 import { ANNOTATIONS } from './labels.ts'
 import { schemaCopyName } from './names.ts'
 
-/** The data key of a schema's copy, and the name of the file that pods see. */
+/** The data key of a schema copy, and the name of the file in pods. */
 export const SCHEMA_KEY = 'schema.json'
 
-/** An immutable ConfigMap. */
+/** A schema copy: an immutable ConfigMap. */
 export interface SchemaConfigMap extends KubeObject {
   readonly apiVersion: 'v1'
   readonly kind: 'ConfigMap'
@@ -21,7 +21,7 @@ export function schemaDigest(text: string): string {
   return digestOf(text)
 }
 
-/** The copy of an event's schema that pods are given, so that none of them reads what a user can change under it. */
+/** The copy of an event's schema. Pods read the copy, since users may change their own ConfigMap at any time. */
 export function schemaCopy(job: Job, event: JobEvent, digest: string, text: string): SchemaConfigMap {
   return {
     apiVersion: 'v1',

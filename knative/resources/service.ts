@@ -30,15 +30,16 @@ const PORT = 8080
 const SCHEMA_FOLDER = '/etc/jobico/schema'
 const AUTH_FOLDER = '/etc/jobico/auth'
 
-/** Each may hold a body of a MiB and what was parsed of it: 100 of them fit into MEMORY_LIMIT. */
+/** Requests in flight per pod. Each may hold a body of 1 MiB and the JSON parsed from it: 100 of them fit into MEMORY_LIMIT. */
 const MAX_IN_FLIGHT = 100
 const MEMORY_LIMIT = '512Mi'
-/** A request may take 20 s to arrive and then wait 60 s for its outcome. It also is the grace period of the pod. */
+/** A request may take 20 s to arrive, then wait 60 s for its outcome. This is also the grace period of the pod. */
 const TIMEOUT_SECONDS = 100
 
 /**
- * The Knative Service of an event's listener: one request at zero starts one pod, a burst is held and spread, and a minute of
- * silence leaves none. docs/decisions/0008-how-listeners-scale.md says why the figures are what they are.
+ * The Knative Service of an event's listener. At zero pods, one request starts one pod; the activator buffers a burst and spreads
+ * it over the pods; after a minute without requests there is no pod. docs/decisions/0008-how-listeners-scale.md explains the
+ * figures.
  */
 export function listenerService(plan: ListenerPlan, platform: Platform): KnativeService {
   const { job, event, schema } = plan
@@ -57,7 +58,7 @@ export function listenerService(plan: ListenerPlan, platform: Platform): Knative
         metadata: { labels: podLabels(plan), annotations: scaling(plan) },
         spec: podSpec(plan, platform),
       },
-      // Knative's default, said so that traffic that was moved by hand comes back.
+      // Knative's default, set explicitly so that traffic that somebody moved by hand moves back.
       traffic: [{ latestRevision: true, percent: 100 }],
     },
   }
@@ -74,12 +75,12 @@ function scaling({ event: { listener } }: ListenerPlan): Record<string, string> 
   const autoscaling = {
     'min-scale': String(listener.minReplicas),
     'max-scale': String(listener.maxReplicas),
-    // A new revision proves itself with a pod before it gets traffic, also where the cluster allows none.
+    // A new revision has to get one pod ready before it gets traffic, even if the cluster's default is 0.
     'initial-scale': '1',
     metric: 'concurrency',
     target: '70',
     'target-utilization-percentage': '100',
-    // Requests always pass by the activator.
+    // Keeps the activator in the request path at all times.
     'target-burst-capacity': '-1',
     window: '30s',
     'panic-window-percentage': '20',
@@ -88,7 +89,7 @@ function scaling({ event: { listener } }: ListenerPlan): Record<string, string> 
   const named = Object.entries(autoscaling).map(([name, value]) => [`autoscaling.knative.dev/${name}`, value])
   return {
     ...(Object.fromEntries(named) as Record<string, string>),
-    // After it Knative gives a revision up, and what it waited for, such as a Secret, would come in vain.
+    // After the deadline Knative gives the revision up for good, even if the Secret it waited for is created later.
     'serving.knative.dev/progress-deadline': '24h',
   }
 }
@@ -110,7 +111,7 @@ function podSpec({ job, event, schema }: ListenerPlan, platform: Platform) {
         command: ['node', '/app/listener.js'],
         env: [...commonEnv(eventRef(job, event), platform), ...listenerEnv(schemas, tokens, exposed)],
         ports: [{ containerPort: PORT }],
-        // Without a period Knative asks every 50 ms, until the first yes.
+        // Without a period, Knative probes every 50 ms until the first success.
         readinessProbe: httpProbe(HEALTH.started, PORT),
         livenessProbe: livenessProbe(HEALTH.live, PORT),
         resources: { requests: { cpu: '25m', memory: '96Mi' }, limits: { memory: MEMORY_LIMIT } },

@@ -82,7 +82,7 @@ t.test('how a listener is', (t) => {
       ),
       status: 'False',
       reason: 'RevisionFailed',
-      says: /; listener-ev1-00001, from before, serves on$/,
+      says: /; the earlier revision listener-ev1-00001 keeps serving$/,
     },
     {
       name: 'given up',

@@ -8,12 +8,13 @@ export type { State } from './state.ts'
 const REVISION_LABEL = 'serving.knative.dev/revision'
 const PAUSED = 'autoscaling.keda.sh/paused'
 
-/** How a listener is, by its Knative Service; undefined for one that is not there. */
+/** The state of a listener, from its Knative Service; undefined if there is none. */
 export function serviceState(service: KnativeServiceObject | undefined): State {
   if (service === undefined) return unknown('NotCreated', 'the Knative Service is not there yet')
   const { name } = service.metadata
   const ready = conditionOf(service.status?.conditions, 'Ready')
-  if (ready === undefined || isBehind(service)) return notSeen(`Knative Service ${name}`, 'knative-serving')
+  if (ready === undefined || isBehind(service))
+    return notObserved(`Knative Service ${name}`, 'knative-serving')
   if (ready.status === 'True') return well('the Knative Service is ready')
   if (ready.status === 'False') return failedService(service, ready.reason, ready.message)
   const message = `Knative is at work on ${name}: ${quoted(ready.message, 'its pod is starting')}`
@@ -32,14 +33,15 @@ function failedService(
   const fix = GIVEN_UP.test(`${reason ?? ''} ${message ?? ''}`)
     ? `Knative has given it up; mend what kept its pods from starting, then run "kubectl delete ksvc ${name}", and it is made again`
     : `see "kubectl describe ksvc ${name}"`
-  const meanwhile = serving === undefined || serving === latest ? '' : `; ${serving}, from before, serves on`
+  const meanwhile =
+    serving === undefined || serving === latest ? '' : `; the earlier revision ${serving} keeps serving`
   return wrong(
     reasonOr('ListenerFailed', reason),
     `Knative says of ${name}: ${quoted(message)}; ${fix}${meanwhile}`,
   )
 }
 
-/** The pods of a Knative Service's latest version: those of versions that failed before say nothing about it. */
+/** The pods of the latest Revision of a Knative Service; pods of failed earlier Revisions say nothing about it. */
 export function latestPods<Pod extends PodObject>(
   service: KnativeServiceObject,
   pods: readonly Pod[],
@@ -48,13 +50,13 @@ export function latestPods<Pod extends PodObject>(
   return pods.filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === latest)
 }
 
-/** How a runner's Deployment is; undefined for one that is not there. That there are no pods, or more come, is no fault. */
+/** The state of a runner's Deployment; undefined if there is none. No pods, or pods that are still starting, are no fault. */
 export function deploymentState(deployment: DeploymentObject | undefined): State {
   if (deployment === undefined) return unknown('NotCreated', 'the Deployment is not there yet')
   const { name } = deployment.metadata
   const { replicas = 0, updatedReplicas = 0, observedGeneration } = deployment.status ?? {}
-  // Its generation also rises with every change of its replicas, so that it is behind for a moment at each.
-  if (observedGeneration === undefined) return notSeen(`Deployment ${name}`, 'kube-system')
+  // Not compared with the generation: that also rises with every change of the replicas, so it would lag at each scaling.
+  if (observedGeneration === undefined) return notObserved(`Deployment ${name}`, 'kube-system')
   const fault = rolloutFault(deployment)
   if (fault !== undefined) return fault
   return updatedReplicas < replicas
@@ -76,16 +78,16 @@ function rolloutFault({ metadata: { name }, status }: DeploymentObject): State |
   )
 }
 
-/** How the scaling of a runner is, by its ScaledObject; undefined for one that is not there. */
+/** The state of a runner's scaling, from its ScaledObject; undefined if there is none. */
 export function scaledObjectState(scaledObject: ScaledObjectObject | undefined): State {
   if (scaledObject === undefined) return unknown('NotCreated', 'the ScaledObject is not there yet')
   const { conditions } = scaledObject.status ?? {}
   const { name } = scaledObject.metadata
   const ready = conditionOf(conditions, 'Ready')
-  if (ready === undefined) return notSeen(`ScaledObject ${name}`, 'keda')
+  if (ready === undefined) return notObserved(`ScaledObject ${name}`, 'keda')
   const paused = pausedState(scaledObject)
   if (paused !== undefined) return paused
-  if (conditionOf(conditions, 'Fallback')?.status === 'True') return fallenBack(scaledObject)
+  if (conditionOf(conditions, 'Fallback')?.status === 'True') return fallbackState(scaledObject)
   if (ready.status !== 'True')
     return (
       secretFault(ready) ?? {
@@ -97,7 +99,7 @@ export function scaledObjectState(scaledObject: ScaledObjectObject | undefined):
   return autoscalerState(scaledObject)
 }
 
-/** KEDA reads the Secrets in the environment of what it scales. */
+/** KEDA's error when a Secret in the environment of the Deployment is missing: KEDA reads all of them. */
 const UNRESOLVED_SECRET = /error resolving secret name .*?Name:([^,}]+),\}?,Key:([^,}]+)/
 
 function secretFault({ status, message = '' }: Condition): State | undefined {
@@ -119,7 +121,7 @@ function pausedState({ metadata, status }: ScaledObjectObject): State | undefine
   )
 }
 
-function fallenBack({ metadata, spec }: ScaledObjectObject): State {
+function fallbackState({ metadata, spec }: ScaledObjectObject): State {
   const place = spec?.triggers?.[0]?.metadata?.['natsServerMonitoringEndpoint'] ?? 'its monitoring address'
   return wrong(
     'QueueNotSeen',
@@ -127,7 +129,7 @@ function fallenBack({ metadata, spec }: ScaledObjectObject): State {
   )
 }
 
-/** It is KEDA that brings the first pod; more come by a HorizontalPodAutoscaler. */
+/** KEDA itself starts the first pod; a HorizontalPodAutoscaler starts the others. */
 function autoscalerState({ metadata, status }: ScaledObjectObject): State {
   const active = conditionOf(status?.conditions, 'HPAActive')
   if (active?.status !== 'False') return well('KEDA scales the runner')
@@ -141,7 +143,7 @@ function isBehind({ metadata, status }: KubeObject & { status?: { observedGenera
   return status?.observedGeneration !== metadata.generation
 }
 
-function notSeen(what: string, namespace: string): State {
+function notObserved(what: string, namespace: string): State {
   return unknown(
     'NotSeenYet',
     `the ${what} has not been looked at since its last change; where this lasts, see whether the pods of the namespace ${namespace} run`,

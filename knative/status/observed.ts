@@ -1,18 +1,18 @@
 import type { Condition, KubeObject } from '../kube/object.ts'
 
-/** A Knative Service as far as Jobico reads it. */
+/** A Knative Service; only the fields that Jobico reads. */
 export interface KnativeServiceObject extends KubeObject {
   readonly status?: {
     readonly observedGeneration?: number
     readonly conditions?: readonly Condition[]
     readonly url?: string
-    /** What the latest version is served by, once it can be. */
+    /** The latest Revision that was ready. */
     readonly latestReadyRevisionName?: string
     readonly latestCreatedRevisionName?: string
   }
 }
 
-/** A Deployment as far as Jobico reads it. */
+/** A Deployment; only the fields that Jobico reads. */
 export interface DeploymentObject extends KubeObject {
   readonly spec?: {
     readonly replicas?: number
@@ -22,12 +22,12 @@ export interface DeploymentObject extends KubeObject {
     readonly observedGeneration?: number
     readonly conditions?: readonly Condition[]
     readonly replicas?: number
-    /** Those of the latest version. */
+    /** Replicas of the latest version. */
     readonly updatedReplicas?: number
   }
 }
 
-/** A ScaledObject as far as Jobico reads it. */
+/** A ScaledObject; only the fields that Jobico reads. */
 export interface ScaledObjectObject extends KubeObject {
   readonly spec?: {
     readonly fallback?: { readonly replicas?: number }
@@ -36,14 +36,14 @@ export interface ScaledObjectObject extends KubeObject {
   readonly status?: { readonly conditions?: readonly Condition[] }
 }
 
-/** What a container does, or why it does nothing. */
+/** Whether a container waits, runs or has terminated, and why. */
 export interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string }
   readonly running?: { readonly startedAt?: string }
   readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string }
 }
 
-/** A container of a pod. */
+/** The status of a container of a pod. */
 export interface ContainerStatus {
   readonly name: string
   readonly image?: string
@@ -53,7 +53,7 @@ export interface ContainerStatus {
   readonly lastState?: ContainerState
 }
 
-/** A pod as far as Jobico reads it. */
+/** A pod; only the fields that Jobico reads. */
 export interface PodObject extends KubeObject {
   readonly spec?: {
     readonly containers?: readonly {

@@ -1,8 +1,8 @@
 import type { ContainerState, ContainerStatus, PodObject } from './observed.ts'
 import { conditionOf, quoted, unknown, wrong, type State } from './state.ts'
 
-/** How long a pod may take over something before it is called a fault, in milliseconds. */
-const PATIENCE_MS = 30_000
+/** How long a pod may be unready before that is a fault, and how long a restarted container has to run until it is none. */
+const GRACE_MS = 30_000
 
 const IMAGE_REASONS: readonly string[] = [
   'ErrImageNeverPull',
@@ -13,8 +13,8 @@ const IMAGE_REASONS: readonly string[] = [
 ]
 
 /**
- * What keeps pods from their work, the worst first; undefined when nothing does. Messages stay the same while the fault does.
- * Pods that are going, or have failed and are replaced, do not count. Pure.
+ * The worst fault of some pods; undefined if they have none. The message stays the same while the fault does. Pods that are
+ * being deleted, or have ended and are replaced, do not count. Pure.
  */
 export function podFault(pods: readonly PodObject[], now: Date): State | undefined {
   const alive = pods
@@ -33,14 +33,14 @@ function isReady({ status }: PodObject): boolean {
   return conditionOf(status?.conditions, 'Ready')?.status === 'True'
 }
 
-/** `isServing`: other pods do the work, so that one more which finds no room is no fault. */
+/** `isServing` says that other pods are ready: then one more pod that can't be scheduled is no fault. */
 function faultOf(pod: PodObject, now: Date, isServing: boolean): State | undefined {
   if (isReady(pod)) return undefined
   for (const status of pod.status?.containerStatuses ?? []) {
     const fault = containerFault(pod, status, now)
     if (fault !== undefined) return fault
   }
-  return isServing || !isLate(pod, now) ? undefined : lateness(pod)
+  return isServing || !isLate(pod, now) ? undefined : lateFault(pod)
 }
 
 function containerFault(
@@ -61,25 +61,25 @@ function containerFault(
 
 const MISSING: readonly {
   readonly pattern: RegExp
-  readonly say: (...names: string[]) => Omit<State, 'status'>
+  readonly stateFor: (...names: string[]) => Omit<State, 'status'>
 }[] = [
   {
     pattern: /secret "([^"]+)" not found/,
-    say: (secret) => ({
+    stateFor: (secret) => ({
       reason: 'SecretMissing',
       message: `the Secret ${secret} is not there; make it, with the keys that the event's env takes from it`,
     }),
   },
   {
     pattern: /configmap "([^"]+)" not found/,
-    say: (configMap) => ({
+    stateFor: (configMap) => ({
       reason: 'ConfigMapMissing',
       message: `the ConfigMap ${configMap} is not there; make it, with the keys that the event's env takes from it`,
     }),
   },
   {
     pattern: /couldn't find key (\S+) in (Secret|ConfigMap) [^/\s]+\/(\S+)/,
-    say: (key, kind, name) => ({
+    stateFor: (key, kind, name) => ({
       reason: 'KeyMissing',
       message: `the ${kind} ${name} has no key ${key}; add it, or correct the event's env`,
     }),
@@ -87,9 +87,9 @@ const MISSING: readonly {
 ]
 
 function configFault(pod: string, text: string): State {
-  for (const { pattern, say } of MISSING) {
+  for (const { pattern, stateFor } of MISSING) {
     const found = pattern.exec(text)
-    if (found !== null) return { status: 'False', ...say(...found.slice(1)) }
+    if (found !== null) return { status: 'False', ...stateFor(...found.slice(1)) }
   }
   return wrong('CreateContainerConfigError', `the pod ${pod} can't start: ${text}`)
 }
@@ -109,7 +109,7 @@ function crash(pod: string, status: ContainerStatus, now: Date): State | undefin
   )
 }
 
-/** How a container ended that has not run for long since. */
+/** How a container last ended, unless it has run for the grace period since or is ready. */
 function lastEnd({ ready, state, lastState }: ContainerStatus, now: Date): ContainerState['terminated'] {
   if (ready || isPast(state?.running?.startedAt, now)) return undefined
   return state?.terminated ?? lastState?.terminated
@@ -126,13 +126,13 @@ function isLate({ metadata, status }: PodObject, now: Date): boolean {
   )
 }
 
-/** Whether patience with what began then is over. */
+/** Whether the grace period that began at a time is over. */
 function isPast(time: string | undefined, now: Date): boolean {
-  return time !== undefined && now.getTime() - Date.parse(time) >= PATIENCE_MS
+  return time !== undefined && now.getTime() - Date.parse(time) >= GRACE_MS
 }
 
-/** Why a pod that takes long takes long. */
-function lateness(pod: PodObject): State {
+/** Why a pod is not ready after the grace period. */
+function lateFault(pod: PodObject): State {
   const { name } = pod.metadata
   const { conditions, containerStatuses = [] } = pod.status ?? {}
   const scheduled = conditionOf(conditions, 'PodScheduled')
@@ -151,7 +151,7 @@ function lateness(pod: PodObject): State {
   )
 }
 
-/** Kubernetes tells only in its events what a pod lacks that waits for its volumes, but a Secret is all that can be missing. */
+/** The fault of a pod that waits for its volumes. Its status does not say for which, but only a Secret can be missing. */
 function notMounted({ metadata: { name }, spec }: PodObject): State {
   const secrets = (spec?.volumes ?? []).flatMap(({ secret }) => secret ?? [])
   const [secret] = secrets

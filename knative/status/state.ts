@@ -1,8 +1,8 @@
 import type { Condition } from '../kube/object.ts'
 
-/** How a part of an event is: a word for programs, and for people what is wrong and how to mend it. */
+/** The state of a part of an event: a reason for programs, and a message that tells people what is wrong and how to fix it. */
 export interface State {
-  /** Unknown where it can't be told yet, or mends by itself. */
+  /** `False` when somebody has to fix it; `Unknown` when it is not known yet, or resolves by itself. */
   readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: string
   readonly message: string
@@ -19,29 +19,29 @@ export function conditionOf(
   return conditions?.find((condition) => condition.type === type)
 }
 
-/** Somebody else's reason, if it is one word, as ours have to be. */
+/** The reason of a foreign condition if it has the form that Kubernetes requires of ours, else the fallback. */
 export function reasonOr(fallback: string, reason: string | undefined): string {
   return reason !== undefined && REASON.test(reason) ? reason : fallback
 }
 
-/** Somebody else's message within a sentence of ours: no dot at its end, and not endless. */
+/** The message of a foreign condition for use inside a sentence: without a dot at its end, and cut when it is long. */
 export function quoted(message: string | undefined, fallback = 'it does not say why'): string {
   const text = (message ?? '').trim().replace(/\.+$/, '')
   if (text === '') return fallback
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text
 }
 
-/** It is as it should be. */
+/** A state without a fault. */
 export function well(message: string): State {
   return { status: 'True', reason: 'Ready', message }
 }
 
-/** Somebody has to mend it. */
+/** A state that somebody has to fix. */
 export function wrong(reason: string, message: string): State {
   return { status: 'False', reason, message }
 }
 
-/** It can't be told yet, or mends by itself. */
+/** A state that is not known yet, or resolves by itself. */
 export function unknown(reason: string, message: string): State {
   return { status: 'Unknown', reason, message }
 }

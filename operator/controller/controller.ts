@@ -17,30 +17,32 @@ import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
 import { createSchemas } from '../resolve/schemas.ts'
 import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster.ts'
 
-/** What the leader works with. */
+/** What the controller needs. */
 export interface ControllerOptions {
   readonly config: OperatorConfig
   readonly kube: Kube
   readonly platform: Platform
   readonly metrics: OperatorMetrics
   readonly log: Log
-  /** Given what is at work, for the metrics. */
+  /**
+   * Called with the work queue and the cluster when the controller starts, and with undefined when it ends; for the metrics.
+   */
   readonly onWork: (work: { readonly queue: WorkQueue; readonly cluster: Cluster } | undefined) => void
 }
 
-/** How many Jobs are looked at at once. */
+/** How many Jobs are reconciled at once. */
 const CONCURRENCY = 4
-/** Changes of pods come many at a time. */
+/** Pods change many times in a row: waiting a second makes one reconcile of them. */
 const SOON_MS = 1_000
 const SWEEP_QUEUES_MS = 60_000
 const SWEEP_COPIES_MS = 900_000
 
-/** Does what only one operator does: follows the cluster, and reconciles every Job, until the signal aborts. */
+/** Runs the controller of the leader: watches the cluster and reconciles every Job until the signal aborts. */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const { config, kube, log } = options
   const reconcile = Promise.withResolvers<Reconcile>()
   const queue = createWorkQueue({
-    // Nothing is reconciled before all is known: what is not known yet looks as if it were not there.
+    // Reconciles wait until all caches are synced: an object that is not cached yet would look as if it did not exist.
     work: async (key) => await measured(options, await reconcile.promise, key),
     concurrency: CONCURRENCY,
     onError: (key, err, retryMs) => log.error({ key, err, retryMs }, 'Could not reconcile'),
@@ -64,11 +66,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   const modules = createModules({ kube, cluster, nats, replicas: config.queueReplicas })
   options.onWork({ queue, cluster })
   await whenSynced(cluster)
-  log.info({ jobs: cluster.jobs.list().length }, 'Knows the cluster')
+  log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
   reconcile.resolve(
     createReconcile({
       ...options,
-      cluster: cluster,
+      cluster,
       nats,
       schemas,
       modules,
@@ -79,9 +81,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   )
   const sweeps = [
     repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue)),
-    repeat(SWEEP_COPIES_MS, signal, log, () =>
-      collectUnusedCopies({ kube, cluster: cluster, nats }, new Date()),
-    ),
+    repeat(SWEEP_COPIES_MS, signal, log, () => collectUnusedCopies({ kube, cluster, nats }, new Date())),
   ]
   await Promise.all(sweeps)
   await queue.stop()
@@ -93,9 +93,9 @@ async function measured({ metrics }: ControllerOptions, reconcile: Reconcile, ke
   const start = performance.now()
   let ok = false
   try {
-    const again = await reconcile(key)
+    const requeueMs = await reconcile(key)
     ok = true
-    return again
+    return requeueMs
   } finally {
     metrics.reconciled(ok, (performance.now() - start) / 1_000)
   }
@@ -106,8 +106,9 @@ function addAll(queue: WorkQueue, cluster: Cluster): void {
 }
 
 /**
- * Has the queues of Jobs that are gone looked at, each in its turn among the Jobs, so that none is being made meanwhile. Those
- * that are closed and hold something are left as they are.
+ * Requests a reconcile for each queue whose Job is gone. It goes through the work queue, so it never runs while a Job of
+ * that name is being reconciled. A queue that is closed already and still has pending events or dead letters is left as it
+ * is.
  */
 async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): Promise<void> {
   for (const { ref, closed } of await listQueues(nats.use())) {
@@ -118,13 +119,13 @@ async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): 
   }
 }
 
-/** Does something at intervals until the signal aborts; what it throws is logged. */
-async function repeat(ms: number, signal: AbortSignal, log: Log, act: () => Promise<void>): Promise<void> {
+/** Runs a sweep at intervals until the signal aborts; what it throws is logged. */
+async function repeat(ms: number, signal: AbortSignal, log: Log, sweep: () => Promise<void>): Promise<void> {
   while (await passed(ms, signal))
-    await act().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
+    await sweep().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
 }
 
-/** Waits; false when the signal aborts. */
+/** Waits that long; false when the signal aborted first. */
 async function passed(ms: number, signal: AbortSignal): Promise<boolean> {
   return await delay(ms, true, { signal }).catch(() => false)
 }

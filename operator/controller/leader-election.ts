@@ -5,16 +5,20 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import { jitter, pause } from '../backoff.ts'
 import { microTime } from '../micro-time.ts'
 
-/** The times of a leadership. */
+/** The times of the leader election, in milliseconds. */
 export interface LeaseTiming {
-  /** After so long without a sign of life another may take the Lease; whole seconds. */
+  /** A Lease that was not renewed for this long may be taken by another candidate; whole seconds. */
   readonly durationMs: number
+  /** From one renewal to the next. */
   readonly renewMs: number
-  /** After a renewal that failed. */
+  /** From a renewal that failed to the next try. */
   readonly renewRetryMs: number
-  /** Leads no longer than this after it sent its last renewal: what is left of the duration is for `lead` to stop. */
+  /**
+   * The leader stops leading this long after it sent its last successful renewal; `lead` has the rest of `durationMs` to
+   * end.
+   */
   readonly keepMs: number
-  /** How often a candidate looks, at least; up to twice as often. */
+  /** How long a candidate waits between two looks at the Lease, at most; at least half of it. */
   readonly lookMs: number
 }
 
@@ -26,23 +30,24 @@ const TIMING: LeaseTiming = {
   lookMs: 5_000,
 }
 
-/** Who competes for what. */
+/** A candidate, and the Lease it competes for. */
 export interface LeadershipOptions {
   readonly kube: Kube
   readonly namespace: string
-  /** Of the Lease. */
+  /** The name of the Lease. */
   readonly name: string
-  /** Of this process; no two that run at once may have the same. */
+  /** Identifies this process; no two that run at once may have the same identity. */
   readonly identity: string
   readonly log: Log
-  /** Ends the candidacy, and releases the Lease once `lead` is over. */
+  /** Ends the election: no more tries, and the Lease is released once `lead` has ended. */
   readonly signal: AbortSignal
   /**
-   * What only one process does; begun each time that leadership is won. Its signal aborts when leadership is lost or to end,
-   * 10 s before anybody else can win it: it must be over by then. When it ends by itself, so does the candidacy.
+   * The work of the leader, started each time that this process is elected. Its signal aborts when leadership is lost or the
+   * election ends. It must end within 10 s: after that, another process may lead. If it ends by itself, so does the
+   * election.
    */
   readonly lead: (signal: AbortSignal) => Promise<void>
-  /** Other times than the usual ones; all candidates must have the same. */
+  /** For tests: other times than TIMING. All candidates must use the same. */
   readonly timing?: LeaseTiming
 }
 
@@ -60,37 +65,37 @@ interface Lease extends KubeObject {
   }
 }
 
-/** A Lease that is ours, and when we asked for that, by our clock. */
+/** A Lease that this process holds, and when it sent the request for it, by this process's clock. */
 interface Held {
   readonly lease: Lease
   readonly askedAt: number
 }
 
-/** A version of another's Lease, and when we first saw it, by our clock: those of others are never compared. */
+/** A version of the Lease, and when this process first saw it. Clocks of other processes are never compared. */
 interface Seen {
   readonly version: string | undefined
   readonly at: number
 }
 
 /**
- * Leads whenever this process holds the Lease, until the signal aborts. Resolves when all is over and the Lease released;
- * rejects with what `lead` throws. Faults of the API server are logged and outlived.
+ * Runs `lead` whenever this process holds the Lease, until the signal aborts. Resolves after `lead` has ended and the Lease
+ * is released; rejects with what `lead` throws. Errors of the API server are logged and retried.
  */
 export async function runLeaderElection(options: LeadershipOptions): Promise<void> {
   const candidate = { timing: TIMING, ...options }
   const { log, signal } = candidate
   while (!signal.aborted) {
-    const held = await candidacy(candidate)
+    const held = await acquire(candidate)
     if (held === undefined) return
     log.info('Leadership was won')
-    const isLost = await reign(candidate, held)
+    const isLost = await leadWhileHeld(candidate, held)
     if (!isLost) return
     log.warn('Leadership was lost')
   }
 }
 
-/** Looks at the Lease until it can be taken; undefined when the signal aborted before. */
-async function candidacy(candidate: Candidate): Promise<Held | undefined> {
+/** Polls the Lease until it can be taken, and takes it; undefined when the signal aborted first. */
+async function acquire(candidate: Candidate): Promise<Held | undefined> {
   const { kube, namespace, name, log, signal, timing } = candidate
   let seen: Seen = { version: undefined, at: 0 }
   while (!signal.aborted) {
@@ -109,14 +114,14 @@ async function candidacy(candidate: Candidate): Promise<Held | undefined> {
   return undefined
 }
 
-/** Leads until the end; true when leadership was lost before its time. */
-async function reign(candidate: Candidate, held: Held): Promise<boolean> {
+/** Runs `lead` and renews the Lease meanwhile; true when leadership was lost, not given up. */
+async function leadWhileHeld(candidate: Candidate, held: Held): Promise<boolean> {
   const { signal, lead } = candidate
   const end = new AbortController()
   const onAbort = () => end.abort()
   signal.addEventListener('abort', onAbort)
   if (signal.aborted) end.abort()
-  const keeping = keep(candidate, held, end)
+  const renewing = renewUntil(candidate, held, end)
   let isLost = false
   try {
     await lead(end.signal)
@@ -124,23 +129,23 @@ async function reign(candidate: Candidate, held: Held): Promise<boolean> {
   } finally {
     signal.removeEventListener('abort', onAbort)
     end.abort()
-    const last = await keeping
+    const last = await renewing
     if (last !== undefined) await release(candidate, last)
   }
   return isLost
 }
 
-/** Renews until `end` aborts, and aborts it where the Lease can't be kept. Gives the Lease, unless another has it. */
-async function keep(
+/** Renews until `end` aborts, and aborts it when the Lease is lost. Gives the Lease, unless another process holds it. */
+async function renewUntil(
   candidate: Candidate,
   { lease, askedAt }: Held,
   end: AbortController,
 ): Promise<Lease | undefined> {
   const { timing, log } = candidate
   let last: Lease | undefined = lease
-  const untilLost = (since: number) =>
+  const startTimer = (since: number) =>
     setTimeout(() => end.abort(), Math.max(since + timing.keepMs - performance.now(), 0))
-  let timer = untilLost(askedAt)
+  let timer = startTimer(askedAt)
   let waitMs = timing.renewMs
   while (last !== undefined) {
     await pause(waitMs, end.signal)
@@ -149,7 +154,7 @@ async function keep(
     try {
       last = await renew(candidate, last)
       clearTimeout(timer)
-      timer = untilLost(since)
+      timer = startTimer(since)
       waitMs = timing.renewMs
     } catch (err) {
       log.warn({ err }, 'The Lease could not be renewed')
@@ -161,7 +166,7 @@ async function keep(
   return last
 }
 
-/** The renewed Lease, or undefined when it is another's. */
+/** Renews the Lease once; undefined when another process holds it. */
 async function renew(candidate: Candidate, lease: Lease): Promise<Lease | undefined> {
   const { kube, namespace, name, identity } = candidate
   try {
@@ -174,27 +179,27 @@ async function renew(candidate: Candidate, lease: Lease): Promise<Lease | undefi
   return isOurs ? await write(candidate, current) : undefined
 }
 
-/** Hands the Lease on: who looks next can take it at once. */
+/** Clears the holder, so that the next candidate can take the Lease at once. */
 async function release({ kube, log }: Candidate, lease: Lease): Promise<void> {
   try {
     const spec = { ...lease.spec, holderIdentity: '', renewTime: microTime(new Date()) }
     await kube.replace(KINDS.lease, { ...lease, spec })
-    log.info('Leadership was handed on')
+    log.info('Leadership was released')
   } catch (err) {
     log.warn({ err }, 'The Lease could not be released; it expires')
   }
 }
 
-/** Writes that the Lease is ours now; throws when it is not the latest version of it any more. */
+/** Writes this process into the Lease as its holder. Throws a KubeError when the Lease has changed since it was read. */
 async function write(candidate: Candidate, lease?: Lease): Promise<Lease> {
   const { kube, namespace, name } = candidate
-  const spec = { ...lease?.spec, ...holding(candidate, lease) }
+  const spec = { ...lease?.spec, ...holderFields(candidate, lease) }
   return lease === undefined
     ? await kube.create<Lease>(KINDS.lease, { metadata: { namespace, name }, spec })
     : await kube.replace<Lease>(KINDS.lease, { ...lease, spec })
 }
 
-function holding({ identity, timing }: Candidate, lease: Lease | undefined): Lease['spec'] {
+function holderFields({ identity, timing }: Candidate, lease: Lease | undefined): Lease['spec'] {
   const now = microTime(new Date())
   const leaseDurationSeconds = timing.durationMs / 1000
   const held = { holderIdentity: identity, leaseDurationSeconds, renewTime: now }
@@ -208,7 +213,7 @@ function isFree({ identity, timing }: Candidate, lease: Lease | undefined, uncha
   return holderIdentity === '' || holderIdentity === identity || unchangedMs > leaseDurationSeconds * 1000
 }
 
-/** Whether somebody else was faster: the Lease has changed, has been made, or is gone. */
+/** Whether another process was faster: the Lease was changed, created or deleted meanwhile. */
 function isRace(fault: unknown): boolean {
   return fault instanceof KubeError && (fault.status === 409 || fault.status === 404)
 }

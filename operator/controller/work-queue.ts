@@ -3,38 +3,45 @@ import { backoffMs } from '../backoff.ts'
 const BACKOFF = { firstMs: 200, maxMs: 60_000 }
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** What a queue works with. */
+/** How a work queue processes its keys. */
 export interface QueueOptions {
-  /** Works on a key; the answer is after how many ms to do so again, if at all. What it throws makes it wait, longer each time. */
+  /**
+   * Processes a key. Gives in how many ms to process it again, or undefined for never. When it throws, the key is retried
+   * with backoff.
+   */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | undefined>
-  /** How many keys are worked on at once. */
+  /** How many keys are processed at once. */
   readonly concurrency: number
-  /** Told what `work` threw, and in how many ms it is tried again. */
+  /** Called with what `work` threw, and in how many ms the key is retried. */
   readonly onError: (key: string, fault: unknown, retryMs: number) => void
 }
 
-/** A queue of keys in which a key waits once, however often it was added, and is never worked on twice at once. */
+/** A queue of keys. A key that is added several times waits only once, and is never processed twice at the same time. */
 export interface WorkQueue {
-  /** Work on the key as soon as possible, also where it waits for a later time; once more if it is being worked on. */
+  /**
+   * Processes the key as soon as possible, even if it waits for a later time; if it is being processed, once more after
+   * that.
+   */
   add(key: string): void
-  /** Work on the key after that many ms at the latest. */
+  /** Processes the key in that many ms, or earlier if something else asked for that. */
   addAfter(key: string, ms: number): void
-  /** How many keys wait to be worked on now; keys that wait for a later time do not count. */
+  /** How many keys are due and wait for a free worker. */
   size(): number
-  /** Takes nothing more up, aborts the signal, and waits for what runs. */
+  /** Starts no more work, aborts the signal that `work` gets, and waits until the work that runs has ended. */
   stop(): Promise<void>
 }
 
-/** A key that waits, is worked on, or has failed. */
+/** The state of a key that waits, is being processed, or has failed. */
 interface Entry {
-  /** When it is wanted next, by the clock of `performance.now`. */
+  /** When it is due next, by the clock of `performance.now`. */
   dueAt: number
   timer: NodeJS.Timeout | undefined
   running: boolean
-  faults: number
+  /** Failures in a row. */
+  failures: number
 }
 
-/** Makes a queue; it starts at once. */
+/** Makes a work queue that starts at once. */
 export function createWorkQueue({ work, concurrency, onError }: QueueOptions): WorkQueue {
   const entries = new Map<string, Entry>()
   const ready = new Set<string>()
@@ -42,12 +49,12 @@ export function createWorkQueue({ work, concurrency, onError }: QueueOptions): W
   const stopping = new AbortController()
 
   const entryOf = (key: string): Entry => {
-    const entry = entries.get(key) ?? { dueAt: Infinity, timer: undefined, running: false, faults: 0 }
+    const entry = entries.get(key) ?? { dueAt: Infinity, timer: undefined, running: false, failures: 0 }
     entries.set(key, entry)
     return entry
   }
 
-  const want = (key: string, afterMs: number) => {
+  const addAfter = (key: string, afterMs: number) => {
     if (stopping.signal.aborted) return
     const entry = entryOf(key)
     entry.dueAt = Math.min(entry.dueAt, performance.now() + Math.max(afterMs, 0))
@@ -62,48 +69,48 @@ export function createWorkQueue({ work, concurrency, onError }: QueueOptions): W
       return
     }
     ready.add(key)
-    // Not at once: what else is added in this turn is the same piece of work.
-    setImmediate(takeUp)
+    // Deferred, so that keys added again in this turn of the event loop are processed only once.
+    setImmediate(startReady)
   }
 
-  const takeUp = () => {
+  const startReady = () => {
     for (const key of ready) {
       if (running.size >= concurrency) return
       ready.delete(key)
-      const task: Promise<void> = workOn(key, entryOf(key)).finally(() => {
+      const task: Promise<void> = processKey(key, entryOf(key)).finally(() => {
         running.delete(task)
-        takeUp()
+        startReady()
       })
       running.add(task)
     }
   }
 
-  const workOn = async (key: string, entry: Entry) => {
+  const processKey = async (key: string, entry: Entry) => {
     entry.running = true
     entry.dueAt = Infinity
-    const afterMs = await outcome(key, entry)
+    const afterMs = await runWork(key, entry)
     entry.running = false
-    if (afterMs !== undefined) want(key, afterMs)
-    else if (entry.dueAt < Infinity) want(key, entry.dueAt - performance.now())
+    if (afterMs !== undefined) addAfter(key, afterMs)
+    else if (entry.dueAt < Infinity) addAfter(key, entry.dueAt - performance.now())
     else entries.delete(key)
   }
 
-  const outcome = async (key: string, entry: Entry): Promise<number | undefined> => {
+  const runWork = async (key: string, entry: Entry): Promise<number | undefined> => {
     try {
       const afterMs = await work(key, stopping.signal)
-      entry.faults = 0
+      entry.failures = 0
       return afterMs
     } catch (fault) {
-      entry.faults++
-      const retryMs = backoffMs(BACKOFF, entry.faults)
+      entry.failures++
+      const retryMs = backoffMs(BACKOFF, entry.failures)
       onError(key, fault, retryMs)
       return retryMs
     }
   }
 
   return {
-    add: (key) => want(key, 0),
-    addAfter: want,
+    add: (key) => addAfter(key, 0),
+    addAfter,
     size: () => ready.size,
     async stop() {
       stopping.abort()

@@ -1,30 +1,39 @@
-/** Why a part of a Job is not as it should be: a word for programs, and for people what is wrong and how to mend it. */
+/**
+ * What is wrong with a part of a Job: a reason for programs, and a message that tells people what is wrong and how to fix
+ * it.
+ */
 export interface Fault {
-  /** Unknown where it can't be told yet, or mends by itself. */
+  /** `False` when somebody has to fix it; `Unknown` when it is not known yet, or resolves by itself. */
   readonly status: 'False' | 'Unknown'
   readonly reason: string
   readonly message: string
 }
 
-/** What a Job refers to, looked up and checked. */
+/** Something that a Job refers to, looked up and checked. */
 export interface Resolved<T> {
-  /** What the pods are given: the new version where it is good, else the one that served before, if any did. */
+  /** What the pods use: the new version if it is valid, else the version that served before, if there is one. */
   readonly serves: T | undefined
   readonly fault: Fault | undefined
 }
 
-/** A fault that a user mends. */
+/** A fault that somebody has to fix: status `False`. */
 export function wrong(reason: string, message: string): Fault {
   return { status: 'False', reason, message }
 }
 
-/** A fault that is waited for. */
+/** A fault that may resolve by itself: status `Unknown`. */
 export function unsure(reason: string, message: string): Fault {
   return { status: 'Unknown', reason, message }
 }
 
-/** What was looked up is bad: what served before, if anything did, goes on. */
-export function keepServing<T>(fault: Fault, before: T | undefined): Resolved<T> {
-  if (before === undefined) return { serves: undefined, fault }
-  return { serves: before, fault: { ...fault, message: `${fault.message}; the version before serves on` } }
+/**
+ * The result for a new version that has a fault: the earlier version, if there is one, keeps serving, and the message says
+ * so.
+ */
+export function keepServing<T>(fault: Fault, earlier: T | undefined): Resolved<T> {
+  if (earlier === undefined) return { serves: undefined, fault }
+  return {
+    serves: earlier,
+    fault: { ...fault, message: `${fault.message}; the earlier version keeps serving` },
+  }
 }

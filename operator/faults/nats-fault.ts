@@ -8,19 +8,19 @@ const REASONS: Partial<Readonly<Record<ErrorCode, string>>> = {
   STREAM_REFUSED: 'QueueRefused',
 }
 
-/** What NATS refused, or that it can't be reached, as a fault. What is no fault of NATS but of the API server is thrown again. */
+/** The fault of a call to NATS that threw: NATS refused it or can't be reached. A KubeError is thrown again. */
 export function natsFault(thrown: unknown): Fault {
   if (thrown instanceof KubeError) throw thrown
   return wrong(thrown instanceof JobicoError ? reasonOf(thrown) : 'QueueFailed', messageOf(thrown))
 }
 
 function reasonOf({ code, members }: JobicoError): string {
-  // Only a refusal for want of room comes with figures.
+  // Only a refusal because storage is full carries the figure `wanted`.
   if (code === 'STREAM_REFUSED' && 'wanted' in members) return 'StorageExhausted'
   return REASONS[code] ?? 'QueueFailed'
 }
 
-/** The answer, or the fault, of something that is asked of NATS. */
+/** Calls NATS; gives the answer, or the fault that natsFault makes of what was thrown. */
 export async function answerOrFault<T>(
   ask: () => Promise<T>,
 ): Promise<{ readonly answer: T } | { readonly fault: Fault }> {

@@ -6,36 +6,36 @@ import { covers } from '../../knative/resources/hash.ts'
 import { unsure, wrong, type Fault } from '../faults/fault.ts'
 import type { LiveJob } from '../watch/cluster.ts'
 
-/** A child that is to be as desired. */
+/** A child object of a Job, and how it is to be. */
 export interface Wanted<T extends KubeObject> {
   readonly kind: Kind
-  /** With its hash. */
+  /** The desired object, with its hash annotation. */
   readonly desired: KubeObject
-  /** As the cache has it. */
+  /** The object in the cache, if it is there. */
   readonly cached: T | undefined
-  /** What to make it as where it is not there yet; as desired by default. */
+  /** The object to create if there is none yet; `desired` by default. */
   readonly creation?: KubeObject
-  /** What must go before it can be made. */
-  readonly obstacle?: () => Promise<Fault | undefined>
-  /** Only its metadata is known, as for immutable objects. */
+  /** Why the object can't be created yet, if it can't; asked only when there is none. */
+  readonly creationFault?: () => Promise<Fault | undefined>
+  /** Compares the metadata alone: for immutable objects, of which the cache has only that. */
   readonly metadataOnly?: boolean
 }
 
-/** The child as it is now, or why it can't be as desired. */
+/** The child as the API server has it now, or why it could not be applied. */
 export type Applied<T> = { readonly live: T } | { readonly fault: Fault }
 
 /**
- * Brings a child of a Job to what is desired, and writes only where it is not. What has the name and is not the Job's is left
- * alone, and a fault; so is what the API server refuses. Throws KubeError when it can't be reached.
+ * Applies a child of a Job, unless it is as desired already. Gives a fault when an object of this name does not belong to
+ * the Job, which is left alone, and when the API server refuses the object. Throws KubeError when it can't be reached.
  */
 export async function applyChild<T extends KubeObject>(
   kube: Kube,
   job: LiveJob,
-  { kind, desired, creation, cached, obstacle, metadataOnly }: Wanted<T>,
+  { kind, desired, creation, cached, creationFault, metadataOnly }: Wanted<T>,
 ): Promise<Applied<T>> {
   const { namespace = '', name } = desired.metadata
   const live = cached ?? (await kube.get<T>(kind, { namespace, name }))
-  const fault = live === undefined ? await obstacle?.() : ownershipFault(kind, live, job)
+  const fault = live === undefined ? await creationFault?.() : ownershipFault(kind, live, job)
   if (fault !== undefined) return { fault }
   if (live === undefined) return await write(kube, kind, creation ?? desired, false)
   if (isAsDesired(live, metadataOnly ? { metadata: desired.metadata } : desired)) return { live }
@@ -55,7 +55,7 @@ async function write<T extends KubeObject>(
   }
 }
 
-/** A refusal by the API server as a fault; what is no refusal is thrown again. */
+/** The fault of an apply that the API server refused: a 4xx but 409 and 429. Anything else is thrown again. */
 export function refusal(kind: Kind, name: string, thrown: unknown): Fault {
   if (!(thrown instanceof KubeError) || !isRefusal(thrown)) throw thrown
   return wrong('Refused', `the API server refused the ${kind.kind} ${name}: ${thrown.message}`)
@@ -76,16 +76,19 @@ function ownershipFault({ kind }: Kind, live: KubeObject, job: LiveJob): Fault |
   if (owner?.uid === job.metadata.uid)
     return deletionTimestamp === undefined
       ? undefined
-      : unsure('Replacing', `the ${kind} ${name} is being removed, and is made again then`)
+      : unsure('Replacing', `the ${kind} ${name} is being deleted, and is created again after that`)
   if (owner?.kind !== job.kind || owner.apiVersion !== job.apiVersion)
     return wrong(
       'NameTaken',
       `there is a ${kind} ${name} that is not Jobico's, and it is left alone; remove it or give it another name, or rename the event`,
     )
   if (owner.name === job.metadata.name)
-    return unsure('Replacing', `the ${kind} ${name} belongs to a deleted Job of this name, and goes with it`)
+    return unsure(
+      'Replacing',
+      `the ${kind} ${name} belongs to a deleted Job of this name, and is deleted with it`,
+    )
   return wrong(
     'EventTaken',
-    `the ${kind} ${name} belongs to the Job ${owner.name}, which has the event, or works off what it has of it`,
+    `the ${kind} ${name} belongs to the Job ${owner.name}, which has the event or still works off its backlog`,
   )
 }

@@ -5,14 +5,14 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import type { NatsLink } from '../nats-link.ts'
 import type { LiveJob, Cluster } from '../watch/cluster.ts'
 
-/** Through what children are removed. */
+/** What is needed to remove the children of a Job. */
 export interface RemovalDeps {
   readonly kube: Kube
   readonly cluster: Cluster
   readonly nats: NatsLink
 }
 
-/** Removes objects, each only if it still is the one that is known. */
+/** Deletes objects in the background. The uid makes sure that no newer object of the same name is deleted. */
 export async function removeObjects(kube: Kube, kind: Kind, objects: readonly KubeObject[]): Promise<void> {
   for (const { metadata } of objects) {
     const { namespace = '', name, uid, deletionTimestamp } = metadata
@@ -25,7 +25,7 @@ export async function removeObjects(kube: Kube, kind: Kind, objects: readonly Ku
   }
 }
 
-/** A Job as its queue is called after it. */
+/** The namespace and name of a Job, from which the names of its streams are made. */
 export function jobRef({ metadata: { namespace = '', name } }: LiveJob): JobRef {
   return { namespace, job: name }
 }

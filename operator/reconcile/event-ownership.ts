@@ -1,23 +1,23 @@
 import type { Job } from '../../crds/job.ts'
 import { wrong, type Fault } from '../faults/fault.ts'
 
-/** Who has an event: the Job that controls its `listener-<e>` or, where that is gone for the moment, its `runner-<e>`. */
+/** The Job that owns an event: the one that controls its `listener-<e>`, or its `runner-<e>` while there is no listener. */
 export interface EventOwner {
   readonly uid: string
   readonly name: string
 }
 
 /**
- * The events of a Job that another Job of its namespace has, each with the fault EventTaken. The holder keeps an event; where
- * there is none it goes to the older Job, then to the lower name. Pure.
+ * The events of a Job that belong to another Job of the namespace, each with the fault EventTaken. An owner keeps its event.
+ * An event without one belongs to the oldest Job that has it; of equally old Jobs, to the one with the lowest name. Pure.
  */
 export function eventsOfOtherJobs(
   job: Job,
   jobs: readonly Job[],
-  holderOf: (event: string) => EventOwner | undefined,
+  ownerOf: (event: string) => EventOwner | undefined,
 ): ReadonlyMap<string, Fault> {
   const taken = job.spec.events.flatMap(({ name }): [string, Fault][] => {
-    const owner = holderOf(name) ?? firstClaim(name, job, jobs)
+    const owner = ownerOf(name) ?? oldestJobWith(name, job, jobs)
     return owner.uid === job.metadata.uid ? [] : [[name, eventTaken(name, owner.name)]]
   })
   return new Map(taken)
@@ -30,14 +30,14 @@ function eventTaken(event: string, owner: string): Fault {
   )
 }
 
-function firstClaim(event: string, job: Job, jobs: readonly Job[]): EventOwner {
-  const claims = jobs.filter(
+function oldestJobWith(event: string, job: Job, jobs: readonly Job[]): EventOwner {
+  const candidates = jobs.filter(
     ({ metadata, spec }) =>
       metadata.namespace === job.metadata.namespace &&
       metadata.deletionTimestamp === undefined &&
       spec.events.some(({ name }) => name === event),
   )
-  const [first = job] = claims.sort(olderFirst)
+  const [first = job] = candidates.sort(olderFirst)
   return { uid: first.metadata.uid ?? '', name: first.metadata.name }
 }
 

@@ -25,75 +25,75 @@ import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextStatus, sameStatus, transitions, type EventReport } from './status.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster.ts'
 
-/** All that a reconcile works with. */
+/** What a reconcile needs. */
 export interface ReconcileDeps extends ServeDeps, RemovalDeps {
   readonly schemas: Schemas
   readonly modules: Modules
   readonly outputs: Outputs
   readonly record: RecordEvent
   readonly log: Log
-  /** Copies of each stream where a Job does not say. */
+  /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: number
 }
 
-/** What is kept of a Job between two looks at it. */
-interface Memory {
+/** What a reconcile of a Job leaves for the next one. */
+interface Previous {
   readonly backlog?: Backlog
-  /** When the status was last given counts, in milliseconds of the monotonic clock. */
+  /** When counts were last written to the status, in milliseconds of the monotonic clock. */
   readonly countedAt?: number
-  /** As it was last written. */
+  /** The status as it was last written; the cache may be behind it. */
   readonly status?: JobStatus
 }
 
-/** How often streams and consumers are looked at. */
-const LOOK_MS = 10_000
-/** Counts in a status are not written more often than this. */
-const COUNT_MS = 30_000
+/** Each Job is reconciled this often: streams and consumers can't be watched. */
+const RESYNC_MS = 10_000
+/** The counts in a status are written at most this often. */
+const COUNTS_MS = 30_000
 const SOON_MS = 1_000
 
-/** Brings one Job, by its key, to what its object asks for; the answer is after how many ms to look again. */
+/** Reconciles the Job `<namespace>/<name>`. Gives in how many ms to reconcile it again; undefined for never. */
 export type Reconcile = (key: string) => Promise<number | undefined>
 
 /**
- * Makes the one reconcile. It looks only at the state of the cluster, never at what woke it. Rejects when the API server can't be
- * reached; every other fault is told in the status of the Job.
+ * Makes the reconcile function. It works from the state of the cluster alone, whatever change requested it. Rejects when the
+ * API server can't be reached; every other fault goes into the status of the Job.
  */
 export function createReconcile(deps: ReconcileDeps): Reconcile {
-  const memories = new Map<string, Memory>()
-  const kept = new Map<string, string>()
+  const previous = new Map<string, Previous>()
+  const reported = new Map<string, string>()
   return async (key) => {
     const [namespace = '', name = ''] = key.split('/')
     const job = deps.cluster.jobs.get({ namespace, name })
     if (job === undefined) {
-      memories.delete(key)
-      return await settleOrphanedQueue(deps, { namespace, name }, kept)
+      previous.delete(key)
+      return await settleOrphanedQueue(deps, { namespace, name }, reported)
     }
-    kept.delete(key)
+    reported.delete(key)
     if (job.metadata.deletionTimestamp !== undefined) return await finalize(deps, job)
-    memories.set(key, await serveJob(deps, job, memories.get(key) ?? {}))
-    return LOOK_MS
+    previous.set(key, await serveJob(deps, job, previous.get(key) ?? {}))
+    return RESYNC_MS
   }
 }
 
-async function serveJob(deps: ReconcileDeps, job: LiveJob, memory: Memory): Promise<Memory> {
+async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {
   await ensureFinalizer(deps, job)
   const taken = eventsOfOtherJobs(job, deps.cluster.jobs.list(job.metadata.namespace), (event) =>
     ownerOf(deps, job, event),
   )
   const queue = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
   const events = await serveEvents(deps, job, taken, !('fault' in queue))
-  const staying = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
-  const leaving = await answerOrFault(() => cleanUpRemovedEvents(deps, job, staying))
-  const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job), memory.backlog))
-  const backlog = 'answer' in counted ? counted.answer : memory.backlog
-  const isDue = performance.now() - (memory.countedAt ?? -Infinity) >= COUNT_MS
-  const before = memory.status ?? job.status
+  const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
+  const removed = await answerOrFault(() => cleanUpRemovedEvents(deps, job, current))
+  const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job), previous.backlog))
+  const backlog = 'answer' in counted ? counted.answer : previous.backlog
+  const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
+  const before = previous.status ?? job.status
   const status = nextStatus(
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue: 'fault' in queue ? queue.fault : roomFault(backlog),
-      leaving: 'answer' in leaving ? leaving.answer : [],
+      queue: 'fault' in queue ? queue.fault : usageFault(backlog),
+      leaving: 'answer' in removed ? removed.answer : [],
       backlog: isDue ? backlog : undefined,
     },
     new Date(),
@@ -101,23 +101,26 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, memory: Memory): Prom
   await writeStatus(deps, job, before, status)
   return {
     ...(backlog === undefined ? {} : { backlog }),
-    ...(isDue ? { countedAt: performance.now() } : keptTime(memory)),
+    ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
   }
 }
 
-/** The fault of a Job whose outcomes have no room. What it takes in waits in the queue meanwhile. */
-function roomFault(backlog: Backlog | undefined): Fault | undefined {
+/** The fault of a Job whose outcomes have used up their storage. Its events wait in the queue meanwhile. */
+function usageFault(backlog: Backlog | undefined): Fault | undefined {
   return backlog !== undefined && isFull(backlog.usage)
     ? wrong('OutcomesFull', outcomesFullMessage(backlog.usage))
     : undefined
 }
 
-function keptTime({ countedAt }: Memory): Memory {
+function lastCounted({ countedAt }: Previous): Previous {
   return countedAt === undefined ? {} : { countedAt }
 }
 
-/** The events in the order of the spec. All schemas come first, since an output is checked against another event's. */
+/**
+ * Serves the events; gives their reports in the order of the spec. All schemas are resolved first, since outputs need those
+ * of other events.
+ */
 async function serveEvents(
   deps: ReconcileDeps,
   job: LiveJob,
@@ -149,41 +152,38 @@ async function serveEvents(
   )
 }
 
-function servingSchema({ cluster: cluster }: ReconcileDeps, job: LiveJob, event: string): string | undefined {
+function servingSchema({ cluster }: ReconcileDeps, job: LiveJob, event: string): string | undefined {
   const service = cluster.services.get(childName(job, listenerName(event)))
   return service && isChildOf(service, job) ? service.metadata.annotations?.[ANNOTATIONS.schema] : undefined
 }
 
-function servingModule(
-  { cluster: cluster }: ReconcileDeps,
-  job: LiveJob,
-  event: string,
-): ServedModule | undefined {
+function servingModule({ cluster }: ReconcileDeps, job: LiveJob, event: string): ServedModule | undefined {
   const deployment = cluster.deployments.get(childName(job, runnerName(event)))
   const annotations = deployment && isChildOf(deployment, job) ? deployment.metadata.annotations : undefined
   const running = annotations?.[ANNOTATIONS.module]
   if (running !== undefined) return { digest: running, emits: annotations?.[ANNOTATIONS.emits] === 'true' }
-  const told = job.status?.events?.find(({ name }) => name === event)?.module
-  return told === undefined ? undefined : { digest: told, emits: true } // it may: the schemas do no harm where it does not
+  const reported = job.status?.events?.find(({ name }) => name === event)?.module
+  // The status does not say whether it emits. If it does not, the schemas for emitted data do no harm.
+  return reported === undefined ? undefined : { digest: reported, emits: true }
 }
 
 function childName({ metadata: { namespace = '' } }: LiveJob, name: string): ObjectName {
   return { namespace, name }
 }
 
-/** The living Job whose children serve an event. */
-function ownerOf({ cluster: cluster }: ReconcileDeps, job: LiveJob, event: string): EventOwner | undefined {
+/** The Job that controls the listener of an event or, if it also has the event in its spec, the runner. */
+function ownerOf({ cluster }: ReconcileDeps, job: LiveJob, event: string): EventOwner | undefined {
   const jobs = cluster.jobs.list(job.metadata.namespace)
-  const holder = (child: KubeObject | undefined, mustClaim: boolean) => {
+  const controllerJob = (child: KubeObject | undefined, mustHaveEvent: boolean) => {
     const uid = child && controllerOf(child)?.uid
     return jobs.find(
       ({ metadata, spec }) =>
-        metadata.uid === uid && (!mustClaim || spec.events.some(({ name }) => name === event)),
+        metadata.uid === uid && (!mustHaveEvent || spec.events.some(({ name }) => name === event)),
     )
   }
   const found =
-    holder(cluster.services.get(childName(job, listenerName(event))), false) ??
-    holder(cluster.deployments.get(childName(job, runnerName(event))), true)
+    controllerJob(cluster.services.get(childName(job, listenerName(event))), false) ??
+    controllerJob(cluster.deployments.get(childName(job, runnerName(event))), true)
   return found && { uid: found.metadata.uid ?? '', name: found.metadata.name }
 }
 
@@ -227,48 +227,51 @@ async function writeStatus(
     })
 }
 
-/** Goes on with the deletion of a Job, and lets it go at its end. */
+/** Takes the next step of the deletion of a Job; after the last one, removes the finalizer. */
 async function finalize(deps: ReconcileDeps, job: LiveJob): Promise<number | undefined> {
   const { finalizers = [], namespace = '', name, resourceVersion } = job.metadata
   if (!finalizers.includes(FINALIZER)) return undefined
   const step = await continueDeletion(deps, job, new Date())
-  if ('againMs' in step) return step.againMs
-  const note = dispositionMessage(step.fate)
+  if ('requeueMs' in step) return step.requeueMs
+  const note = dispositionMessage(step.queue)
   await deps.record({
     regarding: { ...job, apiVersion: job.apiVersion, kind: job.kind },
-    type: step.fate.deleted ? 'Normal' : 'Warning',
-    reason: step.fate.deleted ? 'QueueDeleted' : 'QueueKept',
+    type: step.queue.deleted ? 'Normal' : 'Warning',
+    reason: step.queue.deleted ? 'QueueDeleted' : 'QueueKept',
     note,
     action: 'Delete',
   })
-  deps.log.info({ namespace, job: name, fate: step.fate }, 'Let a deleted Job go')
+  deps.log.info({ namespace, job: name, queue: step.queue }, 'Removed the finalizer of a deleted Job')
   const metadata = { resourceVersion, finalizers: finalizers.filter((each) => each !== FINALIZER) }
   await deps.kube.patch(KINDS.job, { namespace, name }, { metadata }).catch(unlessGone)
   return undefined
 }
 
-/** The cache may be behind, and what is not there any more needs nothing. */
+/** Ignores a 404: the cache may be behind, and a Job that is gone has no finalizer. */
 function unlessGone(thrown: unknown): void {
   if (!(thrown instanceof KubeError) || thrown.status !== 404) throw thrown
 }
 
-/** Looks after the queue of a Job that is gone, and tells when what it holds has changed. */
+/**
+ * Deletes the queue of a Job that is gone, unless it has pending events or dead letters. Logs those, and again when their
+ * numbers change.
+ */
 async function settleOrphanedQueue(
   { kube, nats, log }: ReconcileDeps,
   { namespace, name }: ObjectName,
-  kept: Map<string, string>,
+  reported: Map<string, string>,
 ): Promise<number | undefined> {
-  // The cache may be behind, and what is deleted here is gone.
+  // Asks the API server: the cache may be behind, and a deletion can't be undone.
   if ((await kube.get(KINDS.job, { namespace, name })) !== undefined) return SOON_MS
   const end = await answerOrFault(() => deleteQueues(nats.use(), { namespace, job: name }))
   const key = `${namespace}/${name}`
   if ('fault' in end || end.answer.deleted) {
-    kept.delete(key)
+    reported.delete(key)
     return undefined
   }
   const figures = `${end.answer.pending} ${end.answer.dead}`
-  if (kept.get(key) !== figures)
+  if (reported.get(key) !== figures)
     log.warn({ namespace, job: name, ...end.answer }, 'Kept the queue of a Job that is gone')
-  kept.set(key, figures)
+  reported.set(key, figures)
   return undefined
 }

@@ -24,18 +24,18 @@ import type { OutputResolution } from '../resolve/outputs.ts'
 import type { EventReport } from './status.ts'
 import type { LiveJob, Cluster } from '../watch/cluster.ts'
 
-/** What an event is served with. */
+/** What the children of an event are made from. */
 export interface ServingParts {
   readonly schema: Resolved<SchemaCopy>
   readonly module: Resolved<ServedModule>
   readonly output: OutputResolution
   /** The other events of the Job. */
   readonly others: readonly OtherEvent[]
-  /** Whether its consumers are there, without which nothing can be scaled. */
+  /** Whether the consumers exist; without them KEDA can't scale the runner. */
   readonly hasConsumers: boolean
 }
 
-/** Through what an event is served. */
+/** What is needed to serve an event. */
 export interface ServeDeps {
   readonly kube: Kube
   readonly cluster: Cluster
@@ -50,10 +50,13 @@ const KEDA_MISSING = wrong(
   'KedaMissing',
   'KEDA is not installed in this cluster; install it (https://keda.sh/docs/latest/deploy), and the Job goes on by itself',
 )
-/** The field manager that sets the replicas of a runner once; after that they are KEDA's. */
+/** The field manager that sets the replicas of a runner once; after that KEDA owns them. */
 const SEED_MANAGER = `${MANAGER}-seed`
 
-/** Makes the listener and the runner of an event, and says how they are. Throws KubeError when the API server can't be reached. */
+/**
+ * Applies the listener and the runner of an event, and reports their state. Throws KubeError when the API server can't be
+ * reached.
+ */
 export async function serveEvent(
   deps: ServeDeps,
   job: LiveJob,
@@ -80,20 +83,20 @@ interface ListenerReport {
 }
 
 async function serveListener(
-  { kube, cluster: cluster, platform }: ServeDeps,
+  { kube, cluster, platform }: ServeDeps,
   job: LiveJob,
   event: JobEvent,
   schema: SchemaCopy | undefined,
 ): Promise<ListenerReport> {
   if (cluster.services.state() === 'missing') return { url: undefined, fault: KNATIVE_MISSING }
   if (schema === undefined)
-    return { url: undefined, fault: unsure('SchemaNeeded', 'it is made once the schema is right') }
+    return { url: undefined, fault: unsure('SchemaNeeded', 'it is created once the schema is valid') }
   const name = { namespace: job.metadata.namespace ?? '', name: listenerName(event.name) }
   const applied = await applyChild(kube, job, {
     kind: KINDS.knativeService,
     desired: withHash(listenerService({ job, event, schema }, platform)),
     cached: cluster.services.get(name),
-    obstacle: () => leftoverRevision(kube, name),
+    creationFault: () => leftoverRevision(kube, name),
   })
   if ('fault' in applied) return { url: undefined, fault: applied.fault }
   const { live } = applied
@@ -103,12 +106,16 @@ async function serveListener(
   return { url: live.status?.url, fault }
 }
 
-/** A Knative Service that is made while the Revision of one before is still there takes minutes: Knative backs off. */
+/**
+ * Waits for the Revision of an earlier Knative Service of this name to be gone: a Service that is created before takes
+ * minutes to get ready, as Knative backs off.
+ */
 async function leftoverRevision(kube: Kube, { namespace, name }: ObjectName): Promise<Fault | undefined> {
   const first = `${name}-00001`
   const revision = await kube.get(KINDS.revision, { namespace, name: first })
   return (
-    revision && unsure('Replacing', `it is made once the Revision ${first} of the listener before is gone`)
+    revision &&
+    unsure('Replacing', `it is created once the Revision ${first} of the earlier listener is gone`)
   )
 }
 
@@ -118,7 +125,7 @@ async function serveRunner(
   event: JobEvent,
   { module, output, others, hasConsumers }: ServingParts,
 ): Promise<Fault | undefined> {
-  if (module.serves === undefined) return unsure('ModuleNeeded', 'it is made once the module is right')
+  if (module.serves === undefined) return unsure('ModuleNeeded', 'it is created once the module is valid')
   if ('fault' in output) return output.fault
   const plan = { job, event, module: module.serves, output: output.output, others }
   const deployment = await applyDeployment(deps, job, withHash(runnerDeployment(plan, deps.platform)))
@@ -135,7 +142,7 @@ async function serveRunner(
 }
 
 async function applyScaledObject(
-  { kube, cluster: cluster }: ServeDeps,
+  { kube, cluster }: ServeDeps,
   job: LiveJob,
   desired: ScaledObject,
 ): Promise<Applied<ScaledObjectObject>> {
@@ -144,9 +151,9 @@ async function applyScaledObject(
   return await applyChild(kube, job, { kind: KINDS.scaledObject, desired, cached })
 }
 
-/** Applies a runner's Deployment, whose replicas are set to none once and belong to KEDA from then on. */
+/** Applies the Deployment of a runner. It is created with 0 replicas; from then on KEDA owns their number. */
 async function applyDeployment(
-  { kube, cluster: cluster }: ServeDeps,
+  { kube, cluster }: ServeDeps,
   job: LiveJob,
   desired: RunnerDeployment,
 ): Promise<Applied<DeploymentObject>> {
@@ -154,7 +161,7 @@ async function applyDeployment(
   const applied = await applyChild(kube, job, {
     kind: KINDS.deployment,
     desired,
-    // A first apply without replicas would start one pod.
+    // Created without a number of replicas, it would start one pod.
     creation: withReplicas(desired, 0),
     cached: cluster.deployments.get({ namespace, name }),
   })

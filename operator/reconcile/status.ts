@@ -2,18 +2,18 @@ import type { Job, JobCondition, JobEventStatus, JobStatus } from '../../crds/jo
 import { canonicalJson } from '../../knative/resources/hash.ts'
 import type { Fault } from '../faults/fault.ts'
 
-/** What a reconcile found out about one event. */
+/** What a reconcile found about one event. */
 export interface EventReport {
   readonly name: string
   readonly url?: string | undefined
-  /** The digest of the module that serves. */
+  /** The digest of the module that serves the event. */
   readonly module?: string | undefined
-  /** Whether it is received and run, be it by an earlier version. */
+  /** Whether the event is received and run, even if by an earlier version. */
   readonly ready: boolean
   readonly faults: Partial<Readonly<Record<Aspect, Fault | undefined>>>
 }
 
-/** Events that wait and dead letters. */
+/** Numbers of pending events and of dead letters. */
 export interface Counts {
   readonly pending: number
   readonly dead: number
@@ -24,41 +24,43 @@ export interface Backlog extends Counts {
   readonly events: ReadonlyMap<string, Counts>
 }
 
-/** What a reconcile found out about a Job. */
+/** What a reconcile found about a Job. */
 export interface JobReport {
   readonly events: readonly EventReport[]
   readonly queue: Fault | undefined
-  /** Events that were taken from the Job and have a backlog. */
+  /** Events that were removed from the Job's spec and still have a backlog. */
   readonly leaving: readonly string[]
-  /** Absent where NATS could not say, or where it is too early to tell again: the last figures stand. */
+  /** Undefined when NATS did not answer, or when counts are not due yet: the status keeps the last counts. */
   readonly backlog: Backlog | undefined
 }
 
-/** What the conditions of a Job are about, in the order in which they are mended best. */
+/** The parts of a Job that have a condition each, in the order in which their faults are best fixed. */
 export type Aspect = 'schema' | 'module' | 'queue' | 'listener' | 'runner'
 
-const CONDITIONS: readonly { readonly type: string; readonly aspect: Aspect; readonly well: string }[] = [
-  { type: 'SchemasReady', aspect: 'schema', well: 'every schema is valid' },
-  { type: 'ModulesReady', aspect: 'module', well: 'every module can be run' },
-  { type: 'QueueReady', aspect: 'queue', well: 'the streams and consumers are there' },
-  { type: 'ListenersReady', aspect: 'listener', well: 'every event is received' },
-  { type: 'RunnersReady', aspect: 'runner', well: 'every event is run when it comes' },
+const CONDITIONS: readonly { readonly type: string; readonly aspect: Aspect; readonly whenTrue: string }[] = [
+  { type: 'SchemasReady', aspect: 'schema', whenTrue: 'every schema is valid' },
+  { type: 'ModulesReady', aspect: 'module', whenTrue: 'every module can be run' },
+  { type: 'QueueReady', aspect: 'queue', whenTrue: 'the streams and consumers are there' },
+  { type: 'ListenersReady', aspect: 'listener', whenTrue: 'every event is received' },
+  { type: 'RunnersReady', aspect: 'runner', whenTrue: 'every event is run when it comes' },
 ]
 const MAX_MESSAGE = 32_000
 const ASPECTS = CONDITIONS.map(({ aspect }) => aspect)
 
-type Judgement = Pick<JobCondition, 'type' | 'status' | 'reason' | 'message'>
+type NewCondition = Pick<JobCondition, 'type' | 'status' | 'reason' | 'message'>
 
-/** The status of a Job after a reconcile. Times of transition stay where a condition's status stays. Pure. */
+/** The status of a Job after a reconcile. A condition keeps its lastTransitionTime while its status stays the same. Pure. */
 export function nextStatus(job: Job, report: JobReport, now: Date): JobStatus {
-  const judged = CONDITIONS.map(({ type, aspect, well }) => judge(type, faultsOf(report, aspect), well))
-  const ready = rollUp(judged)
+  const parts = CONDITIONS.map(({ type, aspect, whenTrue }) =>
+    conditionFor(type, faultsOf(report, aspect), whenTrue),
+  )
+  const ready = rollUp(parts)
   const generation = job.metadata.generation ?? 0
   const isReady = report.events.filter((event) => event.ready).length
   const total = report.backlog ?? job.status
   return {
     observedGeneration: generation,
-    conditions: [...judged, ready].map((condition) => dated(condition, job, now)),
+    conditions: [...parts, ready].map((condition) => withTransitionTime(condition, job, now)),
     eventsReady: `${isReady}/${report.events.length}`,
     ...(total?.pending === undefined ? {} : { pending: total.pending }),
     ...(total?.dead === undefined ? {} : { dead: total.dead }),
@@ -69,7 +71,7 @@ export function nextStatus(job: Job, report: JobReport, now: Date): JobStatus {
   }
 }
 
-/** Whether two statuses say the same, in whatever order their lists are. */
+/** Whether two statuses are equal, whatever the order of their lists. */
 export function sameStatus(a: JobStatus | undefined, b: JobStatus): boolean {
   return a !== undefined && canonicalJson(ordered(a)) === canonicalJson(ordered(b))
 }
@@ -84,8 +86,8 @@ function ordered(status: JobStatus): object {
 }
 
 /**
- * What people are told as Kubernetes Events: what has become wrong, or is right again after that, and that the Job is ready.
- * The sum of all conditions is told only when it is good, since what is wrong is told by the part. Pure.
+ * The conditions that are to be recorded as Kubernetes Events: one that became False, one that is True after it was False,
+ * and Ready when it became True. Ready is not recorded as False, since the part that is False is recorded. Pure.
  */
 export function transitions(before: JobStatus | undefined, after: JobStatus): readonly JobCondition[] {
   return (after.conditions ?? []).filter(({ type, status, reason }) => {
@@ -104,23 +106,23 @@ function faultsOf({ events, queue }: JobReport, aspect: Aspect): Fault[] {
   })
 }
 
-function judge(type: string, faults: readonly Fault[], well: string): Judgement {
+function conditionFor(type: string, faults: readonly Fault[], whenTrue: string): NewCondition {
   const worst = faults.find(({ status }) => status === 'False') ?? faults[0]
-  if (worst === undefined) return { type, status: 'True', reason: type, message: well }
+  if (worst === undefined) return { type, status: 'True', reason: type, message: whenTrue }
   const same = faults.filter(({ status }) => status === worst.status)
   const message = cut(same.map((fault) => fault.message).join('\n'))
   return { type, status: worst.status, reason: worst.reason, message }
 }
 
-function rollUp(judged: readonly Judgement[]): Judgement {
+function rollUp(parts: readonly NewCondition[]): NewCondition {
   const worst =
-    judged.find(({ status }) => status === 'False') ?? judged.find(({ status }) => status === 'Unknown')
+    parts.find(({ status }) => status === 'False') ?? parts.find(({ status }) => status === 'Unknown')
   if (worst === undefined)
     return { type: 'Ready', status: 'True', reason: 'Ready', message: 'every event is served' }
   return { ...worst, type: 'Ready' }
 }
 
-function dated(condition: Judgement, { status, metadata }: Job, now: Date): JobCondition {
+function withTransitionTime(condition: NewCondition, { status, metadata }: Job, now: Date): JobCondition {
   const before = status?.conditions?.find(({ type }) => type === condition.type)
   return {
     ...condition,

@@ -9,10 +9,10 @@ import { markAndSweep } from './mark-and-sweep.ts'
 import type { Cluster } from '../watch/cluster.ts'
 
 const ROUTING_STATE = 'serving.knative.dev/routingState'
-/** A push that has stored nothing for so long is broken off. */
-const BROKEN_OFF_MS = 3_600_000
+/** A push that has stored nothing for this long is taken as aborted. */
+const ABORTED_PUSH_MS = 3_600_000
 
-/** An object whose pods have volumes: a Deployment, a Knative Service or, without a template, a Revision. */
+/** An object that defines the volumes of pods: a Deployment, a Knative Service or, without a template, a Revision. */
 interface Volumed extends KubeObject {
   readonly spec?: PodSpec & { readonly template?: { readonly spec?: PodSpec } }
 }
@@ -21,9 +21,12 @@ interface PodSpec {
   readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
 }
 
-/** Removes the copies of schemas and modules that nothing has pointed to for a day, and what broken-off pushes left. Throws KubeError, and QUEUE_UNAVAILABLE. */
+/**
+ * Removes copies of schemas and modules that nothing has referred to for a day, and what aborted pushes have left. Throws
+ * KubeError, and QUEUE_UNAVAILABLE.
+ */
 export async function collectUnusedCopies(deps: RemovalDeps, now: Date): Promise<void> {
-  const { cluster: cluster } = deps
+  const { cluster } = deps
   const objects: readonly KubeObject[] = [
     ...cluster.jobs.list(),
     ...cluster.configMaps.list().filter(isSchemaCopy),
@@ -34,11 +37,7 @@ export async function collectUnusedCopies(deps: RemovalDeps, now: Date): Promise
   }
 }
 
-async function collectSchemas(
-  { kube, cluster: cluster }: RemovalDeps,
-  namespace: string,
-  now: Date,
-): Promise<void> {
+async function collectSchemas({ kube, cluster }: RemovalDeps, namespace: string, now: Date): Promise<void> {
   const copies = cluster.configMaps.list(namespace).filter(isSchemaCopy)
   if (copies.length === 0) return
   const used = new Set(await schemasInUse(kube, cluster, namespace))
@@ -50,39 +49,35 @@ async function collectSchemas(
     used,
     now,
   )
-  const note = (name: string, since: string | null) =>
+  const setUnusedSince = (name: string, since: string | null) =>
     kube.patch(
       KINDS.configMap,
       { namespace, name },
-      {
-        metadata: { annotations: { [ANNOTATIONS.unusedSince]: since } },
-      },
+      { metadata: { annotations: { [ANNOTATIONS.unusedSince]: since } } },
     )
-  for (const name of mark) await note(name, now.toISOString())
-  for (const name of unmark) await note(name, null)
+  for (const name of mark) await setUnusedSince(name, now.toISOString())
+  for (const name of unmark) await setUnusedSince(name, null)
   for (const name of remove) await kube.remove(KINDS.configMap, { namespace, name })
 }
 
-async function collectModules(
-  { cluster: cluster, nats }: RemovalDeps,
-  namespace: string,
-  now: Date,
-): Promise<void> {
+async function collectModules({ cluster, nats }: RemovalDeps, namespace: string, now: Date): Promise<void> {
   const store = await openModuleStore(nats.use(), namespace)
   const copies = (await store.list()).filter(({ name }) => isDigest(name))
   const { mark, unmark, remove } = markAndSweep(copies, new Set(modulesInUse(cluster, namespace)), now)
   for (const name of mark) await store.markUnused(name, now.toISOString())
   for (const name of unmark) await store.markUnused(name, undefined)
   for (const name of remove) await store.remove(name)
-  await store.removeLeftovers(new Date(now.getTime() - BROKEN_OFF_MS))
+  await store.removeLeftovers(new Date(now.getTime() - ABORTED_PUSH_MS))
 }
 
-/** Whether a ConfigMap is a copy of a schema that the operator made. */
+/** Whether a ConfigMap is a schema copy, made by the operator. */
 export function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject): boolean {
   return labels?.[LABELS.managedBy] === MANAGER && annotations?.[ANNOTATIONS.schema] !== undefined
 }
 
-/** A Revision that is not in reserve may be started from zero at any time, also one that a newer one was to replace. */
+/**
+ * Counts Revisions too: one that is not in reserve may start a pod at any time, even if a newer Revision is to replace it.
+ */
 async function schemasInUse(kube: Kube, cluster: Cluster, namespace: string): Promise<string[]> {
   const { items } = await kube.list<Volumed>(KINDS.revision, { namespace, labels: OURS })
   const revisions = items.filter(({ metadata }) => metadata.labels?.[ROUTING_STATE] !== 'reserve')
@@ -101,6 +96,6 @@ function modulesInUse(cluster: Cluster, namespace: string): string[] {
   const running = cluster.deployments
     .list(namespace)
     .map(({ metadata }) => metadata.annotations?.[ANNOTATIONS.module] ?? '')
-  const told = cluster.jobs.list(namespace).flatMap(({ status }) => status?.events ?? [])
-  return [...running, ...told.map(({ module }) => module ?? '')]
+  const reported = cluster.jobs.list(namespace).flatMap(({ status }) => status?.events ?? [])
+  return [...running, ...reported.map(({ module }) => module ?? '')]
 }

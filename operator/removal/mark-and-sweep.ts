@@ -1,22 +1,22 @@
-/** A copy of a schema or of a module, and since when nothing has pointed to it. */
+/** A copy of a schema or of a module, and since when nothing has referred to it (RFC 3339), if it is marked. */
 export interface Copy {
   readonly name: string
   readonly unusedSince: string | undefined
 }
 
-/** What to do with copies. */
+/** The names of the copies to mark, to unmark and to remove. */
 export interface MarkAndSweep {
-  /** Nothing points to them since now. */
+  /** Nothing refers to them any more; to be marked as unused since now. */
   readonly mark: readonly string[]
-  /** Something points to them again. */
+  /** Something refers to them again. */
   readonly unmark: readonly string[]
-  /** Nothing has pointed to them for a day. */
+  /** Nothing has referred to them for a day. */
   readonly remove: readonly string[]
 }
 
 const DAY_MS = 86_400_000
 
-/** Decides which copies go. Pure. */
+/** Decides which copies are marked, unmarked and removed. Pure. */
 export function markAndSweep(copies: readonly Copy[], used: ReadonlySet<string>, now: Date): MarkAndSweep {
   const names = (which: (copy: Copy) => boolean) => copies.filter(which).map(({ name }) => name)
   return {

@@ -9,34 +9,35 @@ import { jobRef, removeObjects, type RemovalDeps } from '../objects/remove-objec
 import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster.ts'
 
 /**
- * Removes what serves events that are no longer the Job's: listeners at once, runners, copies of schemas and consumers when
- * nothing of the event waits any more. Answers which events still have a backlog. Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
+ * Removes the children of events that were removed from the Job's spec: listeners at once; runners, schema copies and
+ * consumers once nothing of the event is pending and nothing can add to it. Gives the events that have to wait for that.
+ * Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
  */
 export async function cleanUpRemovedEvents(
   deps: RemovalDeps,
   job: LiveJob,
-  staying: ReadonlySet<string>,
+  current: ReadonlySet<string>,
 ): Promise<readonly string[]> {
-  const { cluster: cluster, kube } = deps
-  const isLeaving = (child: KubeObject) => !staying.has(eventOf(child)) && isChildOf(child, job)
-  const leavingOf = <T extends KubeObject>(children: readonly T[]) => children.filter(isLeaving)
+  const { cluster, kube } = deps
+  const isRemoved = (child: KubeObject) => !current.has(eventOf(child)) && isChildOf(child, job)
+  const removedAmong = <T extends KubeObject>(children: readonly T[]) => children.filter(isRemoved)
   const { namespace } = job.metadata
-  await removeObjects(kube, KINDS.knativeService, leavingOf(cluster.services.list(namespace)))
-  const scaledObjects = leavingOf(cluster.scaledObjects.list(namespace))
-  const deployments = leavingOf(cluster.deployments.list(namespace))
-  const copies = leavingOf(cluster.configMaps.list(namespace)).filter(isSchemaCopy)
+  await removeObjects(kube, KINDS.knativeService, removedAmong(cluster.services.list(namespace)))
+  const scaledObjects = removedAmong(cluster.scaledObjects.list(namespace))
+  const deployments = removedAmong(cluster.deployments.list(namespace))
+  const copies = removedAmong(cluster.configMaps.list(namespace)).filter(isSchemaCopy)
   const events = [...new Set([...scaledObjects, ...deployments, ...copies].map(eventOf))].sort()
-  const busy = await withBacklog(deps, job, events)
-  const runners = runnersAtWork(cluster, job, (event) => staying.has(event) || busy.has(event))
+  const withBacklog = await eventsWithBacklog(deps, job, events)
+  const runners = activeRunners(cluster, job, (event) => current.has(event) || withBacklog.has(event))
   const waiting: string[] = []
   for (const event of events) {
     const ofEvent = (child: KubeObject) => eventOf(child) === event
-    if (busy.has(event) || hasSource(cluster, job, event) || runners.some((pod) => handsOverTo(pod, event)))
-      waiting.push(event)
+    const hasSource = hasRunningSource(cluster, job, event) || runners.some((pod) => handsOverTo(pod, event))
+    if (withBacklog.has(event) || hasSource) waiting.push(event)
     else {
       await removeObjects(kube, KINDS.scaledObject, scaledObjects.filter(ofEvent))
       await removeObjects(kube, KINDS.deployment, deployments.filter(ofEvent))
-      // Another Job that has the event now may need a copy of this very name.
+      // A Job that has the event now may need to create a copy of this very name.
       await removeObjects(kube, KINDS.configMap, copies.filter(ofEvent))
       await removeConsumers(deps.nats.use(), jobRef(job), event)
     }
@@ -44,18 +45,21 @@ export async function cleanUpRemovedEvents(
   return waiting
 }
 
-async function withBacklog(
+async function eventsWithBacklog(
   { nats }: RemovalDeps,
   job: LiveJob,
   events: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const busy = new Set<string>()
-  for (const event of events) if (await hasBacklog(nats.use(), jobRef(job), event)) busy.add(event)
-  return busy
+  const found = new Set<string>()
+  for (const event of events) if (await hasBacklog(nats.use(), jobRef(job), event)) found.add(event)
+  return found
 }
 
-/** A listener that is ending may still store what it has in hand, and a runner hand results over. */
-function hasSource({ pods }: Cluster, job: LiveJob, event: string): boolean {
+/**
+ * Whether a pod of the Job may still add events: a listener that stores its last requests, or a runner that hands over to
+ * it.
+ */
+function hasRunningSource({ pods }: Cluster, job: LiveJob, event: string): boolean {
   return pods
     .list(job.metadata.namespace)
     .filter(({ metadata }) => metadata.labels?.[LABELS.job] === job.metadata.name)
@@ -63,13 +67,13 @@ function hasSource({ pods }: Cluster, job: LiveJob, event: string): boolean {
 }
 
 /**
- * What the pods of runners would be that may start from zero at any time: those of events that stay, where a version before may
- * serve on since the next one can't be made, and of those that leave with a backlog.
+ * The pod specs of runners that may start from zero at any time: those of the Job's events, whose Deployment may still be an
+ * earlier version because the next one has a fault, and those of removed events with a backlog.
  */
-function runnersAtWork({ deployments }: Cluster, job: LiveJob, isAtWork: (event: string) => boolean) {
+function activeRunners({ deployments }: Cluster, job: LiveJob, isActive: (event: string) => boolean) {
   return deployments
     .list(job.metadata.namespace)
-    .filter((child) => isChildOf(child, job) && isAtWork(eventOf(child)))
+    .filter((child) => isChildOf(child, job) && isActive(eventOf(child)))
     .map(({ spec }) => spec?.template?.spec)
 }
 

@@ -18,36 +18,36 @@ import type { LiveJob, Cluster } from '../watch/cluster.ts'
 
 /** Finds, checks and stores the modules of events. */
 export interface Modules {
-  /** The module that an event's runner is to use. `before` is the one that serves now. Throws KubeError. */
-  resolve(job: LiveJob, event: JobEvent, before: ServedModule | undefined): Promise<Resolved<ServedModule>>
+  /** The module that the runner of an event is to use. `earlier` is the one that serves now. Throws KubeError. */
+  resolve(job: LiveJob, event: JobEvent, earlier: ServedModule | undefined): Promise<Resolved<ServedModule>>
   forget(configMap: KubeObject): void
 }
 
-/** What modules are found through. */
+/** What is needed to find, check and store modules. */
 export interface ModulesOptions {
   readonly kube: Kube
   readonly cluster: Pick<Cluster, 'configMaps'>
   readonly nats: NatsLink
-  /** Copies of a module store that is made. */
+  /** Replicas of a module store that is created. */
   readonly replicas: number
 }
 
-/** A module of a ConfigMap, or of the store under the name of its file. */
+/** A module that was found in a ConfigMap or, under the name of its file, in the module store. */
 interface FoundModule {
   readonly digest: string
   readonly read: () => Promise<Uint8Array | undefined>
 }
 
-/** What a check has found: whether a good module emits, or what keeps a bad one from being run. */
+/** The result of a check: whether a valid module emits, or what is wrong with an invalid one. */
 type Checked = { readonly emits: boolean } | { readonly fault: string }
 
 const MAX_KNOWN_CHECKS = 10_000
 
-/** Modules of the ConfigMaps of a cluster, and of the module stores in NATS. What is good is stored by its digest. */
+/** Finds modules in ConfigMaps, then in the module stores of NATS. A valid module is stored under its digest. */
 export function createModules({ kube, cluster, nats, replicas }: ModulesOptions): Modules {
   const digests = configMapMemo(kube, digestsOf)
   const checked = new Map<string, Checked>()
-  const inTurn = createSerialQueue() // each may have 64 MiB
+  const inTurn = createSerialQueue() // one at a time, as each module may have 64 MiB
 
   const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
     const labelled = cluster.configMaps
@@ -75,7 +75,7 @@ export function createModules({ kube, cluster, nats, replicas }: ModulesOptions)
     )
   }
   const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<ServedModule | Fault> => {
-    // The name is in the words of the fault.
+    // The name is part of the key because it is part of the fault's message.
     const key = `${module.digest} ${memory} ${wasm}`
     let known = checked.get(key)
     if (known === undefined) {
@@ -84,7 +84,7 @@ export function createModules({ kube, cluster, nats, replicas }: ModulesOptions)
         return bytes && (await checkOf(bytes, wasm, parseQuantity(memory)))
       })
       if (found === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
-      if ('reason' in found) return found // not kept: a busy machine may have been the cause
+      if ('reason' in found) return found // not cached: a busy machine may have been the cause
       if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
       checked.set(key, found)
       known = found
@@ -113,10 +113,10 @@ export function createModules({ kube, cluster, nats, replicas }: ModulesOptions)
   }
   return {
     forget: digests.forget,
-    async resolve(job, event, before) {
+    async resolve(job, event, earlier) {
       const result = await answerOrFault(() => resolve(job, event))
       const found = 'fault' in result ? { ...result.fault, status: 'Unknown' as const } : result.answer
-      return 'digest' in found ? { serves: found, fault: undefined } : keepServing(found, before)
+      return 'digest' in found ? { serves: found, fault: undefined } : keepServing(found, earlier)
     },
   }
 }
@@ -137,7 +137,10 @@ async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string)
   return configMap && filesOf(configMap).get(wasm)
 }
 
-/** The files of a ConfigMap. Text under `data` counts, so that one that is no WebAssembly is told so. */
+/**
+ * The files of a ConfigMap. Those under `data` count too: a module put there by mistake gets a fault that says it is no
+ * WebAssembly.
+ */
 function filesOf({ data = {}, binaryData = {} }: ConfigMap): ReadonlyMap<string, Uint8Array> {
   return new Map([
     ...Object.entries(data).map(([name, text]): [string, Uint8Array] => [name, Buffer.from(text)]),

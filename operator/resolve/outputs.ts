@@ -4,16 +4,16 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import type { ResolvedOutput, SchemaCopy } from '../../knative/resources/plan.ts'
 import { unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 
-/** Where an event's results go: nowhere, or to what was found, or why that can't be told. */
+/** Where the results of an event go, undefined for nowhere; or why that is not known. */
 export type OutputResolution = { readonly output: ResolvedOutput | undefined } | { readonly fault: Fault }
 
 interface Addressable extends KubeObject {
   readonly status?: { readonly address?: { readonly url?: string } }
 }
 
-/** Resolves outputs; the addresses of sinks are looked up again after a minute. */
+/** Resolves outputs. The address of a sink is cached for a minute. */
 export interface Outputs {
-  /** Where the results of an event go; `schemas` are those of all events of its Job, by name. Throws KubeError. */
+  /** Finds where the results of an event go; `schemas` are those of all events of its Job, by name. Throws KubeError. */
   resolve(
     namespace: string,
     event: JobEvent,
@@ -21,20 +21,20 @@ export interface Outputs {
   ): Promise<OutputResolution>
 }
 
-const KEEP_MS = 60_000
-const MAX_KEPT = 10_000
+const CACHE_MS = 60_000
+const MAX_CACHED = 10_000
 
-/** Outputs in a cluster. */
+/** Makes a resolver that looks up sinks in the cluster. */
 export function createOutputs(kube: Kube): Outputs {
-  const kept = new Map<string, { readonly address: string; readonly until: number }>()
+  const cached = new Map<string, { readonly address: string; readonly until: number }>()
 
   const addressFor = async (namespace: string, ref: JobSinkRef): Promise<string | Fault> => {
     const key = [namespace, ref.apiVersion, ref.kind, ref.name].join(' ')
-    const known = kept.get(key)
+    const known = cached.get(key)
     if (known !== undefined && known.until > performance.now()) return known.address
     const address = await addressOf(kube, namespace, ref)
-    if (kept.size >= MAX_KEPT) kept.clear()
-    if (typeof address === 'string') kept.set(key, { address, until: performance.now() + KEEP_MS })
+    if (cached.size >= MAX_CACHED) cached.clear()
+    if (typeof address === 'string') cached.set(key, { address, until: performance.now() + CACHE_MS })
     return address
   }
   return {

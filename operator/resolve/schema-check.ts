@@ -3,17 +3,21 @@ import { Worker } from 'node:worker_threads'
 
 import { messageOf } from '../../functions/process/errors.ts'
 
-/** The longest that compiling a schema may take, with the start of its thread on a busy machine. */
+/** How long compiling a schema may take, including the start of its thread on a busy machine. */
 const LIMIT_MS = 10_000
-/** The most that compiling a schema may hold in memory. */
+/** The heap that a thread may have to compile a schema. */
 const LIMIT_MB = 128
 
-/** What is wrong with the text of a JSON Schema; undefined when nothing is. Rejects with an Error, and the fix, when it was ended. */
+/**
+ * Gives what is wrong with the text of a JSON Schema; undefined if it is valid. Rejects with an Error that names the fix if
+ * the check was aborted.
+ */
 export type SchemaCheck = (text: string) => Promise<string | undefined>
 
 /**
- * Makes the check of schemas. Each is compiled in a thread of its own, which is ended when it takes too long or too much
- * memory, so that no schema can stop the operator; and one after the other, so that many at a time can't either.
+ * Makes the check of schemas. Each schema is compiled in a worker thread of its own, which is terminated when it takes too
+ * long or too much memory, so no schema can stop the operator. They are compiled one at a time, so many of them can't
+ * either.
  */
 export function createSchemaCheck(limitMs = LIMIT_MS): SchemaCheck {
   let last = Promise.resolve()

@@ -4,7 +4,7 @@ import { messageOf } from '../../functions/process/errors.ts'
 import { parseJson } from '../../functions/cloudevents/json.ts'
 import { compileSchema } from '../../schemas/validator.ts'
 
-/** A thread of the operator: compiles the schema it is given, and answers with what is wrong with it, or with null. */
+/** The entry of a worker thread: compiles the given schema, and posts what is wrong with it, or null. */
 function check(text: string): string | null {
   let schema: unknown
   try {

@@ -16,14 +16,14 @@ import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster.ts'
 
 /** Finds, checks and copies the schemas of events. */
 export interface Schemas {
-  /** The copy that an event's listener is to use. `before` is the digest that serves now. Throws KubeError. */
-  resolve(job: LiveJob, event: JobEvent, before: string | undefined): Promise<Resolved<SchemaCopy>>
+  /** The schema copy that the listener of an event is to use. `serving` is the digest that serves now. Throws KubeError. */
+  resolve(job: LiveJob, event: JobEvent, serving: string | undefined): Promise<Resolved<SchemaCopy>>
   forget(configMap: KubeObject): void
 }
 
 const MAX_KNOWN_FAULTS = 1_000
 
-/** Schemas of the ConfigMaps of a cluster. What has passed its check is copied, and not checked again. */
+/** Finds schemas in ConfigMaps. A valid schema is copied, and not checked again while its copy exists. */
 export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>): Schemas {
   const texts = configMapMemo(kube, textsOf)
   const faults = new Map<string, string | undefined>()
@@ -37,7 +37,7 @@ export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>):
       faults.set(digest, fault)
       return fault
     } catch (thrown) {
-      return messageOf(thrown) // not kept: a busy machine may have been the cause
+      return messageOf(thrown) // not cached: a busy machine may have been the cause
     }
   }
   const find = async (job: LiveJob, { schema }: JobEvent): Promise<string | Fault> => {
@@ -78,16 +78,14 @@ export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>):
   }
   return {
     forget: texts.forget,
-    async resolve(job, event, before) {
-      const earlier = before ?? newestCopy(job, event, cluster.configMaps.list(job.metadata.namespace))
-      const serving =
-        earlier === undefined
-          ? undefined
-          : { digest: earlier, configMap: schemaCopyName(event.name, earlier) }
+    async resolve(job, event, serving) {
+      const digest = serving ?? newestCopy(job, event, cluster.configMaps.list(job.metadata.namespace))
+      const earlier =
+        digest === undefined ? undefined : { digest, configMap: schemaCopyName(event.name, digest) }
       const text = await find(job, event)
-      if (typeof text !== 'string') return keepServing(text, serving)
+      if (typeof text !== 'string') return keepServing(text, earlier)
       const found = await copy(job, event, text)
-      return 'digest' in found ? { serves: found, fault: undefined } : keepServing(found, serving)
+      return 'digest' in found ? { serves: found, fault: undefined } : keepServing(found, earlier)
     },
   }
 }
@@ -96,7 +94,7 @@ function textsOf({ data = {} }: ConfigMap): ReadonlyMap<string, string> {
   return new Map(Object.entries(data))
 }
 
-/** The digest of the copy that was made last: what served, where the listener that would tell is gone. */
+/** The digest of the newest copy: that is what served if there is no listener whose annotation would tell. */
 function newestCopy(job: LiveJob, { name }: JobEvent, configMaps: readonly KubeObject[]): string | undefined {
   const age = ({ metadata }: KubeObject) => Date.parse(metadata.creationTimestamp ?? '')
   const [newest] = configMaps

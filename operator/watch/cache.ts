@@ -1,21 +1,21 @@
 import type { KubeObject, ObjectName } from '../../knative/kube/object.ts'
 
-/** What happened to an object; `added` also for all objects of the first list. */
+/** How an object changed; all objects of the first list are `added`. */
 export type Change = 'added' | 'changed' | 'removed'
 
-/** The last known objects of a kind; whoever made it is told of each change, once the cache has it. */
+/** The last known objects of a kind. Its `onChange` is called after the cache holds a change. */
 export interface Cache<T extends KubeObject> {
   get(name: ObjectName): T | undefined
   /** All objects, or those of a namespace. */
   list(namespace?: string): readonly T[]
   set(object: T): void
   remove(object: T): void
-  /** Makes these all the objects there are; only what differs is a change. */
+  /** Replaces the contents with these objects; only those that differ count as changes. */
   replaceAll(objects: readonly T[]): void
 }
 
 /** Makes an empty cache. */
-export function createCache<T extends KubeObject>(tell: (object: T, change: Change) => void): Cache<T> {
+export function createCache<T extends KubeObject>(onChange: (object: T, change: Change) => void): Cache<T> {
   const namespaces = new Map<string, Map<string, T>>()
 
   const get = ({ namespace, name }: ObjectName) => namespaces.get(namespace)?.get(name)
@@ -30,14 +30,14 @@ export function createCache<T extends KubeObject>(tell: (object: T, change: Chan
     const before = objects.get(name)
     if (before !== undefined && isSame(before, object)) return
     objects.set(name, object)
-    tell(object, before === undefined ? 'added' : 'changed')
+    onChange(object, before === undefined ? 'added' : 'changed')
   }
   const remove = (object: T) => {
     const { namespace, name } = nameOf(object)
     const objects = namespaces.get(namespace)
     if (objects?.delete(name) !== true) return
     if (objects.size === 0) namespaces.delete(namespace)
-    tell(object, 'removed')
+    onChange(object, 'removed')
   }
   return {
     get,

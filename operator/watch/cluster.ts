@@ -12,18 +12,18 @@ import type {
 import { LABELS, OURS } from '../../knative/resources/labels.ts'
 import { watchKind, type Change, type WatchedKind } from './watch.ts'
 
-/** A Job as the API server gives it. */
+/** A Job as the API server returns it. */
 export type LiveJob = Job & KubeObject
 
-/** Whether an object is a child of this very Job. */
+/** Whether an object is controlled by this Job: its owner reference has the Job's uid. */
 export function isChildOf(object: KubeObject, job: LiveJob): boolean {
   return controllerOf(object)?.uid === job.metadata.uid
 }
 
-/** The cluster as far as Jobs are concerned, as its API server last told it. */
+/** Caches of every kind that a reconcile reads, kept up to date by watches. */
 export interface Cluster {
   readonly jobs: WatchedKind<LiveJob>
-  /** Of all ConfigMaps only the metadata. */
+  /** All ConfigMaps, but only their metadata. */
   readonly configMaps: WatchedKind<KubeObject>
   readonly services: WatchedKind<KnativeServiceObject>
   readonly deployments: WatchedKind<DeploymentObject>
@@ -31,27 +31,27 @@ export interface Cluster {
   readonly pods: WatchedKind<PodObject>
 }
 
-/** Whom a change concerns. */
+/** What a change calls. */
 export interface ReconcileRequests {
-  /** A Job, by `<namespace>/<name>`, is to be looked at. */
+  /** Requests a reconcile of the Job `<namespace>/<name>`. */
   readonly reconcile: (key: string) => void
-  /** The same, soon: for what changes often at a time. */
+  /** Requests one a little later, for objects that change many times in a row. */
   readonly reconcileSoon: (key: string) => void
   readonly onConfigMapGone: (configMap: KubeObject) => void
 }
 
-/** What a key of the queue is made of. */
+/** The key of a Job in the work queue. */
 export function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
-/** Follows everything that can concern a Job, and wakes the Jobs that a change concerns. */
+/** Watches every kind that Jobs depend on, and requests a reconcile of the Jobs that a change affects. */
 export function watchCluster(
   { kube, log, signal }: { readonly kube: Kube; readonly log: Log; readonly signal: AbortSignal },
-  { reconcile: wake, reconcileSoon: wakeSoon, onConfigMapGone }: ReconcileRequests,
+  { reconcile, reconcileSoon, onConfigMapGone }: ReconcileRequests,
 ): Cluster {
-  const wakeAll = () => {
-    for (const job of jobs.list()) wake(keyOfJob(job))
+  const reconcileAll = () => {
+    for (const job of jobs.list()) reconcile(keyOfJob(job))
   }
   const follow = <T extends KubeObject>(
     kind: Kind,
@@ -66,37 +66,38 @@ export function watchCluster(
         metadataOnly: kind === KINDS.configMap,
       },
       onChange,
-      // What was missing, such as KEDA, may be there now.
+      // A kind that was missing, such as one of KEDA, may be installed now.
       onState: (state) => {
-        if (state === 'synced' || state === 'missing') wakeAll()
+        if (state === 'synced' || state === 'missing') reconcileAll()
       },
       log,
       signal,
     })
-  const wakeOwner = (child: KubeObject, change: Change) => {
-    for (const key of jobsAffectedByChild(child, change, jobs.list(child.metadata.namespace))) wake(key)
+  const reconcileOwner = (child: KubeObject, change: Change) => {
+    for (const key of jobsAffectedByChild(child, change, jobs.list(child.metadata.namespace))) reconcile(key)
   }
   const jobs: WatchedKind<LiveJob> = follow(KINDS.job, undefined, (job: LiveJob) => {
-    wake(keyOfJob(job))
-    for (const rival of jobsSharingEvents(job, jobs.list(job.metadata.namespace))) wake(keyOfJob(rival))
+    reconcile(keyOfJob(job))
+    for (const other of jobsSharingEvents(job, jobs.list(job.metadata.namespace))) reconcile(keyOfJob(other))
   })
   return {
     jobs,
     configMaps: follow(KINDS.configMap, undefined, (configMap: KubeObject, change) => {
       if (change === 'removed') onConfigMapGone(configMap)
-      for (const key of jobsAffectedByConfigMap(configMap, jobs.list(configMap.metadata.namespace))) wake(key)
+      for (const key of jobsAffectedByConfigMap(configMap, jobs.list(configMap.metadata.namespace)))
+        reconcile(key)
     }),
-    services: follow(KINDS.knativeService, OURS, wakeOwner),
-    deployments: follow(KINDS.deployment, OURS, wakeOwner),
-    scaledObjects: follow(KINDS.scaledObject, OURS, wakeOwner),
+    services: follow(KINDS.knativeService, OURS, reconcileOwner),
+    deployments: follow(KINDS.deployment, OURS, reconcileOwner),
+    scaledObjects: follow(KINDS.scaledObject, OURS, reconcileOwner),
     pods: follow(KINDS.pod, OURS, (pod: PodObject) => {
       const job = pod.metadata.labels?.[LABELS.job]
-      if (job !== undefined) wakeSoon(keyOf(pod.metadata.namespace ?? '', job))
+      if (job !== undefined) reconcileSoon(keyOf(pod.metadata.namespace ?? '', job))
     }),
   }
 }
 
-/** Resolves when every kind was listed, or found missing. */
+/** Resolves when every kind was listed, or was found not to be installed. */
 export async function whenSynced(cluster: Cluster): Promise<void> {
   const kinds: readonly { readonly whenSynced: Promise<void> }[] = Object.values(cluster)
   await Promise.all(kinds.map((kind) => kind.whenSynced))
@@ -115,7 +116,9 @@ function jobsSharingEvents(job: LiveJob, jobs: readonly LiveJob[]): readonly Liv
   )
 }
 
-/** The Jobs that a change of a child concerns: its own and, when it went, all that want the event. Pure. */
+/**
+ * The keys of the Jobs that a change of a child affects: its owner and, when it was removed, all Jobs with the event. Pure.
+ */
 export function jobsAffectedByChild(child: KubeObject, change: Change, jobs: readonly LiveJob[]): string[] {
   const { namespace = '', labels = {} } = child.metadata
   const owner = labels[LABELS.job]
@@ -125,7 +128,7 @@ export function jobsAffectedByChild(child: KubeObject, change: Change, jobs: rea
   return [...(owner === undefined ? [] : [keyOf(namespace, owner)]), ...waiting.map(keyOfJob)]
 }
 
-/** The Jobs that a change of a ConfigMap concerns: those that name it and, where it holds modules, all. Pure. */
+/** The keys of the Jobs that a change of a ConfigMap affects: those that refer to it, all if it holds modules. Pure. */
 export function jobsAffectedByConfigMap(configMap: KubeObject, jobs: readonly LiveJob[]): string[] {
   const { name, labels = {} } = configMap.metadata
   const holdsModules = labels[LABELS.modules] === 'true'

@@ -2,20 +2,20 @@ import type { Kube } from '../../knative/kube/client.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 
-/** A ConfigMap with what it holds. */
+/** A ConfigMap with its data. */
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>
   readonly binaryData?: Readonly<Record<string, string>>
 }
 
-/** What was made of the contents of ConfigMaps, each read once for each of its versions. */
+/** Values derived from the data of ConfigMaps. Each version of a ConfigMap is read once. */
 export interface ConfigMapMemo<T> {
-  /** What `derive` makes of the ConfigMap with this metadata; undefined when it is gone. */
+  /** The value for the ConfigMap with this metadata; undefined when it is gone. Throws KubeError. */
   read(metadata: KubeObject): Promise<T | undefined>
   forget(configMap: KubeObject): void
 }
 
-/** Makes a memo; `derive` is pure, and what it gives is kept, so it should be small. */
+/** Makes a memo. `derive` must be pure; its result is kept in memory, so it should be small. */
 export function configMapMemo<T>(kube: Kube, derive: (configMap: ConfigMap) => T): ConfigMapMemo<T> {
   const kept = new Map<string, { readonly version: string; readonly value: Promise<T | undefined> }>()
   const fetch = async ({ metadata: { namespace = '', name } }: KubeObject) => {

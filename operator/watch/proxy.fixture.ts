@@ -3,15 +3,15 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 import type { Test } from 'tap'
 
-/** A way to a port that can be closed: for those behind it the network is gone, for others nothing has happened. */
+/** A TCP proxy that can be closed: its clients then see a network that is gone, other clients of the port notice nothing. */
 export interface Proxy {
   readonly port: number
-  /** Cuts all connections, and every new one. */
+  /** Resets all connections, and every new one. */
   close(): void
   open(): void
 }
 
-/** Makes an open gate to a port on loopback; it goes with the test. */
+/** Starts an open proxy to a port on loopback; it stops when the test ends. */
 export async function startProxy(t: Test, to: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let isOpen = true

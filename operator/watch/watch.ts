@@ -8,48 +8,48 @@ import { createCache, type Cache, type Change } from './cache.ts'
 export type { Change } from './cache.ts'
 
 const BACKOFF = { firstMs: 200, maxMs: 30_000 }
-/** How often to see whether a kind that was missing is installed, at most. */
+/** How long to wait before a missing kind is looked for again, at most. */
 const MISSING_RETRY_MS = 12_000
-/** A watch that ends sooner and brought nothing was no use: going on from there at once could turn in circles. */
+/** A watch that ends sooner than this without an event counts as failed: to resume it at once could loop without a pause. */
 const USEFUL_AFTER_MS = 1_000
 const NOT_FOUND = 404
 const GONE = 410
 
 /**
- * What a cache is worth: `syncing` before the first answer, `synced` while a watch follows it, `missing` where the cluster
- * does not know the kind, `failing` while the last try failed and what it holds may be old.
+ * The state of a watch and its cache: `syncing` before the first list, `synced` while the watch runs, `missing` if the kind
+ * is not installed, `failing` after an error, while the cache may be stale.
  */
 export type WatchState = 'syncing' | 'synced' | 'missing' | 'failing'
 
-/** What to follow, and who is told. */
+/** What to watch, and what to call. */
 export interface WatchOptions<T extends KubeObject> {
   readonly kube: Kube
   readonly kind: Kind
   readonly selection: Selection
-  /** Told after the cache has the change; what it throws is logged. `removed` brings the last known object. */
+  /** Called after the cache holds the change, for `removed` with the last known object. What it throws is logged. */
   readonly onChange: (object: T, change: Change) => void
-  /** Told of each transition; what it throws is logged. */
+  /** Called when the state changes. What it throws is logged. */
   readonly onState?: (state: WatchState) => void
   readonly log: Log
   /** Ends the watch for good. */
   readonly signal: AbortSignal
 }
 
-/** The objects of one kind, as the cluster last told them. */
+/** A cache of the objects of one kind, kept up to date by a watch. */
 export interface WatchedKind<T extends KubeObject> {
   get(name: ObjectName): T | undefined
   /** All objects, or those of a namespace. */
   list(namespace?: string): readonly T[]
   state(): WatchState
-  /** Resolves when the kind was first listed or found missing, or when the watch has ended. */
+  /** Resolves when the kind was first listed or found missing, or when the watch ended before that. */
   readonly whenSynced: Promise<void>
   /** Resolves when the signal has ended the watch. Never rejects. */
   readonly ended: Promise<void>
 }
 
 /**
- * Follows all objects of a kind until the signal aborts, whatever fails meanwhile: lists, watches from there, resumes a watch
- * that the server closes, and lists again, backing off, when something fails.
+ * Lists and watches all objects of a kind until the signal aborts. Resumes a watch that the server closes. After an error,
+ * lists again with backoff.
  */
 export function watchKind<T extends KubeObject>(options: WatchOptions<T>): WatchedKind<T> {
   const { kind, onChange, onState = () => undefined } = options
@@ -71,26 +71,26 @@ export function watchKind<T extends KubeObject>(options: WatchOptions<T>): Watch
     if (next !== 'failing') synced.resolve(undefined)
     guarded(() => onState(next))
   }
-  const follower = { ...options, log, cache, enter }
-  const ended = follow(follower).finally(() => synced.resolve(undefined))
+  const watcher = { ...options, log, cache, enter }
+  const ended = listAndWatch(watcher).finally(() => synced.resolve(undefined))
   return { get: cache.get, list: cache.list, state: () => state, whenSynced: synced.promise, ended }
 }
 
-interface Follower<T extends KubeObject> extends WatchOptions<T> {
+interface Watcher<T extends KubeObject> extends WatchOptions<T> {
   readonly cache: Cache<T>
   readonly enter: (state: WatchState) => void
 }
 
-async function follow<T extends KubeObject>(follower: Follower<T>): Promise<void> {
-  const { enter, log, signal } = follower
-  let faults = 0
+async function listAndWatch<T extends KubeObject>(watcher: Watcher<T>): Promise<void> {
+  const { enter, log, signal } = watcher
+  let failures = 0
   while (!signal.aborted) {
     try {
-      const version = await relist(follower)
+      const version = await relist(watcher)
       if (version === undefined) await pause(MISSING_RETRY_MS * jitter(), signal)
-      else await watchFrom(follower, version, () => (faults = 0))
+      else await watchFrom(watcher, version, () => (failures = 0))
     } catch (err) {
-      const retryMs = backoffMs(BACKOFF, ++faults)
+      const retryMs = backoffMs(BACKOFF, ++failures)
       if (!isGone(err)) enter('failing')
       log.warn({ err, retryMs }, 'A watch failed')
       await pause(retryMs, signal)
@@ -98,9 +98,9 @@ async function follow<T extends KubeObject>(follower: Follower<T>): Promise<void
   }
 }
 
-/** Brings the cache to what there is, and gives its version; undefined where the kind is not installed. */
-async function relist<T extends KubeObject>(follower: Follower<T>): Promise<string | undefined> {
-  const { kube, kind, selection, cache, enter, signal } = follower
+/** Lists into the cache, and gives the version of the list; undefined if the kind is not installed. */
+async function relist<T extends KubeObject>(watcher: Watcher<T>): Promise<string | undefined> {
+  const { kube, kind, selection, cache, enter, signal } = watcher
   const listing = await kube.list<T>(kind, selection).catch((fault: unknown) => {
     if (fault instanceof KubeError && fault.status === NOT_FOUND) return undefined
     throw fault
@@ -111,9 +111,9 @@ async function relist<T extends KubeObject>(follower: Follower<T>): Promise<stri
   return listing?.resourceVersion
 }
 
-/** Follows the changes from a version on, over watches that the server closes, until one fails or the signal aborts. */
+/** Watches from a version on, resuming watches that the server closes, until one fails or the signal aborts. */
 async function watchFrom<T extends KubeObject>(
-  { kube, kind, selection, cache, signal }: Follower<T>,
+  { kube, kind, selection, cache, signal }: Watcher<T>,
   resourceVersion: string,
   onUse: () => void,
 ): Promise<void> {
