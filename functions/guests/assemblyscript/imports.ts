@@ -22,13 +22,17 @@ const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 
 
 /** The functions that the standard library of AssemblyScript imports from `env`. */
 export const ENV: HostFunctions<ScriptGuest> = {
-  abort: hostFunction('(i32, i32, i32, i32) -> nothing', (guest) => (message: number, ...location: number[]) => {
-    const [file = 0, line = 0, column = 0] = location
-    const source = textAt(guest, file, FILE_CHARS)
-    const why = message === 0 ? '' : `: ${textAt(guest, message, MESSAGE_CHARS)}`
-    const where = trapLocations(new Error(), guest.module, !isLibrarySource(source)).text
-    end(guest, trapped(`abort${why} at ${source}:${line >>> 0}:${column >>> 0}${where}`))
-  }),
+  abort: hostFunction(
+    '(i32, i32, i32, i32) -> nothing',
+    (guest) =>
+      (message: number, ...location: number[]) => {
+        const [file = 0, line = 0, column = 0] = location
+        const source = textAt(guest, file, FILE_CHARS)
+        const why = message === 0 ? '' : `: ${textAt(guest, message, MESSAGE_CHARS)}`
+        const where = trapLocations(new Error(), guest.module, !isLibrarySource(source)).text
+        end(guest, trapped(`abort${why} at ${source}:${line >>> 0}:${column >>> 0}${where}`))
+      },
+  ),
   trace: hostFunction('(i32, i32, f64, f64, f64, f64, f64) -> nothing', (guest, host) => {
     return (message: number, count: number, ...values: number[]) =>
       host.log(
