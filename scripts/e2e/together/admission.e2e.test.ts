@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import { badJobs, goodJobs } from '../../../crds/admission-cases.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { startCase } from '../case.fixture.ts'
 import { kubectl } from '../kube.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
@@ -22,7 +23,10 @@ t.test('what kubectl says', async (t) => {
     kubectl(['apply', '-n', c.namespace, '--dry-run=server', '-f', '-'], JSON.stringify(object))
 
   await t.test('explain', async (t) => {
-    const text = await c.kubectl('explain', 'jobs.jobico.coeux.dev.spec.events')
+    // The API server publishes the schema of a new CRD a moment after it takes objects of it.
+    const text = await eventually('kubectl explains a Job', () =>
+      c.kubectl('explain', 'jobs.jobico.coeux.dev.spec.events'),
+    )
     t.match(text, /GROUP: +jobico\.coeux\.dev/)
     t.match(text, /KIND: +Job/)
     for (const field of ['name', 'wasm', 'schema', 'timeoutSeconds', 'retry', 'runner', 'listener', 'output'])
