@@ -1,16 +1,16 @@
-/** What re2js makes of a regular expression, as far as it is looked at here; its own types leave most of it open. */
+/** The parts of a compiled re2js expression that this file uses; re2js' own types leave most of them open. */
 export interface Automaton {
-  /** Set where each character leads to one state. */
+  /** Set when each character leads to a single state. */
   readonly onepass: object | null
   readonly dfa: Dfa
 }
 
-/** States that are made as they are needed, each a set of instructions. */
+/** The states of the matcher, made when they are first needed; each is a set of instructions. */
 interface Dfa {
   readonly prog: Program
-  /** Set where the engine makes no states, for look-behind. */
+  /** Set when the engine makes no states because of look-behind. */
   readonly failed: boolean
-  /** The first character of each class but the first; the characters of a class lead to the same states. */
+  /** The first character of each class except the first class. All characters of a class lead to the same states. */
   readonly classBounds: Int32Array
   /** Null when no memory is left. */
   makeState(instructions: number[], flags: number, matches: number[]): State | null
@@ -33,16 +33,16 @@ const BEGIN_TEXT = 4
 const AT_BEGIN = BEGIN_TEXT | 1
 const ANYWHERE = 255
 const END_TEXT = -1
-/** The operations that take a character. */
+/** The operations from the first to the last of these numbers consume a character. */
 const FIRST_RUNE_OP = 8
 const LAST_RUNE_OP = 11
 
-/** The most instructions that are gone through to know an expression; some 10 ms. */
+/** The most instructions that are visited to analyse one expression; some 10 ms. */
 const MOST_VISITS = 50_000
 
 /**
- * Makes all states that texts can lead to, where they are not too many; true when it did, and matching only ever looks
- * them up from then on.
+ * Makes all states that any text can lead to. Returns true when it did: matching then only looks them up. Returns false when
+ * there are too many.
  */
 export function completeTable(dfa: Dfa): boolean {
   const start = dfa.failed ? null : dfa.makeState([dfa.prog.start], AT_BEGIN, [])
@@ -55,7 +55,7 @@ function reachesAll(dfa: Dfa, start: State): boolean {
   const characters = [0, ...dfa.classBounds, END_TEXT]
   const states = new Set([start])
   let visits = 0
-  // A Set is gone through to its end, which what is added meanwhile moves on.
+  // The loop also visits the states that are added meanwhile.
   for (const state of states) {
     for (const [characterClass, character] of characters.entries()) {
       const next = dfa.step(state, characterClass, character, UNANCHORED)
@@ -68,8 +68,8 @@ function reachesAll(dfa: Dfa, start: State): boolean {
 }
 
 /**
- * Tells how many instructions are at most followed over a text of so many characters, whatever these are: those that so
- * many steps can lead to. Short texts do not get far into a large expression, whose number of instructions is `size`.
+ * Returns a function from the length of a text to the most instructions that the engine follows over such a text, whatever
+ * its characters. `size` is the number of instructions of the expression; a short text reaches only some of them.
  */
 export function threadCounter(dfa: Dfa, size: number): (length: number) => number {
   if (dfa.failed) return (length) => (length + 1) * size
@@ -78,7 +78,7 @@ export function threadCounter(dfa: Dfa, size: number): (length: number) => numbe
   return (length) => (sums[Math.min(length, last)] ?? 0) + Math.max(length - last, 0) * rest
 }
 
-/** For each length the sum of what is followed up to there, and what each character takes after the last of them. */
+/** The instructions followed in all up to each length (`sums`), and for each character beyond the last length (`rest`). */
 function threadSums(dfa: Dfa, size: number): { readonly sums: readonly number[]; readonly rest: number } {
   const { start, inst } = dfa.prog
   const sums: number[] = []
@@ -88,7 +88,7 @@ function threadSums(dfa: Dfa, size: number): { readonly sums: readonly number[];
     sum += reached.length
     sums.push(sum)
     const taken = reached.flatMap((index) => outOf(inst[index]))
-    // A search may begin at each character.
+    // A match may begin at each character.
     reached = dfa.closure([...taken, start], ANYWHERE & ~BEGIN_TEXT).pcs
     const now = reached.join()
     if (now === before) return { sums, rest: reached.length }
@@ -97,7 +97,7 @@ function threadSums(dfa: Dfa, size: number): { readonly sums: readonly number[];
   return { sums, rest: size }
 }
 
-/** Where an instruction that takes a character leads. */
+/** The instruction that follows one that consumes a character; none for other instructions. */
 function outOf(instruction: Program['inst'][number] | undefined): number[] {
   const { op, out } = instruction ?? { op: 0, out: 0 }
   return op >= FIRST_RUNE_OP && op <= LAST_RUNE_OP ? [out] : []

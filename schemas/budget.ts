@@ -3,43 +3,43 @@ import type AjvCore from 'ajv/dist/core.js'
 
 import { validatingKeywords } from './lint.ts'
 
-/** What may still be spent on checking data, less than nothing where it was too little; a step is some 0.4 µs at worst. */
+/** The steps that checking data may still take; negative when they were not enough. A step takes some 0.4 µs at worst. */
 export interface Budget {
   steps: number
 }
 
 /**
- * The most steps that the data of one request may take. A mebibyte of the smallest values, each of which is looked at
- * three times, takes fewer; all of them take less than a second or so.
+ * The most steps that the data of one request may take; together they take about a second at most. One MiB of the smallest
+ * values, each checked three times, takes fewer steps.
  */
 export const MAX_STEPS = 2_000_000
 
-/** What may be spent on one request. */
+/** A new budget for one request, of MAX_STEPS. */
 export function newBudget(): Budget {
   return { steps: MAX_STEPS }
 }
 
-/** Whether something was not checked to its end, as the budget was too small for it. */
+/** Whether the budget was too small, so that some data was not checked to its end. */
 export function isSpent(budget: Budget): boolean {
   return budget.steps < 0
 }
 
-/** What helps where a budget was too small. */
+/** The advice in messages about a budget that was too small. */
 export const BUDGET_FIX =
   'send fewer events at once or less data, or make the schema simpler: maxLength instead of large patterns, fewer alternatives'
 
-/** Thrown from within a check whose budget is spent. */
+/** Thrown within a check when its budget is spent. */
 export class BudgetSpent extends Error {}
 
-/** Counts what one validator does. */
+/** Counts the steps of one validator. */
 export interface Meter {
-  /** Counts from now on against a budget. */
+  /** Takes the steps that follow from this budget. */
   begin(budget: Budget): void
-  /** Throws BudgetSpent. */
+  /** Takes steps from the budget. Throws BudgetSpent when it has too few. */
   spend(steps: number): void
 }
 
-/** Makes a meter that is not counting yet. */
+/** Makes a meter without limit, until its `begin` is called. */
 export function createMeter(): Meter {
   let current: Budget = { steps: Infinity }
   return {
@@ -54,22 +54,22 @@ export function createMeter(): Meter {
 type Schema = Readonly<Record<string, unknown>>
 
 const KEYWORD = 'jobicoMeter'
-/** Keywords whose entries are gone through whatever the data. */
+/** Keywords whose entries are all visited, whatever the data. */
 const LISTS = ['properties', 'required', 'dependencies', 'dependentRequired', 'dependentSchemas']
-/** Keywords whose alternatives may each leave an error behind. */
+/** Keywords of which each alternative may add an error. */
 const ALTERNATIVES = ['anyOf', 'oneOf', 'allOf']
 const APPLICATORS = ['$ref', '$dynamicRef', ...ALTERNATIVES, 'not', 'if', 'properties', 'items', 'contains']
 const OF_CHARACTERS = ['format', 'minLength', 'maxLength']
 const OF_ITEMS = ['items', 'unevaluatedItems', 'uniqueItems']
 const OF_FIELDS = ['additionalProperties', 'patternProperties', 'propertyNames', 'unevaluatedProperties']
 
-/** Makes every subschema that ajv compiles say to the meter what it is about to do, before anything else. */
+/** Makes every subschema that ajv compiles take its steps from the meter before it checks anything. */
 export function meterSubschemas(ajv: AjvCore.default, meter: Meter): void {
   const definition = {
     keyword: KEYWORD,
     type: [],
     schemaType: [],
-    // ajv adds these as keywords of their own where it is told of them by addKeyword.
+    // Not through addKeyword: that would add these as keywords of their own.
     implements: validatingKeywords.filter((keyword) => keyword !== 'type'),
     code({ gen, data, parentSchema }: KeywordCxt) {
       const charge = chargeOf(parentSchema, meter.spend)
@@ -94,7 +94,7 @@ function chargeOf(schema: Schema, spend: Meter['spend']): (data: unknown) => voi
   }
 }
 
-/** An alternative that fails may leave an error behind, and many where others are within it. */
+/** An alternative that fails may add an error, or many when it has subschemas itself. */
 function alternativesCost(schema: Schema): number {
   const alternatives = ALTERNATIVES.flatMap((keyword) => Object.values(schema[keyword] ?? {}) as unknown[])
   return alternatives.reduce((sum: number, one) => sum + (hasSubschemas(one) ? 2 : 0.5), 0)
@@ -104,7 +104,7 @@ function hasSubschemas(schema: unknown): boolean {
   return typeof schema === 'object' && schema !== null && APPLICATORS.some((keyword) => keyword in schema)
 }
 
-/** How many entries the values of these keywords have in all. */
+/** The number of entries that the values of these keywords have together. */
 function total(schema: Schema, keywords: readonly string[]): number {
   return keywords.reduce((sum, keyword) => sum + Object.keys(schema[keyword] ?? {}).length, 0)
 }

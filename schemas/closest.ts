@@ -1,4 +1,4 @@
-/** The candidate that `word` is most likely a misspelling of, or undefined when none is near. Letter case counts for nothing. */
+/** The candidate that `word` most likely misspells, or undefined when none is near. Ignores letter case. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   const allowed = word.length < 4 ? 1 : word.length < 8 ? 2 : 3
   let best: { candidate: string; distance: number } | undefined
@@ -10,7 +10,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best?.candidate
 }
 
-/** How many letters must be put in, taken out, replaced or swapped with their neighbour to make one word of the other. */
+/** How many letters must be inserted, deleted, replaced or swapped with their neighbour to turn `from` into `to`. */
 export function editDistance(from: string, to: string): number {
   let twoBack: number[] = []
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)

@@ -2,12 +2,12 @@ import type { FuncKeywordDefinition, SchemaValidateFunction } from 'ajv'
 import type AjvCore from 'ajv/dist/core.js'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 
-/** Told what a comparison cost, in characters of canonical JSON. */
+/** Called with the cost of a comparison, in characters of canonical JSON. */
 export type Spend = (characters: number) => void
 
 /**
- * A text that two JSON values have in common exactly where they are equal: the order of an object's keys counts for
- * nothing. Linear in the size of the value, but for the sorting of keys.
+ * Two JSON values have the same canonical text exactly when they are equal; the order of an object's keys does not matter.
+ * Takes linear time in the size of the value, plus the sorting of keys.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`
@@ -17,8 +17,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Replaces ajv's `uniqueItems` and `enum`, which compare each item with each other, and each value with each choice: with
- * many of them, one request would hold the process for minutes.
+ * Replaces ajv's `uniqueItems` and `enum`. Those compare each item with every other, and each value with every choice, so
+ * one request with many items could block the process for minutes.
  */
 export function useLinearEquality(ajv: AjvCore.default, spend: Spend): void {
   ajv.removeKeyword('uniqueItems').addKeyword(uniqueItems(spend))
@@ -35,7 +35,7 @@ function uniqueItems(spend: Spend): FuncKeywordDefinition {
   return { keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate }
 }
 
-/** The places of the first two items that are equal. */
+/** The indexes of the first two equal items. */
 function firstTwice(
   items: readonly unknown[],
   spend: Spend,
@@ -77,7 +77,7 @@ function enumeration(spend: Spend): FuncKeywordDefinition {
   }
 }
 
-/** What is known of values, by their identity: primitives as they are, others by their canonical text. */
+/** A map from JSON values. The key is the value itself for primitives, and the canonical text for arrays and objects. */
 interface Identities<T> {
   readonly primitives: Map<unknown, T>
   readonly composites: Map<unknown, T>

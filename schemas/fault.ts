@@ -1,6 +1,6 @@
 import { closest } from './closest.ts'
 
-/** One thing that is wrong with data: where, as a JSON Pointer, and what, as a sentence. */
+/** One thing that is wrong with data: the place as a JSON Pointer, and a sentence that says what. */
 export interface Fault {
   readonly pointer: string
   readonly detail: string
@@ -9,13 +9,13 @@ export interface Fault {
 /** The most characters of a pointer; a longer one ends with an ellipsis. */
 const MOST_POINTER = 500
 
-/** What the validator reports of a rule that does not hold; the shape is ajv's. */
+/** The validator's report of a broken rule; the shape is ajv's. */
 export interface Violation {
   readonly keyword: string
   readonly instancePath: string
   readonly params: Readonly<Record<string, unknown>>
   readonly message?: string | undefined
-  /** Set when it is the name of a field that breaks the rule, and not its value. */
+  /** Set when the name of a field breaks the rule, not its value. */
   readonly propertyName?: string | undefined
   readonly data?: unknown
   readonly parentSchema?: Readonly<Record<string, unknown>> | undefined
@@ -23,20 +23,20 @@ export interface Violation {
 
 type Wording = (violation: Violation) => string
 
-/** Says in words what is wrong, and points at it: a missing or unknown field is itself pointed at, not what it would be in. */
+/** Turns a violation into a fault. For a missing or unknown field, the pointer names that field and not its object. */
 export function faultOf(violation: Violation): Fault {
   const { instancePath, params, keyword, message, propertyName } = violation
   const named = propertyName ?? namedField(params)
   const detail = wordings[keyword]?.(violation) ?? message ?? `breaks the rule "${keyword}"`
   const pointer = named === undefined ? instancePath : `${instancePath}/${pointerToken(named)}`
   return {
-    // Names of fields are the sender's, and may be as long as the data.
+    // The sender chooses the names of fields: one may be as long as all the data.
     pointer: shorten(pointer, MOST_POINTER),
     detail: shorten(propertyName === undefined ? detail : `the name of the field ${detail}`, 400),
   }
 }
 
-/** One step of a JSON Pointer, with its two special characters escaped. */
+/** A name as one step of a JSON Pointer, with `~` and `/` escaped. */
 export function pointerToken(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }

@@ -3,12 +3,12 @@ import { canonicalJson } from './equality.ts'
 import { pointerToken, type Fault } from './fault.ts'
 import { linearPattern } from './pattern.ts'
 
-/** The drafts of JSON Schema that Jobico takes. */
+/** The drafts of JSON Schema that Jobico supports. */
 export type Draft = 'draft-07' | '2020-12'
 
 type Schema = Readonly<Record<string, unknown>>
 
-// Only keywords that refuse something: a mistake in a mere note does no harm.
+// Only keywords that can refuse data: a misspelt annotation does no harm.
 const draft07Keywords = [
   ...['type', 'enum', 'const', 'multipleOf', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
   ...[
@@ -44,7 +44,7 @@ const newerKeywords = [
   ],
   ...['unevaluatedProperties', '$dynamicRef'],
 ]
-/** The keywords of both drafts that say what data must be like. */
+/** The keywords of both drafts that check data. */
 export const validatingKeywords: readonly string[] = [...draft07Keywords, ...newerKeywords]
 const passive = [
   'title',
@@ -93,8 +93,8 @@ const singleOrList = [
 const mapped = ['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies']
 
 /**
- * What the specification lets pass but nobody can mean: a keyword that is misspelt, a keyword of another draft, which would be
- * silently ignored, and a regular expression that the linear-time engine does not take. Unknown keywords are fine otherwise.
+ * Finds what the specification allows but is surely a mistake: a misspelt keyword, a keyword of another draft (it would be
+ * ignored silently), and a regular expression that the linear-time engine can not run. Other unknown keywords are no fault.
  */
 export function lintFaults(schema: unknown, draft: Draft, pointer = ''): Fault[] {
   if (!isRecord(schema)) return []
@@ -140,12 +140,12 @@ const rules: Readonly<Record<string, (place: Place) => Fault[]>> = {
   properties: protoFaults,
   dependencies: protoFaults,
   required: repeatFaults,
-  // 2020-12 says only that it should not.
+  // 2020-12 says only that an enum should not repeat a value.
   enum: (place) => (place.draft === 'draft-07' ? repeatFaults(place) : []),
   type: repeatFaults,
 }
 
-/** Beside an `$id`, ajv takes a reference for another one than the drafts do. */
+/** Beside an `$id`, ajv resolves a reference to another place than the drafts say. */
 function referenceFaults({ schema, value, draft, at, isTop }: Place): Fault[] {
   const isMistaken = typeof value === 'string' && (draft === 'draft-07' || value.startsWith('#'))
   if (isTop || schema['$id'] === undefined || !isMistaken) return []
@@ -154,7 +154,7 @@ function referenceFaults({ schema, value, draft, at, isTop }: Place): Fault[] {
   ]
 }
 
-/** ajv passes over a field of this name. */
+/** ajv does not check a field named `__proto__`. */
 function protoFaults({ value, at }: Place): Fault[] {
   if (!Object.hasOwn(record(value), '__proto__')) return []
   const fix = 'write it as the pattern "^__proto__$" in "patternProperties"'
@@ -191,7 +191,7 @@ function patternFaults(pattern: unknown, pointer: string): Fault[] {
   }
 }
 
-/** The schemas within a schema, each with where it stands in it, as a JSON Pointer. */
+/** The schemas directly within a schema, each with its place as a JSON Pointer. A child may be any value, or undefined. */
 export function subschemas(schema: Schema): [path: string, child: unknown][] {
   const children = singleOrList.flatMap((keyword): [string, unknown][] => {
     const value = schema[keyword]

@@ -4,7 +4,7 @@ import type { Draft } from './lint.ts'
 
 const drafts: readonly Draft[] = ['draft-07', '2020-12']
 
-/** The JavaScript of a module that exports `metaValidator` as meta-schema.ts does, with nothing left to compile. */
+/** The JavaScript of a module that exports the `metaValidator` of meta-schema.ts with its validators already compiled. */
 export function metaSchemaCode(): string {
   const loaders = drafts.map(
     (draft) => `${JSON.stringify(draft)}(module) {\n${moduleOf(draft)}\nreturn module.exports\n}`,

@@ -10,8 +10,9 @@ const metaSchemas: Readonly<Record<Draft, string>> = {
 const compiled = new Map<Draft, ValidateFunction>()
 
 /**
- * What holds a JSON Schema against its draft; the errors are ajv's, verbose. To compile it takes most of a listener's
- * start, so it is done once, and in bundles ahead of time: there, meta-schema-code.ts makes what stands in for this file.
+ * The validator of JSON Schemas of a draft; its errors are ajv's, verbose. Compiling it takes most of the time that a
+ * listener needs to start, so it is compiled once. In bundles it is compiled ahead of time: meta-schema-code.ts makes the
+ * module that replaces this file.
  */
 export function metaValidator(draft: Draft): ValidateFunction {
   const known = compiled.get(draft) ?? compileMetaSchema(draft, false).validate
@@ -19,14 +20,14 @@ export function metaValidator(draft: Draft): ValidateFunction {
   return known
 }
 
-/** Compiles the schema of a draft; `keepSource` lets ajv give the code that it made. */
+/** Compiles the meta-schema of a draft. With `keepSource`, ajv keeps the generated code for `standaloneCode`. */
 export function compileMetaSchema(
   draft: Draft,
   keepSource: boolean,
 ): { readonly ajv: Ajv | Ajv2020; readonly validate: ValidateFunction } {
   const options = { strict: false, ownProperties: true, verbose: true, code: { source: keepSource } }
   const ajv = draft === 'draft-07' ? new Ajv(options) : new Ajv2020(options)
-  // It compares each with each, which takes seconds for a long enum; `senseFaults` looks for what is there twice.
+  // ajv's uniqueItems compares each item with every other, which takes seconds for a long enum. `lintFaults` finds repeats.
   ajv.removeKeyword('uniqueItems')
   const validate = ajv.getSchema(metaSchemas[draft])
   if (validate === undefined) throw new Error(`ajv does not know the schema of ${draft}`)

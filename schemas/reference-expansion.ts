@@ -2,12 +2,12 @@ import type { Fault } from './fault.ts'
 import { inPlaceSchemas, isSchema, type Schema } from './references.ts'
 import { subschemas } from './lint.ts'
 
-/** The most schemas that one value may have to be held against, references followed. */
+/** The most schemas that one value may be checked against, after references are followed. */
 export const MAX_EXPANSION = 10_000
 
 /**
- * References within the document that multiply, so that one value would be checked tens of thousands of times, and those
- * that lead back to where they are without a step into the data, so that the check would never end.
+ * Finds two mistakes with references. Some multiply, so that one value is checked against more than MAX_EXPANSION schemas.
+ * Others lead back to themselves for the same value, so that the check would never end.
  */
 export function expansionFaults(root: unknown): Fault[] {
   const known = new Map<Schema, number>()

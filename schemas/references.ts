@@ -1,12 +1,12 @@
 import { subschemas } from './lint.ts'
 
-/** A schema that is no boolean. */
+/** A schema that is an object, not a boolean. */
 export type Schema = Readonly<Record<string, unknown>>
 
-/** Keywords whose schemas apply to the very value that the schema they stand in applies to. */
+/** Keywords whose schemas apply to the same value as the schema that contains them. */
 const IN_PLACE = /^\/(?:allOf|anyOf|oneOf|not|if|then|else|dependentSchemas|dependencies)(?:\/|$)/
 
-/** The schemas that a schema within `root` holds its own value against, one step on; references within the document are followed. */
+/** The schemas that a schema applies directly to its own value, including the target of its `$ref` within `root`. */
 export function inPlaceSchemas(schema: Schema, root: unknown): Schema[] {
   const children = subschemas(schema)
     .filter(([path]) => IN_PLACE.test(path))
@@ -16,7 +16,7 @@ export function inPlaceSchemas(schema: Schema, root: unknown): Schema[] {
   return all.filter(isSchema)
 }
 
-/** What a reference such as `#/definitions/a` points at; undefined where it is of another kind, or leads nowhere. */
+/** The target of a reference such as `#/definitions/a`; undefined for references of another form or without a target. */
 function referenced(root: unknown, reference: string): unknown {
   const [document, ...steps] = reference.split('/')
   if (document !== '#') return undefined
@@ -34,7 +34,7 @@ function decodeStep(step: string): string {
   }
 }
 
-/** Tells a schema from a boolean one, and from what is none. */
+/** Whether a value is a schema that is an object. */
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { cacheFolder, fetchFromPypi } from '../scripts/pypi.ts'
 import type { Draft } from './lint.ts'
 
-/** The sources of the Python library jsonschema have the JSON Schema Test Suite, whose maintainer is the library's, as a whole. */
+/** The sources of the Python library jsonschema contain the whole JSON Schema Test Suite; both have the same maintainer. */
 const RELEASE = {
   project: 'jsonschema',
   version: '4.26.0',
@@ -14,10 +14,10 @@ const RELEASE = {
 
 const FOLDERS: Readonly<Record<Draft, string>> = { 'draft-07': 'draft7', '2020-12': 'draft2020-12' }
 
-/** A schema of the suite, and what it says of data. */
+/** A schema of the suite with its tests. */
 export interface SuiteGroup {
   readonly draft: Draft
-  /** The file that it is in, without its extension. */
+  /** The name of its file, without the extension. */
   readonly file: string
   readonly description: string
   readonly schema: unknown

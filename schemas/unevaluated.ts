@@ -4,12 +4,12 @@ import { subschemas } from './lint.ts'
 
 type Keyword = 'unevaluatedProperties' | 'unevaluatedItems'
 
-/** A schema with an `unevaluated…`, and all that its value is held against with it. */
+/** A schema that has an `unevaluated…` keyword, with what is needed to judge it. */
 interface Scope {
   readonly schema: Schema
   readonly root: unknown
   readonly keyword: Keyword
-  /** Those that always hold: the schema itself, and what `allOf` and `$ref` lead to. */
+  /** The schemas that always apply: the schema itself, and all that `allOf` and `$ref` lead to. */
   readonly certain: ReadonlySet<Schema>
 }
 
@@ -18,15 +18,15 @@ const OWN_ITEMS = '"items" beside "unevaluatedItems" only'
 const NO_PATTERNS = 'the names of fields with "properties", apart from "if", "anyOf" and "oneOf"'
 
 const CONDITIONS = ['if', 'dependentSchemas', 'dependencies']
-/** What ajv forgets of a schema with a condition where the condition does not hold. */
+/** Keywords beside a condition whose evaluated fields and items ajv forgets when the condition is false. */
 const FORGOTTEN = ['allOf', 'anyOf', 'oneOf', '$ref', '$dynamicRef']
-/** Keywords that see fields which no name tells. */
 const OWN = 'unevaluatedProperties'
+/** Keywords that evaluate fields without naming them. */
 const NAMELESS = ['patternProperties', 'additionalProperties', OWN]
 
 /**
- * Where a schema of 2020-12 has `unevaluatedProperties` or `unevaluatedItems` together with what ajv takes no, or wrong,
- * account of. Data would pass that must not, or the other way round, so such a schema is refused.
+ * Finds `unevaluatedProperties` and `unevaluatedItems` (2020-12) beside keywords that ajv does not take into account, or
+ * takes wrongly. Such a schema is refused, because ajv would accept wrong data or refuse right data.
  */
 export function unevaluatedFaults(root: unknown): Fault[] {
   const faults: Fault[] = []
@@ -60,7 +60,7 @@ function itemsFix(one: Schema, { schema }: Scope): string | undefined {
   return one !== schema && one['items'] !== undefined ? OWN_ITEMS : undefined
 }
 
-/** Fields that are not named are taken for seen even by an alternative that does not hold, and beside one. */
+/** ajv takes fields without a name as evaluated even by, or beside, an alternative that does not match. */
 function namelessFix(one: Schema, { schema, root, certain }: Scope): string | undefined {
   const isNameless = NAMELESS.some((name) => one[name] !== undefined && !(one === schema && name === OWN))
   if (!isNameless) return undefined
@@ -78,7 +78,10 @@ function conditionFix(one: Schema, scope: Scope): string | undefined {
   return condition === 'if' ? unseenFix(one, scope) : undefined
 }
 
-/** ajv may take what `if` has seen for seen although it does not hold, or not although it does: something else has to see it. */
+/**
+ * ajv may take what `if` has evaluated as evaluated although `if` does not match, or as not evaluated although it does. So
+ * another keyword has to evaluate it.
+ */
 function unseenFix(one: Schema, { schema, root, keyword }: Scope): string | undefined {
   const inElse = seenBy(one['else'], keyword)
   const inBoth = seenBy(one['then'], keyword).filter((name) => inElse.includes(name))
@@ -92,22 +95,22 @@ function unseenFix(one: Schema, { schema, root, keyword }: Scope): string | unde
   return `${what}, which "if" looks at, also into ${where} (true will do)`
 }
 
-/** The names of the fields, or the places of the items, that a schema sees by itself. */
+/** The names of the fields, or the indexes of the items, that a schema evaluates by itself. */
 function seenBy(schema: unknown, keyword: Keyword): readonly string[] {
   const keywordOfSeen = keyword === 'unevaluatedItems' ? 'prefixItems' : 'properties'
   return isSchema(schema) ? Object.keys(schema[keywordOfSeen] ?? {}) : []
 }
 
-/** The schemas that hold where this one does. */
+/** The schemas that always apply when this one does. */
 function alwaysHolding(schema: Schema, root: unknown): Schema[] {
   const { allOf, $ref } = schema
   return inPlaceSchemas({ ...(allOf !== undefined && { allOf }), ...($ref !== undefined && { $ref }) }, root)
 }
 
-/** The schema and all that it leads to, step by step. */
+/** The schema and all schemas that repeated steps lead to. */
 function allInPlace(schema: Schema, root: unknown, step: typeof inPlaceSchemas): ReadonlySet<Schema> {
   const all = new Set([schema])
-  // A Set is gone through to its end, which what is added meanwhile moves on.
+  // The loop also visits the schemas that are added meanwhile.
   for (const one of all) for (const next of step(one, root)) all.add(next)
   return all
 }

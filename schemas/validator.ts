@@ -25,9 +25,9 @@ export type { Fault } from './fault.ts'
 export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './budget.ts'
 
 /**
- * Says what is wrong with data: at most 20 faults, and one empty frozen list, always the same, when nothing is. What it
- * takes is bounded by a budget, a new one by default; data that would take more is at fault for that, and says nothing of
- * whether it matches: `isSpent` tells.
+ * Checks data and returns at most 20 faults; when nothing is wrong, always the same empty frozen list. A budget, by default
+ * a new one, limits the steps. Data that would take more steps gets a fault that says so; whether it matches is then
+ * unknown, and `isSpent` is true for the budget.
  */
 export type Validate = (data: unknown, budget?: Budget) => readonly Fault[]
 
@@ -50,35 +50,35 @@ const draftUris: Readonly<Record<string, Draft | undefined>> = {
 }
 
 const options: Options = {
-  // Unknown keywords and formats are notes to others, as the specification says; what is surely a mistake, `senseFaults` finds.
+  // The specification allows unknown keywords and formats as annotations; `lintFaults` finds those that are mistakes.
   strict: false,
   strictNumbers: true,
   ownProperties: true,
   verbose: true,
   logger: false,
-  validateSchema: false, // metaValidator does
+  validateSchema: false, // metaValidator does this
 }
 
 /**
- * Compiles a JSON Schema that is to come into use, draft-07 or 2020-12 as its `$schema` says, draft-07 when it says nothing.
- * Throws SCHEMA_INVALID, naming where and what, for a schema that is not valid, refers to another document, has a pattern of
- * more than linear time, or that would judge data in another way than it says. Data is never changed. Formats that the drafts
- * do not know, or that ajv-formats lacks, are not checked.
+ * Compiles a JSON Schema that is new: draft-07 or 2020-12 as its `$schema` says, draft-07 without `$schema`. Throws
+ * SCHEMA_INVALID with the place and the reason when the schema is not valid, refers to another document, has a pattern that
+ * does not run in linear time, or would judge data in another way than it says. Validation never changes the data. Formats
+ * that the drafts do not define, or that ajv-formats lacks, are not checked.
  */
 export function compileSchema(schema: unknown): Validate {
-  return compileOrTell(schema, judgementFaults)
+  return compileOrThrow(schema, judgementFaults)
 }
 
 /**
- * Compiles a schema that is in use, as `compileSchema` does but for whether it says what it means: that was judged when it
- * came into use, maybe by an earlier version, and to judge it anew would end what it serves. Throws SCHEMA_INVALID for what a
- * process can not run, or not within its bounds.
+ * Compiles a schema that is already in use, like `compileSchema` but without the lint rules. Those were applied when the
+ * schema was new, maybe by an earlier version; a newer rule must not stop an event that is being served. Throws
+ * SCHEMA_INVALID for a schema that a process can not run, or not within its limits.
  */
 export function compileSchemaInUse(schema: unknown): Validate {
-  return compileOrTell(schema, () => [])
+  return compileOrThrow(schema, () => [])
 }
 
-function compileOrTell(schema: unknown, judge: Judge): Validate {
+function compileOrThrow(schema: unknown, judge: Judge): Validate {
   try {
     return compileWith(options, schema, mostFaults, judge)
   } catch (thrown) {
@@ -86,7 +86,7 @@ function compileOrTell(schema: unknown, judge: Judge): Validate {
   }
 }
 
-/** Where a schema would judge data in another way than it says. */
+/** Finds where a schema would judge data in another way than it says. */
 type Judge = (schema: unknown, draft: Draft) => readonly Fault[]
 
 function judgementFaults(schema: unknown, draft: Draft): readonly Fault[] {
@@ -95,8 +95,8 @@ function judgementFaults(schema: unknown, draft: Draft): readonly Fault[] {
 }
 
 /**
- * Compiles a schema of our own that has defaults: puts them into the data it is given, which is changed, and reports every
- * fault. For Job files and the like, never for the data of events.
+ * Compiles one of our own schemas that has defaults. Validation writes the defaults into the data and reports every fault.
+ * For Job files and the like, never for the data of events.
  */
 export function compileWithDefaults(schema: object): Validate {
   return compileWith({ ...options, allErrors: true, useDefaults: true }, schema, Infinity, judgementFaults)
@@ -110,7 +110,7 @@ function compileWith(withOptions: Options, schema: unknown, most: number, judge:
   const meter = createMeter()
   const ajv = createAjv(draft, withOptions, meter)
   const body = withoutDraft(schema)
-  // Whether the schema is valid is asked first, so that all that follows can rely on its shape.
+  // This check comes first, so that everything after it can rely on the shape of the schema.
   const isValid = metaValidator(draft)
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(expansionFaults(body))
@@ -135,7 +135,7 @@ function createAjv(draft: Draft, withOptions: Options, meter: Meter): Ajv | Ajv2
 function meteredPattern(text: string, meter: Meter) {
   const pattern = linearPattern(text)
   return {
-    // ajv tells expressions apart by this.
+    // ajv compares expressions by this text.
     toString: () => text,
     test(value: string) {
       meter.spend(pattern.cost(value.length))
@@ -157,7 +157,7 @@ function draftOf(schema: boolean | Readonly<Record<string, unknown>>): Draft {
   )
 }
 
-// The right class is taken already; left in, a harmless variant such as https for draft-07 would be an unknown one to ajv.
+// The draft has already chosen the class of ajv. ajv would refuse a harmless variant of the URI, such as https for draft-07.
 function withoutDraft(
   schema: boolean | Readonly<Record<string, unknown>>,
 ): boolean | Record<string, unknown> {
@@ -178,12 +178,12 @@ function guarded(check: ValidateFunction, meter: Meter, most: number): Validate 
   }
 }
 
-/** The first of what is wrong, and the last, which sums up alternatives; `if` only says again what its branch has said. */
+/** The first violations, and the last, which sums up alternatives. Leaves out those of `if`: its branch reports them too. */
 function violations(check: ValidateFunction, most: number): Violation[] {
   const all = check.errors ?? []
-  const telling = all.filter(({ keyword }) => keyword !== 'if')
-  const told = telling.length > 0 ? telling : all
-  return told.length <= most ? told : [...told.slice(0, most - 1), ...told.slice(-1)]
+  const withoutIf = all.filter(({ keyword }) => keyword !== 'if')
+  const reported = withoutIf.length > 0 ? withoutIf : all
+  return reported.length <= most ? reported : [...reported.slice(0, most - 1), ...reported.slice(-1)]
 }
 
 function throwFaults(faults: readonly Fault[]): void {

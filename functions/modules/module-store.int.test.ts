@@ -7,7 +7,7 @@ import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { digestOf } from './digest.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { moduleBucket, openModuleStore } from './module-store.ts'
-import { MiB, startNatsFixture, type NatsFixture } from '../dead-letters/nats.fixture.ts'
+import { MiB, startNatsFixture, type NatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 
 let nats: NatsFixture

@@ -10,7 +10,7 @@ import { digestOf } from './digest.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { subjectsIn } from '../jetstream/manager.ts'
 import { moduleBucket, openModuleStore } from './module-store.ts'
-import { MiB, startNatsFixture, type NatsFixture } from '../dead-letters/nats.fixture.ts'
+import { MiB, startNatsFixture, type NatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 
 const CHUNK = MiB / 8

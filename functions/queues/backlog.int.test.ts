@@ -3,7 +3,7 @@ import t from 'tap'
 
 import { hasBacklog, readBacklog, type Backlog } from './backlog.ts'
 import { eventSubjects, streamNames } from './names.ts'
-import { startNatsFixture, type NatsFixture } from '../dead-letters/nats.fixture.ts'
+import { startNatsFixture, type NatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { publish } from '../jetstream/publish.ts'
 
 let nats: NatsFixture

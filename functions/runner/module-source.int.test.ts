@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { digestOf } from '../modules/digest.ts'
 import { openModuleStore } from '../modules/module-store.ts'
-import { startNatsFixture } from '../dead-letters/nats.fixture.ts'
+import { startNatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { readModule } from './module-source.ts'
 
 t.test('a module is read from a path, or from the store by its digest', async (t) => {

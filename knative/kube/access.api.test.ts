@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { startApiServer } from '../../operator/api-server.fixture.ts'
+import { startApiServer } from '../../scripts/testing/api-server.fixture.ts'
 import { createCaller } from './call.ts'
 import { readKubeEnvironment } from './config.ts'
 import { connectKube } from './connect.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { NAMESPACE, startApiServer } from '../../operator/api-server.fixture.ts'
+import { NAMESPACE, startApiServer } from '../../scripts/testing/api-server.fixture.ts'
 import type { RequestInfo, WatchEvent } from './client.ts'
 import { KINDS } from './kinds.ts'
 import type { KubeObject } from './object.ts'

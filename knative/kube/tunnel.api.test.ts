@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 
 import t from 'tap'
 
-import { startApiServer, until } from '../../operator/api-server.fixture.ts'
+import { startApiServer, until } from '../../scripts/testing/api-server.fixture.ts'
 import { KINDS, type Kind } from './kinds.ts'
 import { startKubelet, type PodPort } from './kubelet.fixture.ts'
 

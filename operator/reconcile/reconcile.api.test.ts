@@ -7,7 +7,7 @@ import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, OURS } from '../../knative/resources/labels.ts'
 import type { DeploymentObject } from '../../knative/status/observed.ts'
-import { until } from '../api-server.fixture.ts'
+import { until } from '../../scripts/testing/api-server.fixture.ts'
 import {
   jobObject,
   moduleBytes,

@@ -9,7 +9,7 @@ import { parse } from 'yaml'
 import type { Kube, RequestInfo } from '../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
-import { NAMESPACE, startApiServer, until } from '../api-server.fixture.ts'
+import { NAMESPACE, startApiServer, until } from '../../scripts/testing/api-server.fixture.ts'
 import { startProxy } from './proxy.fixture.ts'
 import { watchKind, type WatchedKind, type WatchOptions } from './watch.ts'
 

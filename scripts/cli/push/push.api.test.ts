@@ -9,11 +9,11 @@ import { fromWat, handle, RUNTIME } from '../../../functions/guests/test-modules
 import { readModule } from '../../../functions/runner/module-source.ts'
 import { digestOf } from '../../../functions/modules/digest.ts'
 import { openModuleStore } from '../../../functions/modules/module-store.ts'
-import { MiB, startNatsFixture } from '../../../functions/dead-letters/nats.fixture.ts'
+import { MiB, startNatsFixture } from '../../testing/nats.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
 import { startKubelet } from '../../../knative/kube/kubelet.fixture.ts'
-import { NAMESPACE, startApiServer, until } from '../../../operator/api-server.fixture.ts'
+import { NAMESPACE, startApiServer, until } from '../../testing/api-server.fixture.ts'
 import { runCli } from '../cli.fixture.ts'
 
 const LIMIT = 64 * MiB

@@ -3,9 +3,9 @@ const EXACT_POWER: i32 = 22 // of ten: the largest that a float holds exactly
 const POWERS: StaticArray<f64> = [
   1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ]
-const MAX_DIGITS: i32 = 800 // what follows can only say on which side of the middle between two floats a number is
+const MAX_DIGITS: i32 = 800 // later digits only decide on which side of the middle between two floats the number is
 const MAX_POWER: i32 = 100_000
-const INFINITY: u64 = 0x7ff0000000000000 // its bits
+const INFINITY: u64 = 0x7ff0000000000000 // the bits of the float
 
 /**
  * The float nearest to a JSON number, with ties to even, as JavaScript reads it. AssemblyScript's own parseFloat is off by
@@ -60,7 +60,7 @@ class Decimal {
     return this.nearest(Math.abs(parseFloat(text)))
   }
 
-  /** All digits as one number; a large one where they are too many. */
+  /** All digits as one number; u64.MAX_VALUE when there are too many for that. */
   private exact(): u64 {
     if (this.digits.length > 18) return u64.MAX_VALUE
     let whole: u64 = 0
@@ -68,10 +68,10 @@ class Decimal {
     return whole
   }
 
-  /** Goes from a float that is near to the one that is nearest: the first that the number is not above. */
+  /** Searches from a near float for the nearest one: the first for which `isAboveMiddle` is false. */
   private nearest(guess: f64): f64 {
     const start = reinterpret<u64>(Math.min(guess, f64.MAX_VALUE))
-    let low = start // the number is above all floats before this one
+    let low = start // isAboveMiddle is true for every float below this one
     let high = start
     if (this.isAboveMiddle(start)) {
       for (let step: u64 = 1; this.isAboveMiddle(high); step *= 2) {
@@ -92,7 +92,10 @@ class Decimal {
     return reinterpret<f64>(low)
   }
 
-  /** Whether the number belongs to a float above that of these bits: beyond the middle to the next one, or on it and that is even. */
+  /**
+   * Whether the number rounds to a float above the one of these bits: it is beyond the middle between this float and the
+   * next, or on the middle and the next one is even.
+   */
   private isAboveMiddle(bits: u64): bool {
     if (bits >= INFINITY) return false
     const exponent = <i32>(bits >> 52)
@@ -116,9 +119,9 @@ class Decimal {
 
 /** A natural number of any size. */
 class Natural {
-  private limbs: u32[] = [] // the least first
+  private limbs: u32[] = [] // the least significant first
 
-  /** Multiplies it, and adds. */
+  /** Multiplies this number by the factor, then adds the summand. */
   timesPlus(factor: u32, summand: u32): void {
     let carry: u64 = summand
     for (let i = 0; i < this.limbs.length; i++) {
@@ -129,13 +132,13 @@ class Natural {
     if (carry > 0) this.limbs.push(<u32>carry)
   }
 
-  /** Multiplies it with that power of ten. */
+  /** Multiplies this number by 10 to the given power. */
   timesPowerOfTen(power: i32): void {
     for (; power >= 9; power -= 9) this.timesPlus(1_000_000_000, 0)
     for (; power > 0; power--) this.timesPlus(10, 0)
   }
 
-  /** Multiplies it with that power of two. */
+  /** Multiplies this number by 2 to the given power. */
   shift(bits: i32): void {
     const part = bits % 32
     if (part > 0) this.timesPlus(1 << part, 0)
@@ -144,7 +147,7 @@ class Natural {
     this.limbs = zeros.concat(this.limbs)
   }
 
-  /** Less than, equal to or greater than zero, as this is to the other. */
+  /** Negative when this number is less than the other, 0 when they are equal, positive when it is greater. */
   compare(other: Natural): i32 {
     if (this.limbs.length != other.limbs.length) return this.limbs.length - other.limbs.length
     for (let i = this.limbs.length - 1; i >= 0; i--) {

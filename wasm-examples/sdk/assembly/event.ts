@@ -29,7 +29,7 @@ export class CloudEvent {
     this.datacontenttype = this.extension('datacontenttype')
   }
 
-  /** The data. Parsed when it is asked for first. */
+  /** The data. It is parsed at the first call; rejects the event when it is not JSON. */
   get data(): Json {
     let value = this.value
     if (value === null) {
@@ -39,7 +39,7 @@ export class CloudEvent {
     return value
   }
 
-  /** The data as a T, such as a class with `@json`. Rejects the event where it does not fit; see `decode`. */
+  /** The data as a T, such as a class with `@json`. Rejects the event when the data does not fit T; see `decode`. */
   decode<T>(): T {
     return decode<T>(this.dataText)
   }
@@ -52,7 +52,7 @@ export class CloudEvent {
   }
 }
 
-/** The event that `handle` is given as text. Rejects what is no structured CloudEvent. */
+/** The event in the text that `handle` takes. Rejects the event when the text is not a structured CloudEvent. */
 export function parseEvent(text: string): CloudEvent {
   const parser = new JsonParser(text, 'data')
   const attributes = parser.parse()

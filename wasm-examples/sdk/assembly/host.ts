@@ -1,4 +1,4 @@
-// What a module can ask of its runner. Everything else of the SDK is plain code inside the module.
+// The functions of the runner that a module can call. Everything else of the SDK is plain code inside the module.
 
 // @ts-ignore: decorator
 @external('jobico', 'log')
@@ -16,9 +16,9 @@ declare function hostRetry(afterSeconds: f64, reason: string): void
 @external('jobico', 'env')
 declare function hostEnv(name: string): string | null
 
-/** Lines in the runner's log, with the event's name and key added to each. */
+/** Writes lines to the runner's log, which adds the event's name and key to each. */
 export namespace log {
-  /** For whoever writes the module. */
+  /** Details for the author of the module. */
   export function debug(message: string): void {
     hostLog(0, message)
   }
@@ -40,8 +40,8 @@ export namespace log {
 }
 
 /**
- * Ends the execution for good: the event becomes a dead letter with this reason, and no attempt follows. Never returns;
- * `return reject("…")` fits in `handle`, and `reject<T>("…")` wherever a T is due.
+ * Makes the event a dead letter with this reason; no attempt follows. Ends the function at once: write `return reject("…")`
+ * in `handle`, and `return reject<T>("…")` in a function that returns a T.
  */
 export function reject<T = string | null>(reason: string): T {
   hostReject(reason)
@@ -49,20 +49,20 @@ export function reject<T = string | null>(reason: string): T {
 }
 
 /**
- * Ends this attempt and asks for another one after so many seconds or, with -1, when the Job's `retry` says. After
- * `maxAttempts` the event becomes a dead letter with this reason. Never returns; see `reject`.
+ * Ends this attempt and asks for another one after that many seconds; with -1, the Job's `retry` decides when. After
+ * `maxAttempts` attempts the event becomes a dead letter with this reason. Ends the function at once, like `reject`.
  */
 export function retry<T = string | null>(seconds: f64, reason: string): T {
   hostRetry(seconds, reason)
   return unreachable()
 }
 
-/** The value that the Job's `env` gives to this name, or null. */
+/** The variable of this name in the Job's `env`, or null. */
 export function env(name: string): string | null {
   return hostEnv(name)
 }
 
-/** The time by the clock of the runner, in milliseconds since 1970-01-01T00:00:00Z. */
+/** The time of the runner's clock, in milliseconds since 1970-01-01T00:00:00Z. */
 export function now(): i64 {
   return Date.now()
 }

@@ -8,12 +8,12 @@ export function floatText(value: f64): string {
   return text.endsWith('.0') ? text.substring(0, text.length - 2) : text
 }
 
-/** The integer that a JSON number says, however it is written, such as 12, 12.0 or 1.2e1. */
+/** The integer that a JSON number stands for; 12, 12.0 and 1.2e1 are all the same. */
 export class WholeNumber {
-  /** Whether it is one, of at most 64 bits without its sign. */
+  /** Whether the number is an integer whose magnitude fits into 64 bits. */
   isExact: bool = true
   isNegative: bool = false
-  /** Its value without the sign. */
+  /** The magnitude: the value without its sign. */
   magnitude: u64 = 0
 
   constructor(text: string) {
@@ -22,7 +22,7 @@ export class WholeNumber {
     const power = end < text.length ? powerOf(text, end + 1) : 0
     const point = text.indexOf('.')
     let scale = power - (point < 0 ? 0 : end - point - 1)
-    const trailing = scale < 0 ? -scale : 0 // digits that have to be zeros
+    const trailing = scale < 0 ? -scale : 0 // for an integer, this many last digits have to be zeros
     let digits = 0
     for (let i = end - 1; i >= 0 && digits < trailing; i--) {
       if (text.charCodeAt(i) == 0x2e) continue
@@ -33,18 +33,18 @@ export class WholeNumber {
     for (; scale > 0 && this.magnitude != 0 && this.isExact; scale--) this.addDigit(0)
   }
 
-  /** Whether an i64 holds it. */
+  /** Whether an i64 can hold the value. */
   get fitsSigned(): bool {
     const most = <u64>i64.MAX_VALUE + (this.isNegative ? 1 : 0)
     return this.isExact && this.magnitude <= most
   }
 
-  /** Whether a u64 holds it. */
+  /** Whether a u64 can hold the value. */
   get fitsUnsigned(): bool {
     return this.isExact && (!this.isNegative || this.magnitude == 0)
   }
 
-  /** Its value, where an i64 holds it. */
+  /** The value; only correct when `fitsSigned` is true. */
   get signed(): i64 {
     return this.isNegative ? -(<i64>this.magnitude) : <i64>this.magnitude
   }
@@ -73,7 +73,7 @@ function exponentIndex(text: string): i32 {
   return text.length
 }
 
-/** The power of ten in a text from an index on, at most MAX_POWER either way. */
+/** The exponent that begins at an index of the text, limited to ±MAX_POWER. */
 function powerOf(text: string, from: i32): i32 {
   const sign = text.charCodeAt(from)
   const isNegative = sign == 0x2d

@@ -3,12 +3,12 @@ import { TextBuffer } from './text-buffer'
 
 const END: i32 = -1
 
-/** Reads one JSON text, strictly by RFC 8259. The first fault is kept in `error`, and ends the reading. */
+/** Parses one JSON text, strictly by RFC 8259. Stops at the first fault and keeps it in `error`. */
 export class JsonParser {
-  /** What is wrong with the text, and at which index; null while nothing is. */
+  /** What is wrong with the text, and at which index; null when no fault was found. */
   error: string | null = null
 
-  /** The text of the member named `rawKey` of the outermost object, which is left unparsed; null when there is none. */
+  /** The unparsed text of the member `rawKey` of the outermost object; null when there is none. */
   raw: string | null = null
 
   private pos: i32 = 0
@@ -106,7 +106,7 @@ export class JsonParser {
     return buffer.toString()
   }
 
-  /** Passes over what stands for itself in a string, and gives the unit that does not. */
+  /** Skips the characters of a string that need no decoding, and returns the first code unit that does. */
   private plain(): i32 {
     let unit = this.unit()
     while (unit >= 0x20 && unit != 0x22 && unit != 0x5c) {
@@ -186,7 +186,7 @@ export class JsonParser {
     return value
   }
 
-  /** Passes over one value by its strings and brackets only: whoever asks for it parses it. */
+  /** Skips one value, checking only its strings and brackets: it is parsed when somebody reads it. */
   private skip(): string {
     this.space()
     const from = this.pos
@@ -233,7 +233,7 @@ export class JsonParser {
 
   private fail(what: string): void {
     if (this.error === null) this.error = `${what} at ${this.pos}`
-    this.pos = this.text.length // so that every loop ends
+    this.pos = this.text.length // ends every loop
   }
 }
 

@@ -1,7 +1,7 @@
 import { reject } from './host'
 import { Json, JsonKind } from './json'
 
-/** Where a value is: a member, or an item, of another one. Only what is wrong is asked for it. */
+/** Where a value is: a member or an item of another value. Its text is built only for a fault. */
 export class JsonPlace {
   constructor(
     private parent: JsonPlace | null,
@@ -19,7 +19,7 @@ export class JsonPlace {
   }
 }
 
-/** Reads the members of one object into those of a class; the code that `@json` adds to classes calls it. */
+/** Reads the members of a JSON object into a class; the code that `@json` adds to the class calls it. */
 // @ts-ignore: decorator
 @global
 export class JobicoJsonReader {
@@ -28,23 +28,23 @@ export class JobicoJsonReader {
     private place: JsonPlace,
   ) {}
 
-  /** Whether the object has a member of this name, though it be null. */
+  /** Whether the object has a member of this name, null or not. */
   contains(name: string): bool {
     return this.object.contains(name)
   }
 
-  /** The member of this name. Rejects the event where it is missing or does not fit a T. */
+  /** The member of this name. Rejects the event when it is missing or does not fit T. */
   required<T>(name: string): T {
     if (this.object.contains(name)) return this.read<T>(name)
     return reject<T>(`${new JsonPlace(this.place, name, -1).toString()} is missing`)
   }
 
-  /** The member of this name, of a type that can be null; null where it is missing. */
+  /** The member of this name, of a type that can be null; null when it is missing. */
   optional<T>(name: string): T {
     return this.object.contains(name) ? this.read<T>(name) : changetype<T>(0)
   }
 
-  /** Gives a field its value, also one that is readonly. */
+  /** Sets a field, even a readonly one. */
   assign<T>(target: usize, offset: usize, value: T): void {
     store<T>(target + offset, value)
     // @ts-ignore: editors do not know the functions of the runtime
@@ -56,7 +56,7 @@ export class JobicoJsonReader {
   }
 }
 
-/** A JSON value as a T. Rejects the event where it does not fit; the reason names the place in it. */
+/** A JSON value as a T. Rejects the event when it does not fit T; the reason names the place. */
 export function readValue<T>(value: Json, place: JsonPlace): T {
   if (isBoolean<T>())
     return value.kind == JsonKind.Boolean ? <T>value.asBoolean() : misfit<T>(value, place, 'true or false')
@@ -104,11 +104,11 @@ function readArray<T>(value: Json, place: JsonPlace): T {
 }
 
 function readObject<T>(value: Json, place: JsonPlace): T {
-  // @ts-ignore: whether T has it is the question
+  // @ts-ignore: this asks whether T has it
   if (!isDefined(changetype<T>(0).jobicoRead))
     ERROR('JSON is read into booleans, numbers, strings, Json, classes with @json, and arrays of those')
   if (value.kind != JsonKind.Object) return misfit<T>(value, place, 'an object')
-  // No constructor is called: every member is set by what @json added to the class.
+  // No constructor is called: the code that @json added to the class sets every member.
   // @ts-ignore: editors do not know the functions of the runtime
   const result = changetype<T>(__new(offsetof<T>(), idof<T>()))
   // @ts-ignore: T has it here

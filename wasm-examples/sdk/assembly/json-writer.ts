@@ -3,7 +3,7 @@ import { Json, MAX_DEPTH } from './json'
 import { floatText } from './json-number'
 import { TextBuffer } from './text-buffer'
 
-/** Writes values as JSON text; the code that `@json` adds to classes calls it. */
+/** Writes values as JSON text; the code that `@json` adds to a class calls it. */
 // @ts-ignore: decorator
 @global
 export class JobicoJsonWriter {
@@ -11,7 +11,7 @@ export class JobicoJsonWriter {
   private depth: i32 = 0
   private isFirst: bool = true
 
-  /** Writes a member of the object that is being written. One that is null is left out. */
+  /** Writes a member of the current object; leaves it out when it is null. */
   member<T>(name: string, value: T): void {
     if (isNullable<T>()) {
       if (changetype<usize>(value) == 0) return
@@ -37,7 +37,7 @@ export class JobicoJsonWriter {
     else this.object<T>(value)
   }
 
-  /** All that was written. */
+  /** The JSON text written so far. */
   toString(): string {
     return this.buffer.toString()
   }
@@ -54,7 +54,7 @@ export class JobicoJsonWriter {
   }
 
   private object<T>(value: T): void {
-    // @ts-ignore: whether T has it is the question
+    // @ts-ignore: this asks whether T has it
     if (!isDefined(value.jobicoWrite))
       ERROR('JSON is written of booleans, numbers, strings, Json, classes with @json, and arrays of those')
     this.open(0x7b)

@@ -5,10 +5,10 @@ import { floatText, WholeNumber } from './json-number'
 import { JsonParser } from './json-parser'
 import { TextBuffer } from './text-buffer'
 
-/** Values nested deeper than this are neither read nor written. */
+/** The deepest nesting that is read or written. */
 export const MAX_DEPTH: i32 = 256
 
-/** What a JSON value can be. */
+/** The kind of a JSON value. */
 export enum JsonKind {
   Null,
   Boolean,
@@ -19,15 +19,15 @@ export enum JsonKind {
 }
 
 /**
- * A JSON value. Readers (`string(key)`, `asInteger()`, …) reject the event with a reason that names the member when the
- * value is of another kind; where that may well be, ask `has` or `kind` first.
+ * A JSON value. Its readers (`string(key)`, `asInteger()`, …) reject the event when the value is of another kind, with a
+ * reason that names the member. If that is to be expected, ask `has` or `kind` first.
  */
 export class Json {
   /** The value `null`. */
   static readonly NULL: Json = new Json(JsonKind.Null)
 
   private flag: bool = false
-  private text: string = '' // of a string its characters, of a number its digits as they were written
+  private text: string = '' // the characters of a string, or the text of a number as it was written
   private list: Json[] | null = null
   private map: Map<string, Json> | null = null
 
@@ -75,98 +75,98 @@ export class Json {
     }
   }
 
-  /** A number from its JSON text, which is taken as it is. */
+  /** A number from its JSON text, which is not checked. */
   static ofNumberText(text: string): Json {
     const result = new Json(JsonKind.Number)
     result.text = text
     return result
   }
 
-  /** True for `null`, and so for a member that is missing. */
+  /** True for `null`, and so for a missing member. */
   get isNull(): bool {
     return this.kind == JsonKind.Null
   }
 
-  /** How many items or members there are; 0 for all but arrays and objects. */
+  /** The number of items or members; 0 for a value that is neither an array nor an object. */
   get length(): i32 {
     if (this.kind == JsonKind.Array) return this.list!.length
     return this.kind == JsonKind.Object ? this.map!.size : 0
   }
 
-  /** Whether there is a member of this name, and not null. */
+  /** Whether there is a member of this name that is not null. */
   has(key: string): bool {
     return !this.get(key).isNull
   }
 
-  /** The member of this name; `Json.NULL` when there is none or this is no object. */
+  /** The member of this name; `Json.NULL` when there is none or this is not an object. */
   get(key: string): Json {
     if (this.kind != JsonKind.Object || !this.map!.has(key)) return Json.NULL
     return this.map!.get(key)
   }
 
-  /** The item at this index; `Json.NULL` when there is none or this is no array. */
+  /** The item at this index; `Json.NULL` when there is none or this is not an array. */
   at(index: i32): Json {
     if (this.kind != JsonKind.Array || index < 0 || index >= this.list!.length) return Json.NULL
     return this.list![index]
   }
 
-  /** Whether there is a member of this name, though it be null. */
+  /** Whether there is a member of this name, null or not. */
   contains(key: string): bool {
     return this.kind == JsonKind.Object && this.map!.has(key)
   }
 
-  /** This number as an integer; null where it is none of 64 bits, or no number. */
+  /** This number as an integer; null when it is not an integer of at most 64 bits, or not a number. */
   whole(): WholeNumber | null {
     if (this.kind != JsonKind.Number) return null
     const whole = new WholeNumber(this.text)
     return whole.isExact ? whole : null
   }
 
-  /** What this is, as a reason names it: its digits, or its kind. */
+  /** How a reason names this value: the text of a number, or else the kind. */
   describe(): string {
     return this.kind == JsonKind.Number ? this.text : kindName(this.kind)
   }
 
-  /** The names of the members, in the order in which they came. */
+  /** The names of the members, in the order in which they were added. */
   keys(): string[] {
     return this.kind == JsonKind.Object ? this.map!.keys() : []
   }
 
-  /** Gives a member of this object a value, see `of`. Returns the object, so that calls can be chained. */
+  /** Sets a member of this object; for the values it takes see `of`. Returns the object, so that calls can be chained. */
   set<T>(key: string, value: T): Json {
     if (this.kind != JsonKind.Object) reject<bool>(`Can not set ${key}: not an object`)
     this.map!.set(key, Json.of(value))
     return this
   }
 
-  /** Adds an item to the end of this array, see `of`. Returns the array, so that calls can be chained. */
+  /** Adds an item to this array; for the values it takes see `of`. Returns the array, so that calls can be chained. */
   push<T>(value: T): Json {
     if (this.kind != JsonKind.Array) reject<bool>('Can not push: not an array')
     this.list!.push(Json.of(value))
     return this
   }
 
-  /** The member's characters. */
+  /** The member, a string. */
   string(key: string): string {
     return this.get(key).asString(key)
   }
 
-  /** The member's value, an integer that an i64 holds; 12.0 and 1.2e1 are integers, too. */
+  /** The member, an integer that fits into an i64; 12.0 and 1.2e1 are integers, too. */
   integer(key: string): i64 {
     return this.get(key).asInteger(key)
   }
 
-  /** The member's value, rounded to the nearest 64-bit float. */
+  /** The member, a number, rounded to the nearest 64-bit float. */
   number(key: string): f64 {
     return this.get(key).asNumber(key)
   }
 
-  /** The member's value, true or false. */
+  /** The member, true or false. */
   boolean(key: string): bool {
     return this.get(key).asBoolean(key)
   }
 
-  /** The member's items. */
+  /** The items of the member, an array. */
   array(key: string): Json[] {
     return this.get(key).asArray(key)
   }
@@ -176,12 +176,12 @@ export class Json {
     return this.get(key).asObject(key)
   }
 
-  /** The characters of this string. As in all these, `name` only says in the reason what was wrong. */
+  /** The characters of this string. In all `as…` methods, `name` is what the reason calls this value. */
   asString(name: string = 'the value'): string {
     return this.kind == JsonKind.String ? this.text : this.mismatch<string>(name, 'a string')
   }
 
-  /** This integer, that an i64 holds. */
+  /** This number, an integer that fits into an i64. */
   asInteger(name: string = 'the value'): i64 {
     const whole = this.whole()
     return whole !== null && whole.fitsSigned ? whole.signed : this.mismatch<i64>(name, 'an integer')
@@ -192,29 +192,29 @@ export class Json {
     return this.kind == JsonKind.Number ? floatOf(this.text) : this.mismatch<f64>(name, 'a number')
   }
 
-  /** This true or false. */
+  /** This value, true or false. */
   asBoolean(name: string = 'the value'): bool {
     return this.kind == JsonKind.Boolean ? this.flag : this.mismatch<bool>(name, 'true or false')
   }
 
-  /** The items of this array itself, not copies. */
+  /** The items of this array. This is the array itself, not a copy. */
   asArray(name: string = 'the value'): Json[] {
     return this.kind == JsonKind.Array ? this.list! : this.mismatch<Json[]>(name, 'an array')
   }
 
-  /** This value, once it is known to be an object. */
+  /** This value, which has to be an object. */
   asObject(name: string = 'the value'): Json {
     return this.kind == JsonKind.Object ? this : this.mismatch<Json>(name, 'an object')
   }
 
-  /** The JSON text, without white space. Numbers that were parsed keep their digits; nothing else of the text is kept. */
+  /** The JSON text, without white space. Parsed numbers keep their digits; nothing else of the original text is kept. */
   toString(): string {
     const buffer = new TextBuffer()
     this.write(buffer, 0)
     return buffer.toString()
   }
 
-  /** Adds the JSON text to a buffer; `depth` is how deep it is nested there. */
+  /** Adds the JSON text to a buffer; `depth` is how deeply this value is nested there. */
   write(buffer: TextBuffer, depth: i32): void {
     switch (this.kind) {
       case JsonKind.Null:

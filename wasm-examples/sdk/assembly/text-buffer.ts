@@ -1,7 +1,7 @@
 const UNIT: i32 = 2 // bytes of a UTF-16 code unit
 const HEX = '0123456789abcdef'
 
-/** Text that grows at its end in constant time, where adding strings would copy them each time. */
+/** Text to which you can add in constant time; joining strings would copy them each time. */
 export class TextBuffer {
   private bytes: ArrayBuffer = new ArrayBuffer(128)
   private used: i32 = 0
@@ -13,7 +13,7 @@ export class TextBuffer {
     this.used += UNIT
   }
 
-  /** Adds the part of a text from one index up to another. */
+  /** Adds the part of a text from index `from` up to, but not including, `to`. */
   slice(text: string, from: i32, to: i32): void {
     const size = (to - from) * UNIT
     this.reserve(size)
@@ -29,7 +29,7 @@ export class TextBuffer {
   /** Adds a text as a JSON string. Lone surrogates are escaped, so that the result is always valid Unicode. */
   quote(text: string): void {
     const length = text.length
-    let clean = 0 // where the run begins that needs no escape
+    let clean = 0 // where the characters begin that need no escape and are not added yet
     this.push(0x22)
     for (let i = 0; i < length; i++) {
       const unit = text.charCodeAt(i)
@@ -44,7 +44,7 @@ export class TextBuffer {
     this.push(0x22)
   }
 
-  /** All that was added. */
+  /** The text added so far. */
   toString(): string {
     return String.UTF16.decodeUnsafe(changetype<usize>(this.bytes), this.used)
   }

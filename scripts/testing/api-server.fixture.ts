@@ -10,11 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Test } from 'tap'
 
-import type { Kube } from '../knative/kube/client.ts'
-import { connectKube, type ConnectOptions } from '../knative/kube/connect.ts'
-import type { Kind } from '../knative/kube/kinds.ts'
-import { GUARD } from '../scripts/nats-server/start.ts'
-import { kubernetesPrograms } from '../scripts/testing/kubernetes.ts'
+import type { Kube } from '../../knative/kube/client.ts'
+import { connectKube, type ConnectOptions } from '../../knative/kube/connect.ts'
+import type { Kind } from '../../knative/kube/kinds.ts'
+import { GUARD } from '../nats-server/start.ts'
+import { kubernetesPrograms } from './kubernetes.ts'
 
 const TEST_TIMEOUT_MS = 5 * 60_000
 const START_TIMEOUT_MS = 120_000
