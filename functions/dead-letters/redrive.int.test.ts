@@ -8,7 +8,15 @@ import { sizeLimit } from '../cloudevents/nats-binding.ts'
 import { readDeadLetters, type DeadLetterFilter } from './dead-letters.ts'
 import { listDeadLetters, scanDeadLetters } from './scan.ts'
 import { eventSubjects, streamNames, type EventRef, type JobRef } from '../queues/names.ts'
-import { keyOf, MiB, newIds, startNatsFixture, traceOf, writer, type NatsFixture } from '../../scripts/testing/nats.fixture.ts'
+import {
+  keyOf,
+  MiB,
+  newIds,
+  startNatsFixture,
+  traceOf,
+  writer,
+  type NatsFixture,
+} from '../../scripts/testing/nats.fixture.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { publish } from '../jetstream/publish.ts'
 import { planPurge, purgeDeadLetters } from './purge.ts'

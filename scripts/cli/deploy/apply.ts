@@ -4,14 +4,14 @@ import type { FileObject } from '../../job-files/cluster-files.ts'
 import { JobFileError } from '../../job-files/fault.ts'
 import { refusals } from './refusal.ts'
 
-/** The field manager of all that the command line applies. */
+/** The field manager of every object that the CLI applies. */
 export const CLI_MANAGER = 'jobico-cli'
 
-/** How objects are applied. */
-export interface ApplyHow {
-  /** Only asks the API server what it would say. */
+/** How to apply objects. */
+export interface ApplyOptions {
+  /** Has the API server validate the objects, and stores nothing. */
   readonly dryRun: boolean
-  /** Takes over fields that others have applied. */
+  /** Takes over fields of other field managers. */
   readonly force: boolean
 }
 
@@ -21,11 +21,11 @@ const KIND_OF: Readonly<Record<FileObject['kind'], Kind>> = {
   Job: KINDS.job,
 }
 
-/** Applies objects in their order. Throws one JobFileError with everything that the API server refused. */
+/** Applies objects in their order. Throws one JobFileError with all that the API server refused. */
 export async function applyAll(
   kube: Kube,
   objects: readonly FileObject[],
-  { dryRun, force }: ApplyHow,
+  { dryRun, force }: ApplyOptions,
 ): Promise<void> {
   const faults = []
   for (const object of objects) {

@@ -27,13 +27,14 @@ interface Deployed {
 }
 
 /**
- * Brings Jobs and all that is beside them in files into a cluster, and waits until they serve. Nothing is changed where a
- * module is bad or the API server refuses anything. Throws an Error when a Job does not serve in time.
+ * Deploys the Jobs, ConfigMaps and Secrets of files into a cluster: pushes the modules, applies the objects, and waits until
+ * the Jobs serve. If a module is bad or the API server refuses an object, it changes nothing. Throws an Error when a Job does
+ * not serve in time.
  */
 export async function deploy(files: readonly string[], options: DeployOptions): Promise<void> {
   const wanted = jobFiles(files, 'deploy')
   await atCluster(options, async (cluster) => {
-    const deployed = await bring(cluster, wanted, options)
+    const deployed = await deployInto(cluster, wanted, options)
     if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)))
     else
       for (const { job, live } of deployed)
@@ -41,7 +42,7 @@ export async function deploy(files: readonly string[], options: DeployOptions): 
   })
 }
 
-async function bring(
+async function deployInto(
   cluster: ClusterTarget,
   files: readonly string[],
   { namespace, timeout, forceConflicts: force = false, output }: DeployOptions,
@@ -56,9 +57,9 @@ async function bring(
   await applyAll(cluster.kube, objects, { dryRun: true, force })
   const pushed = await pushAll(modules, read)
   await applyAll(cluster.kube, objects, { dryRun: false, force })
-  for (const { kind, namespace: of, name } of objects) tell(`applied ${kind} ${of}/${name}`)
+  for (const { kind, namespace: of, name } of objects) log(`applied ${kind} ${of}/${name}`)
   const serving = await unshadowed(modules, pushed)
-  const how = { timeoutMs: timeout * 1_000, progress: tell }
+  const how = { timeoutMs: timeout * 1_000, progress: log }
   return await Promise.all(
     jobs.map(async (job) => ({
       job,
@@ -67,7 +68,7 @@ async function bring(
   )
 }
 
-function tell(line: string): void {
+function log(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
@@ -84,7 +85,7 @@ async function pushAll(
   const pushed: PushedModule[] = []
   for (const { namespace, name, bytes } of read) {
     const { digest, sent } = await modules.push(namespace, name, bytes)
-    tell(
+    log(
       sent ? `pushed ${name} into ${namespace}: ${digest}` : `unchanged ${name} in ${namespace}: ${digest}`,
     )
     pushed.push({ namespace, name, digest })
@@ -92,7 +93,7 @@ async function pushAll(
   return pushed
 }
 
-/** Those that no ConfigMap comes before, be it one of the files: these will serve. */
+/** The pushed modules that will serve: those that no ConfigMap shadows, not even one of the files just applied. */
 async function unshadowed(
   modules: ClusterModules,
   pushed: readonly PushedModule[],
@@ -100,7 +101,7 @@ async function unshadowed(
   const serving: PushedModule[] = []
   for (const module of pushed) {
     const shadows = await modules.shadows(module.namespace, module.name)
-    if (shadows.length > 0) tell(shadowWarning(module.name, shadows))
+    if (shadows.length > 0) log(shadowWarning(module.name, shadows))
     else serving.push(module)
   }
   return serving

@@ -3,7 +3,7 @@ import { ANNOTATIONS } from '../../../knative/resources/labels.ts'
 import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
 import { readyOf } from '../status/job-view.ts'
 
-/** What an event is to be served with; what is not known here is left out. */
+/** What an event has to serve with; a digest that is not known here is left out. */
 export interface ExpectedEvent {
   readonly name: string
   /** `sha256-<hex>` of the module. */
@@ -12,24 +12,24 @@ export interface ExpectedEvent {
   readonly schema?: string
 }
 
-/** What is seen of a Job at one time. */
-export interface Sight {
+/** A Job and its listeners, as the API server showed them at one time. */
+export interface Observation {
   readonly job: Job
-  /** The listeners of its events, by event. */
+  /** The listeners, by event. */
   readonly listeners: ReadonlyMap<string, KnativeServiceObject>
 }
 
-/** How far a Job has come: it serves all that was deployed, something is wrong, or it is to be waited for. */
+/** The state of a deployment: the Job serves all that was deployed, has a fault, or is still on its way. */
 export interface Judgement {
   readonly kind: 'served' | 'wrong' | 'coming'
   readonly message: string
 }
 
 /**
- * Judges a Job by what was deployed. Ready alone does not do: a module or a schema that changed by itself leaves the Job's
- * generation as it was. Pure.
+ * Compares a Job with what was deployed. The condition Ready is not enough: a change of only a module or a schema leaves the
+ * Job's generation as it was, so Ready may be of the old version. Pure.
  */
-export function judge({ job, listeners }: Sight, expected: readonly ExpectedEvent[]): Judgement {
+export function judge({ job, listeners }: Observation, expected: readonly ExpectedEvent[]): Judgement {
   const ready = readyOf(job)
   const message = `${ready.reason}: ${ready.message}`
   if (ready.status === 'False') return { kind: 'wrong', message }
@@ -48,13 +48,13 @@ function missingOf(
     ...(module === undefined || module === serving
       ? []
       : [`event ${name}: the new module does not serve yet`]),
-    ...(schema === undefined || takes(listener, schema)
+    ...(schema === undefined || serves(listener, schema)
       ? []
       : [`event ${name}: the new schema does not serve yet`]),
   ]
 }
 
-function takes(listener: KnativeServiceObject | undefined, schema: string): boolean {
+function serves(listener: KnativeServiceObject | undefined, schema: string): boolean {
   const { metadata, status } = listener ?? {}
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   return (
@@ -65,8 +65,8 @@ function takes(listener: KnativeServiceObject | undefined, schema: string): bool
 }
 
 /**
- * The conditions that have changed, as lines; at first, without a sight before, those that do not hold. Ready is shown when it
- * holds, as what keeps it from that is another condition. Pure.
+ * The conditions that changed since `before`, as lines; without `before`, those that do not hold. Ready is shown only when it
+ * holds, because another condition says why it does not. Pure.
  */
 export function changedConditions(before: Job | undefined, { status }: Job): readonly string[] {
   const known = new Set(before?.status?.conditions?.map(conditionLine))

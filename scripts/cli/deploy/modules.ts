@@ -2,7 +2,7 @@ import { createCompiler } from '../../dev/compiler/compiler.ts'
 import { allOrFaults, createCompile, readChecked } from '../../dev/compiler/prepare.ts'
 import type { ClusterJob } from '../../job-files/cluster-files.ts'
 
-/** A module that is to be pushed, checked for every event that runs it. */
+/** A module to push; it passed the check of every event that runs it. */
 export interface ReadModule {
   readonly namespace: string
   readonly name: string
@@ -10,8 +10,8 @@ export interface ReadModule {
 }
 
 /**
- * Compiles, reads and checks the modules of Jobs, each once. Throws one MODULE_INVALID with every fault, one a line, and an
- * Error where two Jobs of a namespace bring different modules of one name.
+ * Compiles, reads and checks the modules of Jobs. Throws one MODULE_INVALID with all faults, one a line, and an Error if two
+ * Jobs of a namespace have different modules of the same name.
  */
 export async function readModules(jobs: readonly ClusterJob[]): Promise<readonly ReadModule[]> {
   const sources = jobs.flatMap(({ namespace, file, events }) =>
@@ -43,7 +43,7 @@ function distinct(read: readonly (ReadModule & { readonly file: string })[]): re
     byName.set(key, first)
     if (Buffer.compare(first.bytes, module.bytes) !== 0)
       throw new Error(
-        `the modules ${module.name} of ${first.file} and ${module.file} differ, and a namespace has one module of a name; give one of them another name`,
+        `the modules ${module.name} of ${first.file} and ${module.file} differ, but a namespace has only one module of each name; rename one of them`,
       )
   }
   return [...byName.values()].map(({ namespace, name, bytes }) => ({ namespace, name, bytes }))

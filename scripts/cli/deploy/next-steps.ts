@@ -7,15 +7,15 @@ import type { KubeObject } from '../../../knative/kube/object.ts'
 import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
 import type { ClusterEvent, ClusterJob } from '../../job-files/cluster-files.ts'
 
-/** A Job that serves, as it was deployed. */
+/** A Job that was deployed and serves. */
 export interface ServedJob {
   readonly job: ClusterJob
   readonly live: Job
-  /** The context that was named, if one was. */
+  /** The kubeconfig context that `--context` named. */
   readonly context: string | undefined
 }
 
-/** Lines with the address of each event of a Job, and how to send to it from outside and from here. */
+/** For each event of a Job: its URL, a curl line for inside the cluster's network, and a `jobico send` line for here. */
 export async function nextSteps(kube: Kube, { job, live, context }: ServedJob): Promise<readonly string[]> {
   const lines = await Promise.all(
     job.events.map(async (event) => {
@@ -45,7 +45,7 @@ function tokensCommand({ namespace }: ClusterJob, { tokens }: ClusterEvent): str
   return `kubectl get secret ${name} -n ${namespace} -o go-template='{{index .data "${key}" | base64decode}}'`
 }
 
-/** The schema of an event as JSON, from the cluster where the files lack it; anything goes where it can't be had. */
+/** The schema of an event, from the files or else from the cluster; `true`, which accepts anything, if it can't be read. */
 async function schemaOf(kube: Kube, { namespace }: ClusterJob, event: ClusterEvent): Promise<unknown> {
   if (event.schema !== undefined) return event.schema.json
   const { name, keys } = event.schemaPlace

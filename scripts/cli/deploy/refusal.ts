@@ -2,25 +2,25 @@ import type { ObjectPath } from '../../../crds/structure.ts'
 import type { KubeError } from '../../../knative/kube/client.ts'
 import type { FileObject } from '../../job-files/cluster-files.ts'
 
-/** One thing for which the API server did not take an object. */
+/** One reason why the API server refused an object. */
 export interface Refusal {
-  /** Where in the object, as far as that was told. */
+  /** The place in the object, as exactly as the API server named it. */
   readonly path: ObjectPath
   readonly message: string
 }
 
 const WHOLE_OBJECT: ObjectPath = ['metadata', 'name']
 const INSTALL = 'install Jobico there: kubectl apply -k knative/install'
-/** What comes after the path of a field that is wrong. */
+/** What the API server writes after the path of a bad field. */
 const WRONG =
   '(?:Invalid value|Required value|Unsupported value|Duplicate value|Too (?:long|many|few)|Forbidden|Not found|Internal error)'
-/** Where the API server goes on to the next thing that is wrong. */
+/** Separates two faults in the API server's message. */
 const NEXT_FAULT = new RegExp(`, (?=[A-Za-z<][\\w.<>[\\]"=-]*: ${WRONG})`)
 const FAULT = new RegExp(`^([A-Za-z<][\\w.<>[\\]"=-]*): (${WRONG}[^]*)$`)
-/** Rules of a CRD give the type of a value in its place, or nothing. */
+/** For a rule of a CRD, the API server writes only the type in place of the value, or nothing. */
 const NO_VALUE = /^Invalid value: (?:"(?:string|object|array|integer|boolean|number)?"|null): /
 
-/** Why the API server did not take an object, in words, with the fix. Pure. */
+/** Why the API server refused an object, for people, with the fix. Pure. */
 export function refusals(
   { kind, namespace }: Pick<FileObject, 'kind' | 'namespace'>,
   { message, reason }: Pick<KubeError, 'message' | 'reason'>,
@@ -35,7 +35,7 @@ function refusalText(
   { message, reason }: Pick<KubeError, 'message' | 'reason'>,
 ): string {
   if (reason === 'Conflict')
-    return `${message.trimEnd()}; these fields are of another one who applies this object: take them over with --force-conflicts, or leave them out`
+    return `${message.trimEnd()}; somebody else applied these fields of the object: take them over with --force-conflicts, or remove them from the file`
   if (reason !== 'NotFound') return message
   if (message.includes(`namespaces "${namespace}"`))
     return `there is no namespace ${namespace}; make it with: kubectl create namespace ${namespace}`

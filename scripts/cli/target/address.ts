@@ -1,34 +1,34 @@
-/** Where the listener of an event answers. */
+/** The address of an event's listener. */
 export interface Address {
-  /** The event's, to which `/events/<key>` can be added. */
+  /** URL of the event; `/events/<key>` can be added to it. */
   readonly url: string
-  /** What each request needs to find its way. */
+  /** Headers that route each request to the listener. */
   readonly headers?: Readonly<Record<string, string>>
-  /** How long the answer to what is not to wait may take; 15 s where it is missing. */
-  readonly patienceMs?: number
-  /** What it is called, where the URL would tell nothing. */
+  /** How long an answer may take, beyond the time that the request asks the listener to wait; 15 s by default. */
+  readonly timeoutMs?: number
+  /** Name for error messages, where the URL would not help. */
   readonly name?: string
-  /** What to look at when nobody answers. */
+  /** What to check when nobody answers; ends the error message. */
   readonly hint?: string
 }
 
 /** A request to a listener. */
 export interface ListenerRequest {
   readonly method?: string
-  /** Below the event's address. */
+  /** Path below the event's URL. */
   readonly path?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** How long the listener is asked to hold its answer. */
+  /** How long the listener may hold its answer. */
   readonly waitMs?: number
-  /** The bearer token; the variable JOBICO_TOKEN where it is missing. */
+  /** The bearer token; by default that of the variable JOBICO_TOKEN. */
   readonly token?: string | undefined
 }
 
-const PATIENCE_MS = 15_000
+const TIMEOUT_MS = 15_000
 const HINT = 'see whether jobico dev still runs there'
 
-/** Sends a request and gives the answer, with its text. Throws an Error that says what to do when nobody answers. */
+/** Sends a request and returns the answer with its text. If nobody answers, throws an Error that says what to do. */
 export async function askListener(
   address: Address,
   { method = 'GET', path = '', headers, body, waitMs = 0, token }: ListenerRequest,
@@ -38,7 +38,7 @@ export async function askListener(
       method,
       headers: { ...authorization(token), ...address.headers, ...headers },
       body: body ?? null,
-      signal: AbortSignal.timeout(waitMs + (address.patienceMs ?? PATIENCE_MS)),
+      signal: AbortSignal.timeout(waitMs + (address.timeoutMs ?? TIMEOUT_MS)),
     })
     return { answer, text: await answer.text() }
   } catch (cause) {

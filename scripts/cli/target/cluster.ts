@@ -17,12 +17,12 @@ export interface ClusterTarget extends PlatformSides {
   jobs(): Promise<readonly Job[]>
 }
 
-/** How long a listener that has no pod may take to start and answer. */
+/** How long a listener that is scaled to zero may take to start and answer. */
 const COLD_START_MS = 60_000
 
 /**
- * The namespace of a cluster that the options name, by default that of the current kubeconfig context. Throws an Error that
- * names the fix where there is none; `soughtDev` says that a `jobico dev` would have done, too.
+ * Connects to the namespace that the options name, by default that of the current kubeconfig context. If there is no cluster,
+ * throws an Error that names the fix; with `soughtDev` it also says how to start a `jobico dev`.
  */
 export async function clusterTarget(options: ClusterOptions, soughtDev: boolean): Promise<ClusterTarget> {
   const kube = await connect(options, soughtDev)
@@ -66,20 +66,23 @@ async function connect(options: ClusterOptions, soughtDev: boolean): Promise<Kub
   }
 }
 
-/** All pods of NATS, so that the connection outlives any of them; the addresses that they tell of lead nowhere from here. */
+/**
+ * Uses all NATS pods, so that the connection outlives any of them. `onlyGiven`: the addresses that the servers announce can
+ * not be reached from outside the cluster.
+ */
 async function natsUrls(tunnels: Tunnels): Promise<{ url: string; onlyGiven: true }> {
   const ports = await tunnels.to(NATS)
   return { url: ports.map((port) => `127.0.0.1:${port}`).join(','), onlyGiven: true }
 }
 
-interface Way {
+interface ListenerRoute {
   readonly namespace: string
   readonly event: string
   readonly revision: string
   readonly port: number
 }
 
-function address({ namespace, event, revision, port }: Way): Address {
+function address({ namespace, event, revision, port }: ListenerRoute): Address {
   return {
     url: `http://127.0.0.1:${port}/listener/${event}`,
     headers: {
@@ -87,7 +90,7 @@ function address({ namespace, event, revision, port }: Way): Address {
       'knative-serving-revision': revision,
     },
     name: `the listener of ${event} in the namespace ${namespace}`,
-    patienceMs: COLD_START_MS,
+    timeoutMs: COLD_START_MS,
     hint: `see what its pods do with: kubectl get pods -n ${namespace} -l event=${event}`,
   }
 }

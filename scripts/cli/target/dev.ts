@@ -2,7 +2,7 @@ import type { FoundInstance } from '../../dev/instance.ts'
 import { lazyNats } from './lazy-nats.ts'
 import type { DevTarget } from './target.ts'
 
-/** The `jobico dev` that was found: its gateway and its NATS. */
+/** A running `jobico dev` as a target: its gateway and its NATS. */
 export function devTarget({ folder, instance }: FoundInstance): DevTarget {
   return {
     kind: 'dev',

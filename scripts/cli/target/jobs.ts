@@ -2,7 +2,7 @@ import type { Job } from '../../../crds/job.ts'
 import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 
-/** The Jobs of a namespace, or of all. Throws an Error that says how to install Jobico where it is not. */
+/** Lists the Jobs of one namespace, or of all. If Jobico is not installed, throws an Error that says how to install it. */
 export async function listJobs(kube: Kube, namespace?: string): Promise<readonly Job[]> {
   try {
     const selection = namespace === undefined ? {} : { namespace }

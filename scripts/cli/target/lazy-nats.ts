@@ -5,13 +5,13 @@ import { JobicoError, messageOf } from '../../../functions/process/errors.ts'
 
 const FIRST_CONNECTION_MS = 10_000
 
-/** A connection to NATS that is made when it is first asked for. */
+/** A connection to NATS that is opened on first use. */
 export interface LazyNats {
   nats(): Promise<NatsConnection>
   close(): Promise<void>
 }
 
-/** The connection that `find` says how to make; `hint` tells what to do when NATS does not answer. */
+/** `find` returns the options of the connection; `hint` says what to do when NATS does not answer. */
 export function lazyNats(
   find: () => Promise<Pick<NatsOptions, 'url' | 'onlyGiven'>>,
   hint: string,

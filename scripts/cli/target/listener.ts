@@ -7,8 +7,8 @@ import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
 import { unknownName } from './unknown-name.ts'
 
 /**
- * The Knative revision that takes an event of the namespace, which may be of an earlier version of its Job. Throws an Error
- * that names the fix when there is none.
+ * Finds the Knative revision that serves an event of the namespace; it may belong to an earlier version of the Job. If there
+ * is none, throws an Error that names the fix.
  */
 export async function findRevision(
   kube: Kube,
@@ -27,10 +27,10 @@ function isOurs(service: KnativeServiceObject | undefined, event: string): boole
   return labels?.[LABELS.managedBy] === MANAGER && labels[LABELS.event] === event
 }
 
-/** Why no listener takes an event, by what the Jobs of the namespace say of it. Pure. */
+/** Says why no listener accepts an event: no Job declares it, or the Job's conditions say why. Pure. */
 export function whyNone(event: string, jobs: readonly Job[], namespace: string): string {
-  const claims = jobs.filter(({ spec }) => spec.events.some(({ name }) => name === event))
-  const [job] = claims
+  const owners = jobs.filter(({ spec }) => spec.events.some(({ name }) => name === event))
+  const [job] = owners
   if (job === undefined) {
     const known = jobs.flatMap(({ spec }) => spec.events.map(({ name }) => name))
     return unknownName({ what: 'event', name: event, known, place: `the namespace ${namespace}` })

@@ -6,17 +6,17 @@ import { bringsModule } from '../../job-files/cluster-files.ts'
 import type { Progress } from '../terminal/progress.ts'
 import type { ClusterTarget } from './cluster.ts'
 
-/** The modules of a cluster, each namespace's apart. */
+/** The modules of a cluster; each namespace has its own. */
 export interface ClusterModules {
   /** Whether a namespace has a module of this name, in its store or in a ConfigMap. */
   has(namespace: string, name: string): Promise<boolean>
-  /** Puts a module into the store of a namespace where it is not there. Throws a JobicoError where that is not possible. */
+  /** Puts a module into the store of a namespace, unless the same bytes are there. Throws a JobicoError when that fails. */
   push(namespace: string, name: string, bytes: Uint8Array): Promise<PutModule>
-  /** The ConfigMaps of a namespace that have a module of this name, which comes before that of the store. */
+  /** The ConfigMaps of a namespace with a module of this name; a ConfigMap wins over the store. */
   shadows(namespace: string, name: string): Promise<readonly string[]>
 }
 
-/** The modules of a cluster; `progress` is shown how far a push is. */
+/** Opens the modules of a cluster; `progress` shows how much of a push is sent. */
 export function clusterModules(
   { kube, nats }: Pick<ClusterTarget, 'kube' | 'nats'>,
   progress?: Progress,
@@ -45,13 +45,13 @@ export function clusterModules(
   }
 }
 
-/** How far a module is sent; sizes in bytes. Pure. */
+/** The progress line of a push; sizes in bytes. Pure. */
 export function sendingLine(name: string, sent: number, size: number): string {
   return `sending ${name}: ${formatBytes(sent)} of ${formatBytes(size)}, ${Math.floor((sent / size) * 100)} %`
 }
 
-/** Says that ConfigMaps come before a module that was pushed. */
+/** The warning that ConfigMaps win over a module that was pushed. Pure. */
 export function shadowWarning(name: string, shadows: readonly string[]): string {
   const which = `ConfigMap${shadows.length > 1 ? 's' : ''} ${shadows.join(', ')}`
-  return `warning: the ${name} of the ${which} comes before the one that is pushed; take it out there for this one to serve`
+  return `warning: the ${which} also ${shadows.length > 1 ? 'have' : 'has'} a module ${name}, which wins over the pushed one; remove it from there to use the pushed one`
 }

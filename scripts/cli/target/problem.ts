@@ -1,6 +1,6 @@
 import { printable } from '../../dev/output/printable.ts'
 
-/** What the body of an error answer may tell (RFC 9457, with the members that Jobico adds). */
+/** The body of an error answer (RFC 9457, with the members that Jobico adds). */
 interface ProblemBody {
   readonly code?: string
   readonly detail?: string
@@ -13,7 +13,7 @@ interface ProblemBody {
   readonly error?: { readonly code?: string; readonly reason?: string; readonly attempts?: number }
 }
 
-/** An answer in words: its status, code and detail, and each thing that is wrong with the data on a line of its own. */
+/** An error answer for people: status, code and detail, then each fault of the data on a line of its own. */
 export function problemText(status: number, body: string): string {
   const problem = parsed(body)
   if (problem?.error !== undefined) return deadText(problem.error)
@@ -28,7 +28,7 @@ function faultLine({ pointer, detail = '' }: NonNullable<ProblemBody['errors']>[
   return `\n  ${pointer || 'the data'}: ${detail}`
 }
 
-/** How an event that is dead ended, in words. */
+/** Why an event is dead, for people. */
 export function deadText({ code = '', reason, attempts = 1 }: NonNullable<ProblemBody['error']>): string {
   const why = reason ? `: ${printable(reason)}` : ''
   return `dead: ${code}${why} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`

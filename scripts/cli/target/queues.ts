@@ -3,13 +3,13 @@ import { unknownName } from './unknown-name.ts'
 import type { Platform } from './target.ts'
 
 /**
- * The Jobs that NATS holds a queue of, here, also those that are deleted but not yet worked off; only `job` where it is
- * named. Throws an Error that names the Jobs there are when there is none of the name.
+ * The Jobs of a platform that have a queue in NATS; a deleted Job has one until its events are done. With `job`, only that
+ * one. If there is none, throws an Error that names the Jobs that exist.
  */
 export async function queuesOf(platform: Platform, job?: string): Promise<readonly [JobRef, ...JobRef[]]> {
   const { listQueues } = await import('../../../functions/queues/lifecycle.ts')
-  const held = (await listQueues(await platform.nats())).map(({ ref }) => ref)
-  const here = held.filter((ref) => platform.holds(ref))
+  const queued = (await listQueues(await platform.nats())).map(({ ref }) => ref)
+  const here = queued.filter((ref) => platform.holds(ref))
   const wanted = job === undefined ? here : here.filter((ref) => ref.job === job)
   const [first, ...others] = wanted
   if (first !== undefined) return [first, ...others]

@@ -6,36 +6,36 @@ import type { Address } from './address.ts'
 import type { ClusterTarget } from './cluster.ts'
 import { devTarget } from './dev.ts'
 
-/** How a cluster is named, as for kubectl. */
+/** The options that choose a namespace of a cluster, as for kubectl. */
 export interface ClusterOptions {
   readonly namespace?: string
   readonly context?: string
 }
 
-/** Where to find events: the options of the commands that send to listeners and ask them. */
+/** The options of the commands that send requests to listeners. */
 export interface TargetOptions extends ClusterOptions {
   readonly url?: string
   readonly token?: string
 }
 
-/** A listener at an address of its own, behind which nothing else is known. */
+/** A listener at a URL; nothing else is known of its platform. */
 export interface UrlTarget {
   readonly kind: 'url'
   listener(event: string): Promise<Address>
   close(): Promise<void>
 }
 
-/** What every platform that runs Jobs offers: a `jobico dev`, or a namespace of a cluster. */
+/** What a `jobico dev` and a namespace of a cluster have in common. */
 export interface PlatformSides {
-  /** For people. */
+  /** Its name, for people. */
   readonly place: string
-  /** How to reach the listener of an event. Throws an Error that names the fix where there is none. */
+  /** The address of an event's listener. If there is none, throws an Error that names the fix. */
   listener(event: string): Promise<Address>
-  /** The connection to NATS, one for all calls. Throws an Error that names the fix. */
+  /** The connection to NATS; all calls share one. If NATS does not answer, throws an Error that names the fix. */
   nats(): Promise<NatsConnection>
-  /** Whether what NATS holds of a Job belongs here. */
+  /** Whether a Job that NATS has a queue of belongs to this platform. */
   holds(ref: JobRef): boolean
-  /** The events of all Jobs here, as they are declared. */
+  /** The events that all Jobs of this platform declare. */
   events(): Promise<readonly EventRef[]>
   close(): Promise<void>
 }
@@ -46,19 +46,22 @@ export interface DevTarget extends PlatformSides {
   readonly served: readonly InstanceEvent[]
 }
 
-/** What runs Jobs. */
+/** A place that runs Jobs. */
 export type Platform = DevTarget | ClusterTarget
 
-/** Where events are sent to and asked for. */
+/** A place to which events are sent, and which knows their state. */
 export type Target = UrlTarget | Platform
 
-/** Calls `use` with what the options name, says on standard error which it is, and closes it in the end. */
+/** Calls `use` with the target that the options name, and closes it afterwards. Names a platform on standard error. */
 export async function atTarget<T>(options: TargetOptions, use: (target: Target) => Promise<T>): Promise<T> {
   const { url } = options
   return url === undefined ? await atPlatform(options, use) : await using(urlTarget(url), use)
 }
 
-/** Calls `use` with the platform that the options name, by default the `jobico dev` of this folder or above, else the cluster. */
+/**
+ * Calls `use` with the cluster that the options name. If they name none, takes the `jobico dev` that runs in this folder or
+ * above it, and without one the current cluster.
+ */
 export async function atPlatform<T>(
   options: ClusterOptions,
   use: (platform: Platform) => Promise<T>,
@@ -74,7 +77,7 @@ async function findPlatform(options: ClusterOptions): Promise<Platform> {
   return platform
 }
 
-/** Calls `use` with the cluster that the options name, whatever runs on this machine; `scope` is how much of it, for people. */
+/** Calls `use` with a cluster, even if a `jobico dev` runs here; `scope` says for people which part of the cluster is used. */
 export async function atCluster<T>(
   options: ClusterOptions,
   use: (cluster: ClusterTarget) => Promise<T>,
@@ -85,7 +88,7 @@ export async function atCluster<T>(
   return await using(cluster, use)
 }
 
-/** The client of Kubernetes is large: whoever does not need it does not load it. */
+/** Loads the Kubernetes client only when a command needs it, because it is large. */
 async function openCluster(options: ClusterOptions, soughtDev: boolean): Promise<ClusterTarget> {
   const { clusterTarget } = await import('./cluster.ts')
   return await clusterTarget(options, soughtDev)

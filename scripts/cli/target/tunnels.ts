@@ -2,7 +2,7 @@ import { KubeError, type Kube, type Tunnel } from '../../../knative/kube/client.
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { Condition, KubeObject } from '../../../knative/kube/object.ts'
 
-/** Pods that all serve the same, and the port that leads to it. */
+/** Pods that serve the same, and their port. */
 export interface PodSet {
   readonly what: string
   readonly namespace: string
@@ -13,7 +13,7 @@ export interface PodSet {
   readonly fix: string
 }
 
-/** What leads to every listener, also to one that has no pod yet. */
+/** Forwards to every listener; starts one that is scaled to zero. */
 export const ACTIVATOR: PodSet = {
   what: "Knative's activator",
   namespace: 'knative-serving',
@@ -35,14 +35,17 @@ interface Pod extends KubeObject {
   readonly status?: { readonly conditions?: readonly Condition[] }
 }
 
-/** Tunnels through the API server, so that nobody needs a port-forward or a way into the cluster's network. */
+/** Port-forwards through the API server, so that a user needs no access to the cluster's network. */
 export interface Tunnels {
-  /** Local ports on 127.0.0.1, one for each pod that is ready, `most` of them at most. Throws an Error that names the fix where there is none. */
+  /**
+   * Opens at most `most` local ports on 127.0.0.1, one for each ready pod. If no pod is ready, throws an Error that names the
+   * fix.
+   */
   to(pods: PodSet, most?: number): Promise<readonly number[]>
   close(): Promise<void>
 }
 
-/** Tunnels of one command; it closes them in the end. */
+/** The tunnels of one command, which has to close them. */
 export function createTunnels(kube: Kube): Tunnels {
   const open: Tunnel[] = []
   return {
@@ -80,7 +83,7 @@ function isReady({ metadata, status }: Pod): boolean {
 function explained(fault: unknown, { what, namespace }: PodSet): unknown {
   if (!(fault instanceof KubeError) || fault.reason !== 'Forbidden') return fault
   return new Error(
-    `${what} is reached through the API server, which you may not do: ${fault.message}; ask whoever runs the cluster for the right to list pods and to use pods/portforward in the namespace ${namespace}`,
+    `you may not open a port-forward to ${what}: ${fault.message}; ask whoever runs the cluster for the right to list pods and to use pods/portforward in the namespace ${namespace}`,
     { cause: fault },
   )
 }

@@ -3,16 +3,16 @@ import { closest } from '../../../schemas/closest.ts'
 
 const MOST_NAMES = 20
 
-/** A name that was sought, and those that there are. */
+/** A name that was not found, and the names that exist. */
 export interface SoughtName {
   readonly what: 'event' | 'Job'
   readonly name: string
   readonly known: readonly string[]
-  /** Where it was sought. */
+  /** Where it was looked for. */
   readonly place: string
 }
 
-/** Says that there is nothing of a name, what may have been meant, and what there is. Pure. */
+/** Says that a name does not exist, which name may be meant, and which names exist. Pure. */
 export function unknownName({ what, name, known, place }: SoughtName): string {
   const names = [...new Set(known)].sort()
   const none = `there is no ${what} ${name} in ${place}`
@@ -23,7 +23,7 @@ export function unknownName({ what, name, known, place }: SoughtName): string {
   return `${none}, only ${shown}; ${meant === undefined ? 'name one of these' : `did you mean ${meant}?`}`
 }
 
-/** Throws an Error that names the events there are when there is none of the name. */
+/** If no event has the name, throws an Error that names the events that exist. */
 export function checkEvent(events: readonly EventRef[], name: string, place: string): void {
   if (events.some(({ event }) => event === name)) return
   throw new Error(unknownName({ what: 'event', name, known: events.map(({ event }) => event), place }))

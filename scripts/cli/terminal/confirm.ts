@@ -1,16 +1,16 @@
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
-/** Where somebody is asked. */
-export interface Asking {
+/** The streams on which to ask. */
+export interface PromptStreams {
   readonly input: Readable & { readonly isTTY?: boolean }
   readonly output: Writable & { readonly isTTY?: boolean }
 }
 
-/** Asks at the terminal for a yes; undefined where there is none. Anything but a yes is a no, Ctrl-C and Ctrl-D too. */
+/** Asks at the terminal. Gives true for `y` or `yes`, false for anything else, also Ctrl-C; undefined without a terminal. */
 export async function confirmed(
   question: string,
-  { input, output }: Asking = { input: process.stdin, output: process.stderr },
+  { input, output }: PromptStreams = { input: process.stdin, output: process.stderr },
 ): Promise<boolean | undefined> {
   if (!input.isTTY || !output.isTTY) return undefined
   const terminal = createInterface({ input, output })

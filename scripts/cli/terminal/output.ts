@@ -1,4 +1,4 @@
-/** How data is printed: for people, or as JSON for programs. */
+/** The output format: text for people, JSON for programs. */
 export type Format = 'text' | 'json'
 
 /** Writes a line on standard output. */
@@ -6,14 +6,14 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** JSON on one line: blanks between its tokens go, and every number keeps its digits. */
+/** Removes white space between the tokens of JSON. Works on the text, so that every number keeps its digits. */
 export function compactJson(text: string): string {
   return text.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }
 
 const INDENT = '  '
 
-/** JSON with a line for each member and element; every number keeps its digits. Pure. */
+/** Writes each member and element of JSON on its own line; every number keeps its digits. Pure. */
 export function prettyJson(text: string): string {
   let indent = ''
   return compactJson(text).replaceAll(/"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {

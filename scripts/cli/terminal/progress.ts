@@ -4,22 +4,22 @@ export interface ProgressStream {
   write(text: string): unknown
 }
 
-/** Shows how far a long work is. */
+/** Shows the progress of a long command. */
 export interface Progress {
-  /** Shows a line in place of the one before; not each time it is called. */
+  /** Replaces the line shown before; calls that come too soon are ignored. */
   show(line: string): void
-  /** The work is over: what was shown goes where it can. */
+  /** Ends the progress, and clears its line on a terminal. */
   end(): void
 }
 
 const REWRITE_MS = 100
 const LINE_MS = 5_000
-/** Goes to the start of the line and empties it. */
+/** The escape sequence that clears the current line. */
 const CLEAR = '\r\u001b[2K'
 
 /**
- * Shows progress on a terminal as one line that is rewritten, and elsewhere as a line every five seconds. What takes less
- * than that is not shown there. `now` is in milliseconds.
+ * On a terminal, progress is one line that is rewritten. Elsewhere it is a new line every five seconds, and none for a command
+ * that ends sooner. `now` is in milliseconds.
  */
 export function createProgress(stream: ProgressStream, now: () => number = Date.now): Progress {
   const isTerminal = stream.isTTY === true

@@ -1,12 +1,12 @@
 import { messageOf } from '../../../functions/process/errors.ts'
 
-/** What to do where the API server refuses, by its reason. */
+/** What to do when the API server refuses a request, by the reason of its Status. */
 const FIXES: Readonly<Record<string, string>> = {
   Forbidden: '; ask whoever runs the cluster for that right',
   Unauthorized: '; the cluster does not know you: log in to it again, and see whether kubectl works',
 }
 
-/** Writes an error for people on standard error; the faults of files, and those of an AggregateError, get a line each. */
+/** Writes an error on standard error; each fault of a JobFileError or an AggregateError gets its own line. */
 export function reportError(thrown: unknown): void {
   if (process.env['JOBICO_DEBUG'] && thrown instanceof Error)
     process.stderr.write(`${thrown.stack ?? thrown.name}\n`)

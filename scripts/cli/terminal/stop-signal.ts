@@ -1,4 +1,4 @@
-/** Aborts at the first signal; the second one ends the process at once. */
+/** Aborts at the first SIGINT, SIGTERM, SIGHUP or end of the IPC channel; the same signal again ends the process. */
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'])

@@ -1,6 +1,6 @@
 const GAP = 2
 
-/** Rows as lines with columns of equal width; the last column may be of any width. Pure. */
+/** Lays rows out in columns, two blanks apart; the last column is not padded. Pure. */
 export function tableLines(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) =>
@@ -18,7 +18,7 @@ const UNITS: readonly (readonly [seconds: number, letter: string])[] = [
   [1, 's'],
 ]
 
-/** How long ago a time of RFC 3339 was, such as 5m; nothing where there is none. Pure. */
+/** How long ago an RFC 3339 time was, such as 5m; an empty text without a time. `now` is in milliseconds. Pure. */
 export function ageOf(time: string | undefined, now: number): string {
   const seconds = Math.max(0, Math.floor((now - Date.parse(time ?? '')) / 1_000))
   const [size = 1, letter = 's'] = UNITS.find(([each]) => seconds >= each) ?? []
