@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript that any Node from 20 on can start: it goes on under the Node 24 that the package brings where this
-// one is too old to run Jobico.
+// Plain JavaScript that any Node from 20 on can start. When that Node is too old for Jobico, this starts the Node 24 that is
+// installed with the package.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,7 +11,7 @@ const OLDEST = [22, 19]
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = join(root, 'scripts', 'jobico.ts')
-// The packed package has no sources. A clone always runs its sources, whatever was built there before.
+// The npm package has no sources. A clone always runs its sources, even if it has a `dist`.
 const isClone = existsSync(source)
 const entry = isClone ? source : join(root, 'dist', 'jobico.js')
 
@@ -33,7 +33,7 @@ function ownNode() {
     const program = join(dirname(manifest), bin.node)
     if (existsSync(program)) return program
   } catch {
-    // Told below.
+    // Reported below.
   }
   if (isRecent(process.versions.node)) return process.execPath
   const needed = OLDEST.join('.')
@@ -43,7 +43,7 @@ function ownNode() {
   process.exit(1)
 }
 
-/** Runs the entry in another process, which ends with this one: by signals that are handed on, or as its IPC channel closes. */
+/** Runs the entry in another process. That ends with this one: signals are passed on, or its IPC channel closes. */
 function run(node) {
   const child = spawn(node, [entry, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -62,8 +62,8 @@ function run(node) {
 }
 
 /**
- * Calls `end` when the npm or npx that this runs under is gone: it starts programs through a shell, and does not hand
- * signals on to them.
+ * Calls `end` when the npm or npx that started this has ended: it starts programs through a shell, and does not pass signals
+ * on to them.
  */
 function followNpm(end) {
   if (process.env.npm_command === undefined) return
@@ -76,7 +76,7 @@ function followNpm(end) {
   timer.unref()
 }
 
-/** The process that started this one and, where that is a shell, the one that started the shell. */
+/** The pid of the process that started this one and, when that is a shell, also of the one that started the shell. */
 function startersOfThis() {
   const parent = String(process.ppid)
   try {

@@ -1,4 +1,4 @@
-// What projects import as jobico/testing. A clone runs its sources, for which Node has to be 22.18 or later.
+// The module that projects import as jobico/testing. A clone runs its sources, which needs Node 22.18 or later.
 import { existsSync } from 'node:fs'
 
 const source = new URL('../scripts/module-testing/load-guest.ts', import.meta.url)

@@ -8,15 +8,15 @@ import { JobicoError } from '../functions/process/errors.ts'
 import { JsonClasses } from './json-classes/transform.ts'
 import { withSourceMap } from './source-map.ts'
 
-/** What to compile: absolute paths, or ones relative to the working directory. */
+/** What to compile. Paths are absolute, or relative to the working directory. */
 export interface CompileOptions {
   /** The source with the module's entry, such as `assembly/index.ts`. */
   readonly entry: string
-  /** The .wasm file to write; its folder is made. */
+  /** The .wasm file to write; its folder is created. */
   readonly out: string
-  /** The folder of the SDK that `from "jobico"` means; by default the one in this package. */
+  /** The folder of the SDK that `from "jobico"` imports; by default the one in this package. */
   readonly sdkDir?: string
-  /** Whether to make it small and fast, which takes most of the time; by default it is. */
+  /** Whether to optimize the module, which takes most of the time; true by default. */
   readonly optimize?: boolean
 }
 
@@ -32,9 +32,9 @@ const COMPILER_FLAGS = [
 const SDK_IMPORT = /^(?:.*[\\/])?node_modules[\\/]jobico[\\/]/
 
 /**
- * Compiles an AssemblyScript module with the SDK at hand as "jobico", whatever is installed beside it, and replaces
- * `out` in one step. `diagnostics` has the compiler's warnings. Throws MODULE_INVALID, with `file:line:column` of each
- * fault, and leaves `out` alone. No asconfig.json is read.
+ * Compiles an AssemblyScript module and replaces `out` in one step. The import "jobico" is the SDK, whatever is installed
+ * beside the module. Returns the compiler's warnings in `diagnostics`. When the module does not compile, leaves `out` alone
+ * and throws MODULE_INVALID with `file:line:column` of each fault. Reads no asconfig.json.
  */
 export async function compileAssemblyScript(options: CompileOptions): Promise<{ diagnostics: string }> {
   const entry = resolve(options.entry)
@@ -64,7 +64,7 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<{ 
   return { diagnostics }
 }
 
-/** The folder of the SDK in this package, found both from the sources and from a bundle in `dist`. */
+/** The folder of the SDK in this package. Works from the sources and from a bundle in `dist`. */
 export function sdkDir(): string {
   let dir = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(dir, 'wasm-examples', 'sdk', 'assembly'))) {
@@ -78,7 +78,7 @@ export function sdkDir(): string {
   return join(dir, 'wasm-examples', 'sdk')
 }
 
-/** Where the compiler's paths start: in a trap's message `assembly/index.ts` says more than `index.ts`. */
+/** The folder that the compiler's paths are relative to: a trap's message should say `assembly/index.ts`, not `index.ts`. */
 function projectDir(entry: string): string {
   const folder = dirname(entry)
   return basename(folder) === 'assembly' ? dirname(folder) : folder

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { compileAssemblyScript, sdkDir } from './assemblyscript.ts'
 
-/** One module of a sample: the absolute paths of its source, and of the file it is compiled to. */
+/** One module of a sample: the absolute paths of its source and of the compiled file. */
 export interface SampleModule {
   readonly entry: string
   readonly out: string
@@ -21,8 +21,8 @@ export async function sampleNames(): Promise<string[]> {
 }
 
 /**
- * The modules that a sample's Job names: `x.wasm` comes from `assembly/x.ts`, else from `assembly/index.ts`. None where the
- * sample is in another language: its module is there already, and its build.sh compiles it.
+ * The modules of a sample's Job that are written in AssemblyScript: `x.wasm` is compiled from `assembly/x.ts`, or else from
+ * `assembly/index.ts`. Empty for a sample in another language, whose modules are in the tree and compiled by its build.sh.
  */
 export async function sampleModules(sample: string): Promise<SampleModule[]> {
   const folder = join(EXAMPLES_DIR, sample)
@@ -37,7 +37,7 @@ export async function sampleModules(sample: string): Promise<SampleModule[]> {
   })
 }
 
-/** Compiles what is older than its source, the SDK, the compiler or this script, and tells of each module in a line. */
+/** Compiles each module that is older than its source, the SDK, the compiler or this script. Reports each in a line. */
 export async function buildExamples(tell: (line: string) => void): Promise<void> {
   const toolsChanged = await newestChange([
     ...(await filesOf(join(sdkDir(), 'assembly'))),

@@ -8,13 +8,13 @@ import { licences } from './bundling/licences.ts'
 import { compiledMetaSchemas } from './bundling/meta-schemas.ts'
 
 /**
- * Bundles the entry files into `dist`, for the packed package: Node strips no types under `node_modules`, and a bundle
- * starts faster. What is bundled comes with its licences, in dist/licences.txt.
+ * Bundles the entry files into `dist` for the package: Node strips no types under `node_modules`, and a bundle starts faster.
+ * The licences of all bundled packages are in dist/licences.txt.
  */
 
 const root = join(import.meta.dirname, '..')
 
-/** Each becomes `dist/<name>.js`. */
+/** The entry files; each is bundled into `dist/<name>.js`. */
 const ENTRIES = {
   jobico: 'scripts/jobico.ts',
   compiler: 'scripts/dev/compiler/compiler-worker.ts',
@@ -42,7 +42,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node22.19',
-  // The compiler is a dependency: it brings files of its own, which it reads.
+  // The compiler stays a dependency, because it reads files of its own package.
   external: ['assemblyscript'],
   banner: { js: BANNER },
   plugins: [compiledMetaSchemas()],

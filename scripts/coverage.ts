@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Holds the coverage that the tests measured against a floor, in percent. Processes that tests kill measure nothing. */
+/** Fails when the measured coverage is below a floor, in percent. Code in processes that tests kill is not counted. */
 const FLOOR = { lines: 90, branches: 90, functions: 90 }
 
 type Measure = keyof typeof FLOOR

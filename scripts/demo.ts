@@ -11,12 +11,12 @@ import { startDev, type Dev } from './dev/dev.ts'
 import { packageFile } from './dev/processes/entries.ts'
 import type { ChildLine, Show } from './dev/output/report.ts'
 
-/** Runs the echo sample through the whole path, in a folder of its own, and prints its result event as the last line. */
+/** Sends an event to the echo sample with real processes, in a folder of its own. Prints the result event as the last line. */
 
 const SAMPLE = ['job.yaml', 'event.json', 'assembly']
 const DONE_LIMIT_MS = 20_000
 
-/** The steps of an event, in the order of its way: what two processes log at once may come in any order. */
+/** The steps of an event in their order. The logs of two processes may arrive in any order. */
 const STEPS: readonly {
   readonly is: (line: ChildLine) => boolean
   readonly text: (line: ChildLine) => string

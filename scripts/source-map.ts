@@ -8,9 +8,9 @@ import {
 } from '../functions/guests/traps/source-map.ts'
 
 /**
- * A module that carries its source map in itself, since a runner in a cluster has nothing but the module. The map is cut
- * down to the lines of the author's own sources, and left out where it is longer than is read. Pure: the same module and
- * map give the same bytes. `map` is the JSON that the compiler wrote.
+ * A module that contains its source map, since a runner in a cluster has only the module. The map keeps only the lines of
+ * the author's own sources; it is left out when it is longer than runners read. `map` is the JSON that the compiler wrote.
+ * Pure: the same module and map give the same bytes.
  */
 export function withSourceMap(module: Uint8Array, map: string): Uint8Array<ArrayBuffer> {
   const own = JSON.stringify({ version: 3, names: [], ...ownPart(JSON.parse(map) as SourceMap) })
@@ -18,7 +18,7 @@ export function withSourceMap(module: Uint8Array, map: string): Uint8Array<Array
   return withCustomSection(module, SOURCE_MAP_SECTION, url.length > SOURCE_MAP_BYTES ? undefined : url)
 }
 
-/** What comes from a library is one mapping to nowhere, so that it is not taken for what comes before it. */
+/** Code of a library gets a mapping to nowhere, so that it is not taken for the source before it. */
 function ownPart({ sources, mappings }: SourceMap): SourceMap {
   const own = sources.filter((source) => !isLibrarySource(source))
   const numbers = sources.map((source) => own.indexOf(source))

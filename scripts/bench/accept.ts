@@ -15,7 +15,7 @@ const SCHEMA = {
   required: ['firstName', 'lastName'],
 }
 const CONNECTIONS = 32
-/** Of a listener, before it is measured. */
+/** How long a listener gets requests before it is measured. */
 export const WARM_UP_S = 2
 
 /** Requests answered per second. */
@@ -24,7 +24,7 @@ export interface AcceptRates {
   readonly listener: number
 }
 
-/** Measures a bare node:http server and the listener, in turn, with the same requests from wrk. */
+/** Measures a bare node:http server and the listener alternately, with the same requests from wrk. */
 export async function measureAccept(place: Place, seconds: number, rounds: number): Promise<AcceptRates> {
   const listener = await startListener(place)
   const bare = await startBareServer()
@@ -42,16 +42,16 @@ export async function measureAccept(place: Place, seconds: number, rounds: numbe
   return { bare: median(rates.bare), listener: median(rates.listener) }
 }
 
-/** A listener of a Job of its own, and how to measure it. */
+/** A listener of its own Job, which can be measured. */
 export interface MeasuredListener {
-  /** What wrk sends. */
+  /** The request that wrk sends. */
   readonly script: string
-  /** Requests answered per second, over so many seconds. */
+  /** The requests answered per second, measured over `seconds`. */
   rate(seconds: number): Promise<number>
   stop(): Promise<void>
 }
 
-/** Starts a listener in a place; its owner stops it. */
+/** Starts a listener in a place; the caller has to stop it. */
 export async function startListener(place: Place): Promise<MeasuredListener> {
   const script = join(place.folder, 'post.lua')
   await writeFile(script, wrkScript())
@@ -67,7 +67,7 @@ export async function startListener(place: Place): Promise<MeasuredListener> {
   return { script, rate: (seconds) => wrk(script, url, seconds), stop: listener.stop }
 }
 
-/** Reads the body and answers 202 with nothing, in a process of its own as the listener is. */
+/** A server that reads the body and answers 202 without a body, in a process of its own like the listener. */
 async function startBareServer() {
   const child = execFile(process.execPath, ['--input-type=module', '--eval', BARE_SERVER])
   if (child.stdout === null) throw new Error('the bare server has no output')
@@ -100,7 +100,7 @@ end
 `
 }
 
-/** Requests per second; throws when a single one was not answered with a success. */
+/** Requests per second. Throws when any request was not answered with success. */
 async function wrk(script: string, url: string, seconds: number): Promise<number> {
   const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url]).catch(
     (cause: unknown) => {
@@ -113,7 +113,7 @@ async function wrk(script: string, url: string, seconds: number): Promise<number
   return Number(rate)
 }
 
-/** The middle one of some figures. */
+/** The median. */
 export function median(figures: readonly number[]): number {
   const sorted = figures.toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? NaN

@@ -20,7 +20,7 @@ Needs wrk, and the bundles of "npm run build".
   --json        prints one line of JSON and no table
 `
 
-/** What a guest does, and what its events are held against: nothing, or an honest guest that needs as much of the machine. */
+/** What a guest does, and what its events are compared with: nothing, or a harmless guest with the same load. */
 const BESIDE = [
   ['ok', 'nothing'],
   ['trap', 'ok'],
@@ -29,7 +29,7 @@ const BESIDE = [
   ['memory', 'laden'],
 ] as const
 
-/** One line of the table: a rate or a cost of ours over that of nothing but its surroundings. */
+/** One line of the table: a rate or cost of ours, divided by that of the bare environment. */
 interface Figure {
   readonly name: string
   readonly unit: string
@@ -48,7 +48,7 @@ function figure(name: string, unit: string, ours: number, bare: number): Figure 
   }
 }
 
-/** Three digits are more than a measurement has. */
+/** Rounds to three digits, which is more than a measurement is exact. */
 function rounded(value: number): number {
   return value >= 1_000 ? Math.round(value) : Number(value.toPrecision(3))
 }
@@ -79,7 +79,7 @@ function tell(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** The command line's figures, as they were written. */
+/** The numbers of the command line, as text. */
 interface Extent {
   readonly seconds: string
   readonly rounds: string

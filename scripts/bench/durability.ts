@@ -1,11 +1,11 @@
 import { median, startListener, WARM_UP_S } from './accept.ts'
 import { openPlace } from './place.ts'
 
-/** How long NATS may leave what it has acknowledged to the system's memory: its default, as installed, and not at all. */
+/** How long NATS may wait to sync acknowledged data to disk: its default, shorter times, and not at all. */
 export const SYNC_INTERVALS = ['2m', '10s', '1s', 'always'] as const
 export type SyncInterval = (typeof SYNC_INTERVALS)[number]
 
-/** Measures how many requests a listener answers in a second, with each interval, in turn, each on a server of its own. */
+/** Measures the requests per second of a listener with each interval in turn, each with a server of its own. */
 export async function measureDurability(
   environment: Readonly<Record<string, string | undefined>>,
   seconds: number,

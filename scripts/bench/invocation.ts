@@ -7,30 +7,30 @@ import { actingGuest } from '../../functions/guests/abis.fixture.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import type { Place } from './place.ts'
 
-/** What one event costs, in microseconds. */
+/** The time that one event takes, in microseconds. */
 export interface InvocationCost {
-  /** A call of a function that gives back its argument. */
+  /** A call of a function that returns its argument. */
   readonly call: number
   /** An instance of the module, with imports that do nothing. */
   readonly instantiation: number
-  /** An event in a fresh instance, in the thread that measures. */
+  /** An event in a fresh instance, in the measuring thread. */
   readonly execution: number
   readonly oneThread: number
   readonly allThreads: number
-  /** How many threads that are. */
+  /** The number of threads of `allThreads`. */
   readonly threads: number
 }
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
-/** Measures what an echo costs in a guest of AssemblyScript, in a process of its own. */
+/** Measures the cost of an echo in an AssemblyScript guest, in a process of its own. */
 export async function measureInvocation({ folder }: Pick<Place, 'folder'>): Promise<InvocationCost> {
   const module = join(folder, 'guest.wasm')
   await compileAssemblyScript({ entry: join(ROOT, 'wasm-examples/echo/assembly/index.ts'), out: module })
   return (await runBench('invocation', module)) as InvocationCost
 }
 
-/** Measures how long events take, in milliseconds at the 99th percentile, by what others do on another thread of their pool. */
+/** Measures the 99th percentile of an event's time, in milliseconds, for each load on another thread of the same pool. */
 export async function measureNeighbours({
   folder,
 }: Pick<Place, 'folder'>): Promise<ReadonlyMap<string, number>> {

@@ -14,13 +14,13 @@ import type { EventRef } from '../../functions/queues/names.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import { startNatsServer, type StartOptions } from '../nats-server/start.ts'
 
-/** A nats-server in a folder of its own, for the time of a measurement. */
+/** A nats-server in a folder of its own, for one measurement. */
 export interface Place {
   readonly folder: string
   readonly natsUrl: string
   readonly connection: NatsConnection
   readonly manager: JetStreamManager
-  /** A Job with one event and all the room it needs. */
+  /** Creates a Job with one event and a queue that is large enough. */
   newJob(): Promise<EventRef>
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ export interface Place {
 const ROOM_BYTES = 2 ** 30
 const CONCURRENCY = 4
 
-/** Makes the place; `environment` tells where nats-server is. */
+/** Starts the nats-server of a place; `environment` is where to look for the program. */
 export async function openPlace(
   environment: Readonly<Record<string, string | undefined>>,
   options: Pick<StartOptions, 'syncInterval'> = {},
@@ -61,14 +61,14 @@ export async function openPlace(
   }
 }
 
-/** A process of Jobico's under measurement. */
+/** A process of Jobico that is measured. */
 export interface Subject {
   /** Waits for a log line with this message. */
   said(message: string): Promise<Readonly<Record<string, unknown>>>
   stop(): Promise<void>
 }
 
-/** Starts the bundled `listener` or `runner` with its environment contract, as production does. */
+/** Starts the bundled `listener` or `runner` with its environment variables, as production does. */
 export function startSubject(
   program: 'listener' | 'runner',
   place: Place,
@@ -89,7 +89,7 @@ export function startSubject(
     async said(message) {
       const fields = await lineThatSays(child.stdout, message)
       if (fields === undefined) throw new Error(`the ${program} ended before it said "${message}"`)
-      child.stdout.resume() // what follows is thrown away, so that reading it costs next to nothing
+      child.stdout.resume() // discards the rest of the output, at almost no cost
       return fields
     },
     async stop() {

@@ -13,11 +13,11 @@ import { eventually } from '../testing/eventually.fixture.ts'
 import { median } from './accept.ts'
 import type { Place } from './place.ts'
 
-/** Milliseconds from a save of a module's source. */
+/** Milliseconds since a module's source was saved. */
 export interface ReloadTimes {
-  /** Until it is compiled, where nothing else is done. */
+  /** Until it is compiled, when nothing else runs. */
   readonly compiled: number
-  /** Until an event that is sent to `jobico dev` has the result of the new code. */
+  /** Until an event sent to `jobico dev` has the result of the new code. */
   readonly result: number
 }
 
@@ -28,7 +28,7 @@ const POLL_MS = 20
 const PROGRAM = fileURLToPath(packageFile('dist/jobico.js'))
 const { files } = newProject('reload', 'json')
 
-/** Measures what a save takes in a project of the template `json`: the median of some, under the packed program. */
+/** Measures reloads after a save in a project of the template `json`: the median of several, with the packed program. */
 export async function measureReload({ folder: parent }: Pick<Place, 'folder'>): Promise<ReloadTimes> {
   const folder = join(parent, 'reload')
   for (const [path, content] of Object.entries(files)) {

@@ -27,7 +27,7 @@ export interface RunRates {
   readonly runner: number
 }
 
-/** Measures how fast a backlog is consumed and acknowledged, with nothing done, and by one runner that runs echo. */
+/** Measures how fast a backlog is handled: by a consumer that only acknowledges, and by one runner that runs echo. */
 export async function measureRun(place: Place, backlog: number): Promise<RunRates> {
   const bare = await measureBare(place, await filledJob(place, backlog), backlog)
   const runner = await measureRunner(place, await filledJob(place, backlog), backlog)
@@ -77,7 +77,7 @@ async function measureBare(place: Place, ref: EventRef, backlog: number): Promis
   return perSecond(backlog, began)
 }
 
-/** From the moment at which the runner is ready until the last verdict is stored. */
+/** Measures from when the runner is ready until the last verdict is stored. */
 async function measureRunner(place: Place, ref: EventRef, backlog: number): Promise<number> {
   const module = join(place.folder, 'echo.wasm')
   const entry = join(import.meta.dirname, '..', '..', 'wasm-examples', 'echo', 'assembly', 'index.ts')

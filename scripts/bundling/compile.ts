@@ -4,9 +4,9 @@ import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 
 /**
- * The last step of the image, run inside it: leaves beside each `<name>.code.js` all that V8 makes of it. The compile cache
- * of Node itself would hold next to nothing of such a file, since most functions are compiled when they are called. With a
- * --random-seed and --single-threaded-gc, the same code gives the same bytes.
+ * The last step of the image build, run inside the image: compiles each `<name>.code.js` as a whole and writes V8's cached
+ * data beside it. Node's own compile cache would contain next to nothing of such a file, since V8 compiles most functions
+ * only when they are called. With --random-seed and --single-threaded-gc, the same code gives the same bytes.
  */
 
 const folder = import.meta.dirname
@@ -16,7 +16,7 @@ for (const name of readdirSync(folder)) {
   const source = readFileSync(filename, 'latin1')
   setFlagsFromString('--no-lazy')
   const script = new Script(source, { filename })
-  setFlagsFromString('--lazy') // V8 takes code only under the flags that it was made with
+  setFlagsFromString('--lazy') // V8 accepts cached data only under the flags with which it was created
   const cachedData = script.createCachedData()
   if (new Script(source, { filename, cachedData }).cachedDataRejected === true)
     throw new Error(`V8 does not take back what it made of ${name}`)

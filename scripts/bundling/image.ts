@@ -7,7 +7,7 @@ import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
 import { lazyModules } from './lazy-modules.ts'
 
-/** The processes of the image, and the threads beside them: each is started as `<name>.js`. */
+/** The entry points of the image's processes and worker threads; each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
   operator: 'operator/main.ts',
   'schema-worker': 'operator/resolve/schema-worker.ts',
@@ -19,7 +19,7 @@ export const IMAGE_ENTRIES = {
 
 const COMPILER = { compile: 'scripts/bundling/compile.ts' }
 
-/** What is started. Code that was not compiled in advance, or was by another Node, is compiled as it runs. */
+/** The code of `<name>.js`. Without cached data, or with that of another Node, the code is compiled as it runs. */
 const STARTER = `const { existsSync, readFileSync } = require('node:fs')
 const { Script } = require('node:vm')
 const filename = __filename.replace(/js$/, 'code.js')
@@ -37,15 +37,15 @@ const __fileUrl = require('node:url').pathToFileURL(__filename).href`,
 }
 
 /**
- * As CommonJS, processes start faster than as modules: an import of node:http would load all of fetch with it. Stack traces
- * keep the names of functions, and lines to look at.
+ * Processes start faster as CommonJS than as ES modules, where an import of node:http also loads all of fetch. Functions
+ * keep their names and lines stay short, so that stack traces are useful.
  */
 const OPTIONS = {
   bundle: true,
   format: 'cjs',
   platform: 'node',
   target: 'node24',
-  supported: { 'dynamic-import': false }, // code that a Script runs can not
+  supported: { 'dynamic-import': false }, // code in a vm.Script can not import
   define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
   plugins: [compiledMetaSchemas(), lazyModules()],
   minifySyntax: true,
@@ -57,8 +57,8 @@ const OPTIONS = {
 } satisfies BuildOptions
 
 /**
- * Bundles the processes into `folder`, which is emptied first: for each a `<name>.js` that runs all of its code, which is
- * in `<name>.code.js`; the licences; and compile.js, which compiles the code in advance for the Node that runs it.
+ * Empties `folder` and bundles the processes into it. Each has a `<name>.code.js` with all its code, and a `<name>.js` that
+ * runs it. Adds the licences, and compile.js, which compiles the code in advance for the Node that runs compile.js.
  */
 export async function bundleImage(root: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
@@ -80,7 +80,7 @@ export async function bundleImage(root: string, folder: string): Promise<void> {
   await writeFile(join(folder, 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
 }
 
-/** What esbuild leaves beyond ASCII is in regular expressions. One such character would double the memory of all the code. */
+/** A single character beyond ASCII would double the memory of all the code. esbuild leaves some in regular expressions. */
 function inAscii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

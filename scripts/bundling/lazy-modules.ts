@@ -1,10 +1,10 @@
 import type { Plugin } from 'esbuild'
 
-/** A CommonJS module that another one requires at its start, and hardly ever needs. */
+/** A CommonJS module that another module requires when it loads, but hardly ever uses. */
 interface LazyModule {
   readonly request: string
   readonly importer: RegExp
-  /** Whether no process ever needs it, so that the bundle does without. */
+  /** Set when no process ever uses it: the bundle leaves it out. */
   readonly never?: true
 }
 
@@ -12,20 +12,20 @@ const FASTIFY = /node_modules\/fastify\//
 const PINO = /node_modules\/pino\//
 const PROMETHEUS = /node_modules\/prom-client\//
 
-/** What the start of a process would load in vain. Each is used by its importer as a whole, and not taken apart at once. */
+/** Modules that a process would load for nothing. Their importers read members only later, so a proxy can replace them. */
 const LAZY: readonly LazyModule[] = [
-  // HTTP/2, HTTPS, versions of plugins, and proxies that are trusted.
+  // For HTTP/2, HTTPS, versions of plugins, and trusted proxies.
   { request: 'node:http2', importer: FASTIFY },
   { request: 'node:https', importer: FASTIFY },
   { request: 'semver', importer: FASTIFY },
   { request: '@fastify/proxy-addr', importer: FASTIFY },
-  // Schemas of routes, and requests that tests inject.
+  // For schemas of routes, and requests that tests inject.
   { request: '@fastify/ajv-compiler', importer: FASTIFY, never: true },
   { request: '@fastify/fast-json-stringify-compiler', importer: FASTIFY, never: true },
   { request: 'light-my-request', importer: FASTIFY, never: true },
-  // A NATS that asks for TLS.
+  // For a NATS server that requires TLS.
   { request: 'node:tls', importer: /node_modules\/@nats-io\/transport-node\// },
-  // Logs that a thread writes; metrics of several processes, metrics that are pushed, and examples beside metrics.
+  // For logs that a thread writes; metrics of several processes, pushed metrics, and exemplars.
   { request: 'thread-stream', importer: PINO, never: true },
   { request: './lib/cluster', importer: PROMETHEUS, never: true },
   { request: './lib/pushgateway', importer: PROMETHEUS, never: true },
@@ -34,7 +34,7 @@ const LAZY: readonly LazyModule[] = [
 ]
 const NAMESPACE = 'lazy-module'
 
-/** Loads these modules when something of them is first used, and leaves out those that never are. */
+/** An esbuild plugin that loads these modules when they are first used, and leaves out those that never are. */
 export function lazyModules(): Plugin {
   return {
     name: NAMESPACE,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i
 const PACKAGE_FOLDER = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//
 
-/** The licences of all packages that the files, named from `root`, come from. */
+/** The licences of all packages to which the files belong; their paths are relative to `root`. */
 export async function licences(root: string, files: readonly string[]): Promise<string> {
   const folders = new Set(
     files.map((file) => PACKAGE_FOLDER.exec(file)?.[1]).filter((folder) => folder !== undefined),

@@ -4,7 +4,7 @@ import type { Plugin } from 'esbuild'
 
 import { metaSchemaCode } from '../../schemas/meta-schema-code.ts'
 
-/** Compiles the schemas of JSON Schema's drafts when the bundle is made, and not whenever a process starts. */
+/** An esbuild plugin that compiles the meta-schemas once for the bundle, instead of at each start of a process. */
 export function compiledMetaSchemas(): Plugin {
   return {
     name: 'compiled-meta-schemas',

@@ -185,7 +185,7 @@ const mistakes: readonly {
   { args: ['send', 'ev1', '--data', '{}', '--wait', '61'], stderr: /^error: .*whole number from 1 to 60/ },
   {
     args: ['get', 'a'.repeat(26), '--url', 'http://127.0.0.1:1'],
-    stderr: /^error: with --url the event must be named/,
+    stderr: /^error: --url needs the name of the event/,
   },
   { args: ['get', 'abc'], stderr: /^error: abc is no key: it has 26 lower-case letters and digits/ },
   {

@@ -85,10 +85,7 @@ t.test('names that are not there', (t) => {
     unknownName({ what: 'event', name, known, place: 'here' })
   t.equal(say('ev3', ['ev1', 'other']), 'there is no event ev3 in here, only ev1, other; did you mean ev1?')
   t.equal(say('zzzzzz', ['ev1', 'ev1']), 'there is no event zzzzzz in here, only ev1; name one of these')
-  t.match(
-    say('ev1', []),
-    /^there is no event ev1 in here, nor any other; bring a Job there with jobico deploy/,
-  )
+  t.match(say('ev1', []), /^there is no event ev1 in here, nor any other; deploy a Job with jobico deploy/)
   const many = Array.from({ length: 30 }, (_, index) => `event${index}`)
   t.match(say('zzzzzz', many), /only event0, .*, …; name one/)
   t.end()
@@ -100,7 +97,7 @@ t.test('why no listener takes an event', (t) => {
     why('ev', jobWith()),
     'there is no event ev in the namespace default, only ev1, ev2; did you mean ev1?',
   )
-  t.match(why('ev1'), /nor any other; bring a Job there with jobico deploy/)
+  t.match(why('ev1'), /nor any other; deploy a Job with jobico deploy/)
   t.match(why('ev1', jobWith()), /the event ev1 of the Job shop .*: no operator has looked at the Job/)
   t.match(why('ev1', jobWith(BROKEN)), /not received yet: ModuleNotFound: event ev2: push it/)
   t.match(why('ev1', jobWith(SERVED)), /not received yet: its listener is starting; see: jobico status shop/)

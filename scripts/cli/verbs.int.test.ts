@@ -95,5 +95,5 @@ const mistakes: readonly { readonly args: readonly string[]; readonly stderr: Re
   { args: ['dead', 'list', 'job-for-ev'], stderr: /error: there is no Job .*; did you mean job-for-ev1\?/ },
   { args: ['dead', 'list', 'job-for-ev1', '--event', 'ev'], stderr: /error: there is no event ev in/ },
   { args: ['status', 'x'], stderr: /error: there is no Job x in/ },
-  { args: ['push', 'x.wasm'], stderr: /error: jobico dev of .* takes a module over when its file is saved/ },
+  { args: ['push', 'x.wasm'], stderr: /error: jobico dev of .* reloads a module when its file is saved/ },
 ]

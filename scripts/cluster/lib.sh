@@ -1,14 +1,14 @@
-# What the scripts of the cluster share: versions, addresses, places and small helpers. Source it; it runs nothing.
+# Versions, addresses, paths and small functions for the scripts of the cluster. To be sourced; it runs nothing by itself.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-CACHE=${CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jobico-cluster} # what build leaves: programs, images, manifests
+CACHE=${CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jobico-cluster} # the output of build: programs, images, manifests
 BIN=$CACHE/bin
-RUN=${CLUSTER_RUN:-/var/tmp/jobico-cluster} # state of the running cluster: gone after down
+RUN=${CLUSTER_RUN:-/var/tmp/jobico-cluster} # state of the running cluster: deleted by down
 PATIENCE=300                                # seconds that anything may take to start: a machine may be busy with other things
-NETNS=jobico                                # the network namespace that it lives in, which leads nowhere
+NETNS=jobico                                # the network namespace of the cluster, without a way out
 PROCESSES=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy) # as they are started
-ADDONS=(kube-system traefik knative-serving keda) # the namespaces of what a Knative cluster has beyond Kubernetes
+ADDONS=(kube-system traefik knative-serving keda) # the namespaces of the add-ons
 
 K8S_VERSION=v1.34.4
 COREDNS_VERSION=v1.14.7
@@ -37,7 +37,7 @@ need_cluster() { [[ -e /run/netns/$NETNS && -e $KUBECONFIG ]] || die "no cluster
 in_ns() { nsenter --net="/run/netns/$NETNS" "$@"; }
 kc() { in_ns "$BIN/kubectl" "$@"; }
 
-# until_ok SECONDS COMMAND...: repeats it until it succeeds; fails when the time is over.
+# until_ok SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is over.
 until_ok() {
   local end=$((SECONDS + $1))
   shift
@@ -47,7 +47,7 @@ until_ok() {
   done
 }
 
-# locked FILE: holds a lock until the script ends; waits for whoever holds it.
+# locked FILE: holds a lock until the script ends; waits while another script holds it.
 locked() {
   mkdir -p "$(dirname "$1")"
   exec {LOCK}>"$1"
@@ -57,8 +57,8 @@ locked() {
   }
 }
 
-# launch NAME COMMAND...: starts a process of the cluster in its namespace, and keeps its pid, its log and its command, from
-# which restart starts it again. It inherits no file that is open here, such as a lock.
+# launch NAME COMMAND...: starts a process of the cluster in its network namespace. Keeps its pid, its log and its command,
+# which restart uses. The process inherits no open file of the script, such as a lock.
 launch() {
   local name=$1
   shift
@@ -71,14 +71,15 @@ launch() {
   echo $! >"$RUN/pid/$name"
 }
 
-# alive NAME: whether the process that launch began still runs. Its pid may be another's by now, so its name is compared.
+# alive NAME: whether the process that launch started still runs. Another process may have its pid by now, so this compares
+# the name too.
 alive() {
   local pid
   pid=$(cat "$RUN/pid/$1" 2>/dev/null) || return 1
   [[ $(basename "$(head -zn 1 "/proc/$pid/cmdline" 2>/dev/null | tr -d '\0')") == "$1" ]]
 }
 
-# stop NAME: ends it, by force after ten seconds.
+# stop NAME: ends the process, by force after ten seconds.
 stop() {
   alive "$1" || return 0
   local pid
@@ -91,7 +92,7 @@ stop() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-# dead_processes: the names of those that do not run.
+# dead_processes: prints the names of the processes that do not run.
 dead_processes() {
   local name
   for name in "${PROCESSES[@]}"; do alive "$name" || echo "$name"; done

@@ -1,12 +1,12 @@
-/** A task that never runs twice at a time. */
+/** A task that never runs twice at the same time. */
 export interface Coalesced {
-  /** Runs the task; any number of calls while it runs make it run once more afterwards. */
+  /** Runs the task. If it is running, it runs once more afterwards, however often this is called meanwhile. */
   ask(): void
-  /** Takes no more calls, and resolves when nothing runs. */
+  /** Ignores later calls, and resolves when the task has ended. */
   close(): Promise<void>
 }
 
-/** Makes a task run in turn. The task must not reject. */
+/** Wraps a task so that its runs never overlap. The task must not reject. */
 export function coalesce(task: () => Promise<void>): Coalesced {
   const state = { asked: false, closed: false, running: Promise.resolve(), isRunning: false }
   const run = async () => {

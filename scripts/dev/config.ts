@@ -1,4 +1,4 @@
-/** The environment of this process: where to find programs and caches, and what the children are given. */
+/** The environment of this process: it says where programs and caches are, and is passed to the children. */
 export function processEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env
 }

@@ -19,7 +19,7 @@ export interface PreparedJob extends Omit<LocalJob, 'events'> {
 /** The processes of an event. */
 export type Component = 'listener' | 'runner'
 
-/** One child process: equal environments mean the same child, as files are named for what is in them. */
+/** One child process. Files are named by their digest, so two children with equal environments also have equal files. */
 export interface ChildSpec {
   /** `listener/<event>` or `runner/<event>`. */
   readonly id: string
@@ -28,36 +28,36 @@ export interface ChildSpec {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Everything that `jobico dev` makes of Jobs. */
+/** What `jobico dev` has to run and write for Jobs. */
 export interface Desired {
   readonly children: readonly ChildSpec[]
-  /** What to write before the children start, by path. */
+  /** Files to write before the children start, by path. */
   readonly files: ReadonlyMap<string, string | Uint8Array>
   readonly plans: readonly QueuePlan[]
 }
 
-/** What the children need beside the Jobs. */
-export interface Surroundings {
+/** Settings of the children that do not come from Jobs. */
+export interface ChildSettings {
   readonly natsUrl: string
   /** The folder of the children's files. */
   readonly runDir: string
   readonly logLevel: string
 }
 
-/** Names for the files of the children, which gather what is to be written. */
+/** Plans a file of the children, and returns its path. */
 type Place = (content: string | Uint8Array, ending: string) => string
 
-/** The children, files and queues of Jobs. Pure: same input, same answer. */
-export function desiredOf(jobs: readonly PreparedJob[], surroundings: Surroundings): Desired {
+/** The children, files and queues of Jobs. Pure. */
+export function desiredOf(jobs: readonly PreparedJob[], settings: ChildSettings): Desired {
   const files = new Map<string, string | Uint8Array>()
   const place: Place = (content, ending) => {
-    const path = join(surroundings.runDir, createHash('sha256').update(content).digest('hex') + ending)
+    const path = join(settings.runDir, createHash('sha256').update(content).digest('hex') + ending)
     files.set(path, content)
     return path
   }
   const children = jobs.flatMap((job) =>
     job.events.flatMap((event) => {
-      const common = commonEnvironment(job, event, surroundings)
+      const common = commonEnvironment(job, event, settings)
       return [
         child('listener', event, { ...common, ...listenerEnvironment(event, place) }),
         child('runner', event, { ...common, ...runnerEnvironment(job, event, place) }),
@@ -71,10 +71,10 @@ function child(component: Component, { name }: LocalEvent, environment: Record<s
   return { id: `${component}/${name}`, component, event: name, environment }
 }
 
-function commonEnvironment({ namespace, name }: PreparedJob, event: PreparedEvent, around: Surroundings) {
+function commonEnvironment({ namespace, name }: PreparedJob, event: PreparedEvent, settings: ChildSettings) {
   return {
-    NATS_URL: around.natsUrl,
-    LOG_LEVEL: around.logLevel,
+    NATS_URL: settings.natsUrl,
+    LOG_LEVEL: settings.logLevel,
     METRICS_PORT: '0',
     JOBICO_NAMESPACE: namespace,
     JOBICO_JOB: name,

@@ -97,7 +97,7 @@ async function commandsWork(t: Test, folder: string): Promise<void> {
   const unknown = await runCli(['send', 'ev9', '--data', '{}'], folder)
   t.match(unknown, { code: 1, stderr: /error: 404 NOT_FOUND: .*the events are at \/listener\/ev1/ })
   const missing = await runCli(['get', 'a'.repeat(26)], folder)
-  t.match(missing, { code: 1, stderr: /error: no event of the key a+ is known at Job job-for-ev1;/ })
+  t.match(missing, { code: 1, stderr: /error: no event with the key a+ is known at Job job-for-ev1;/ })
 }
 
 t.test('what is saved is served; what is bad leaves the version before', async (t) => {
@@ -116,7 +116,7 @@ t.test('what is saved is served; what is bad leaves the version before', async (
 
   edit(source, 'return "1"', 'return nothing')
   await dev.waitFor(
-    /error: .*assembly\/index\.ts does not compile:[^]*index\.ts:6:10[^]*the version before goes on serving/,
+    /error: .*assembly\/index\.ts does not compile:[^]*index\.ts:6:10[^]*the previous version keeps serving/,
   )
   t.equal(await result(), 1)
   edit(source, 'return nothing', 'return reject("never")')
@@ -140,7 +140,7 @@ t.test('what is saved is served; what is bad leaves the version before', async (
   await dev.waitFor(/reloaded listener\/ev1\n/)
   t.equal(await result(), 422)
   edit(jobFile, '"lastName", "age"]', '"lastName", "age"')
-  await dev.waitFor(/error: job\.yaml:\d+:[^]*the version before goes on serving/)
+  await dev.waitFor(/error: job\.yaml:\d+:[^]*the previous version keeps serving/)
   t.equal(await result(), 422)
 
   await eventsComeAndGo(t, { jobFile, dev, url })

@@ -22,74 +22,74 @@ import { watchFiles } from './watch.ts'
 
 /** How to run Jobs on this machine. */
 export interface DevOptions {
-  /** Where `.jobico` goes. */
+  /** The folder in which `.jobico` is made. */
   readonly folder: string
   readonly files: readonly string[]
   readonly host: string
-  /** 0 takes a free port. */
+  /** 0 for any free port. */
   readonly port: number
   readonly logLevel: string
-  /** The environment of this process, of which the children get what is not of Jobico's contract. */
+  /** The environment of this process. The children get it without the variables named JOBICO_* and NATS_*. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly show: Show
-  /** Called at the start and after each change that was taken over. */
+  /** Called at the start and after each successful reload. */
   readonly onServing?: (serving: Serving) => Promise<void>
 }
 
-/** What serves now. */
+/** What serves at one time. */
 export interface Serving {
   readonly instance: RunningInstance
   readonly jobs: readonly PreparedJob[]
   readonly desired: Desired
-  /** The ids of the children that are new, of a new version, or gone. */
+  /** The ids of the children that were started, replaced or removed. */
   readonly changed: readonly string[]
 }
 
-/** Jobs that run on this machine. */
+/** A running `jobico dev`. */
 export interface Dev {
   readonly instance: () => RunningInstance
   /** The processes of the children, by id such as `runner/ev1`. */
   readonly pids: () => ReadonlyMap<string, number>
-  /** Takes no more requests, lets the children finish, and ends everything. */
+  /** Accepts no more requests, lets the children finish, and ends everything. */
   stop(): Promise<void>
-  /** Ends the children at once; what else there is ends with this process. */
+  /** Kills the children; everything else ends with this process. */
   kill(): void
 }
 
 const DRAIN_LIMIT_MS = 2_000
 
 /**
- * Runs Jobs on this machine until it is stopped, and reloads what changes. Throws an Error that names the fix where they
- * can not be started, and leaves nothing running then.
+ * Runs Jobs on this machine until it is stopped, and reloads them when a file changes. If they can not be started, leaves
+ * nothing running and throws an Error that names the fix.
  */
 export async function startDev(options: DevOptions): Promise<Dev> {
   const { watched } = await loadJobs(options.files)
   const scope = createScope()
   try {
-    const ground = await openGround(options, scope)
-    scope.add(() => stopServing(ground))
-    const brought = Promise.withResolvers<undefined>()
+    const runtime = await openRuntime(options, scope)
+    scope.add(() => stopServing(runtime))
+    const firstServed = Promise.withResolvers<undefined>()
     const reload = coalesce(async () => {
-      await brought.promise
-      await reloadFiles(ground, watch.follow)
+      await firstServed.promise
+      await reloadFiles(runtime, watch.follow)
     })
     const watch = watchFiles(watched, reload.ask)
     scope.add(() => watch.close())
-    // Read again, as what was saved before the files were watched would be missed.
+    // Read again: a change made before the watch began would be missed.
     const loaded = await loadJobs(options.files)
     watch.follow(loaded.watched)
-    await bring(ground, loaded)
-    brought.resolve(undefined)
+    await serve(runtime, loaded)
+    firstServed.resolve(undefined)
     return {
-      instance: () => instanceOf(ground),
-      pids: ground.children.pids,
+      instance: () => instanceOf(runtime),
+      pids: runtime.children.pids,
       async stop() {
         await scope.close()
         await reload.close()
       },
       kill() {
-        ground.children.kill()
-        ground.launcher.close()
+        runtime.children.kill()
+        runtime.launcher.close()
       },
     }
   } catch (fault) {
@@ -98,7 +98,7 @@ export async function startDev(options: DevOptions): Promise<Dev> {
   }
 }
 
-/** Closes what was opened, last things first. */
+/** Closes what was opened, in reverse order. */
 interface Scope {
   add(closer: () => unknown): void
   close(): Promise<void>
@@ -114,8 +114,8 @@ function createScope(): Scope {
   }
 }
 
-/** What the Jobs run on, which stays while they change. */
-interface Ground {
+/** What stays the same while Jobs are reloaded, and the Jobs that serve now. */
+interface Runtime {
   readonly options: DevOptions
   readonly claim: Claim
   readonly prepare: Prepare
@@ -129,13 +129,13 @@ interface Ground {
   stopping: boolean
 }
 
-async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
+async function openRuntime(options: DevOptions, scope: Scope): Promise<Runtime> {
   const { folder, show, environment } = options
   const claim = await claimFolder(folder)
   scope.add(() => claim.release())
-  const gateway = await startGateway({ ...options, describe: () => instanceOf(ground) })
+  const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime) })
   scope.add(() => gateway.kill())
-  const compiler = createCompiler({ optimize: false }) // what is saved is to serve at once
+  const compiler = createCompiler({ optimize: false }) // compiles faster, so that a save serves sooner
   scope.add(() => compiler.close())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())
@@ -144,30 +144,32 @@ async function openGround(options: DevOptions, scope: Scope): Promise<Ground> {
     environment,
     show,
     progress: (text) => show({ kind: 'note', level: 'info', text }),
-    onRestart: () => restoreQueues(ground),
+    onRestart: () => restoreQueues(runtime),
   })
   scope.add(() => nats.stop())
   const prepare = createPrepare(compiler, (text) => show({ kind: 'note', level: 'warn', text }))
   const launcher = createLauncher(childEnvironment(options))
   scope.add(() => launcher.close())
   const children = createChildren({ launch: launcher.launch, show }, gateway)
-  const ground: Ground = {
+  const runtime: Runtime = {
     ...{ options, claim, gateway, nats, runFolder, launcher, children, prepare },
     jobs: [],
     plans: [],
     stopping: false,
   }
-  scope.add(keepQueues(nats.url, () => ground.plans))
-  return ground
+  scope.add(keepQueues(nats.url, () => runtime.plans))
+  return runtime
 }
 
-/** Lets the children have this process's environment, such as PATH and proxies, without what would configure them. */
+/**
+ * Passes this process's environment to the children, such as PATH and proxies, without the variables that configure them.
+ */
 function childEnvironment({ environment, folder }: DevOptions): Readonly<Record<string, string | undefined>> {
   const kept = Object.entries(environment).filter(([name]) => !/^(JOBICO|NATS)_/.test(name))
   return { NODE_COMPILE_CACHE: join(stateDir(folder), 'cache'), ...Object.fromEntries(kept) }
 }
 
-function instanceOf({ gateway, nats, jobs }: Ground): RunningInstance {
+function instanceOf({ gateway, nats, jobs }: Runtime): RunningInstance {
   const events = jobs.flatMap(({ namespace, name, events: ofJob }) =>
     ofJob.map(({ name: event }): InstanceEvent => ({
       namespace,
@@ -179,45 +181,45 @@ function instanceOf({ gateway, nats, jobs }: Ground): RunningInstance {
   return { pid: process.pid, url: gateway.url, natsUrl: nats.url, natsPid: nats.pid(), events }
 }
 
-/** Makes Jobs serve in place of those that do. Where that fails, all stays as it was. */
-async function bring(ground: Ground, { jobs: wanted }: LoadedJobs): Promise<void> {
-  const { options, claim, nats, runFolder, launcher, children } = ground
-  const jobs = await ground.prepare(wanted)
+/** Makes Jobs serve in place of the current ones. If that fails, the current ones keep serving. */
+async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<void> {
+  const { options, claim, nats, runFolder, launcher, children } = runtime
+  const jobs = await runtime.prepare(wanted)
   const { logLevel } = options
   const desired = desiredOf(jobs, { natsUrl: nats.url, runDir: runFolder.path, logLevel })
-  // What keeps the queues looks after those that are there.
-  if (!isDeepStrictEqual(desired.plans, ground.plans)) await makeQueues(nats.url, desired.plans)
+  // keepQueues looks after queues whose plans did not change.
+  if (!isDeepStrictEqual(desired.plans, runtime.plans)) await makeQueues(nats.url, desired.plans)
   await runFolder.write(desired.files)
   const changed = await children.apply(desired.children)
-  ground.jobs = jobs
-  ground.plans = desired.plans
-  await claim.publish(instanceOf(ground))
-  if (!ground.stopping) launcher.prepare()
-  await options.onServing?.({ instance: instanceOf(ground), jobs, desired, changed })
+  runtime.jobs = jobs
+  runtime.plans = desired.plans
+  await claim.publish(instanceOf(runtime))
+  if (!runtime.stopping) launcher.prepare()
+  await options.onServing?.({ instance: instanceOf(runtime), jobs, desired, changed })
 }
 
-async function reloadFiles(ground: Ground, follow: (paths: readonly string[]) => void): Promise<void> {
-  const { files, show } = ground.options
+async function reloadFiles(runtime: Runtime, follow: (paths: readonly string[]) => void): Promise<void> {
+  const { files, show } = runtime.options
   try {
     const loaded = await loadJobs(files)
     follow(loaded.watched)
-    await bring(ground, loaded)
+    await serve(runtime, loaded)
   } catch (fault) {
-    if (ground.stopping) return
-    const text = `${messageOf(fault)}\n  the version before goes on serving; save the file again when it is mended`
+    if (runtime.stopping) return
+    const text = `${messageOf(fault)}\n  the previous version keeps serving; correct the file and save it again`
     show({ kind: 'note', level: 'error', text })
   }
 }
 
-/** Queues in memory are gone with the server that had them. */
-async function restoreQueues(ground: Ground): Promise<void> {
-  await makeQueues(ground.nats.url, ground.plans)
-  await ground.claim.publish(instanceOf(ground))
+/** Makes the queues again after a restart of nats-server: queues in memory are lost with it. */
+async function restoreQueues(runtime: Runtime): Promise<void> {
+  await makeQueues(runtime.nats.url, runtime.plans)
+  await runtime.claim.publish(instanceOf(runtime))
 }
 
-async function stopServing(ground: Ground): Promise<void> {
-  const { gateway, children } = ground
-  ground.stopping = true
+async function stopServing(runtime: Runtime): Promise<void> {
+  const { gateway, children } = runtime
+  runtime.stopping = true
   const drained = gateway.close()
   await children.stop()
   await Promise.race([drained, delay(DRAIN_LIMIT_MS, undefined, { ref: false })])

@@ -11,10 +11,10 @@ export interface InstanceEvent {
   readonly url: string
 }
 
-/** What `.jobico/dev.json` tells about the `jobico dev` that runs in its folder. */
+/** The content of `.jobico/dev.json`, about the `jobico dev` that runs in the folder. */
 export interface Instance {
   readonly pid: number
-  /** The address of the gateway; missing while it starts. */
+  /** URL of the gateway; missing while it starts. */
   readonly url?: string
   readonly natsUrl?: string
   readonly natsPid?: number
@@ -24,11 +24,11 @@ export interface Instance {
 /** An instance that serves. */
 export type RunningInstance = Required<Instance>
 
-/** The right to be the only `jobico dev` of a folder. */
+/** Makes this process the only `jobico dev` of a folder. */
 export interface Claim {
-  /** Tells others where this instance is. */
+  /** Writes the addresses of this instance into `.jobico/dev.json`. */
   publish(instance: RunningInstance): Promise<void>
-  /** Gives the right up; the end of this process does so, too. */
+  /** Removes `.jobico/dev.json`. The exit of this process does so, too. */
   release(): void
 }
 
@@ -36,7 +36,7 @@ const PROBE_MS = 1_000
 const NATS_END_LIMIT_MS = 5_000
 const POLL_MS = 20
 
-/** The folder in which an instance keeps its things. */
+/** The folder for the files of an instance. */
 export function stateDir(folder: string): string {
   return join(folder, '.jobico')
 }
@@ -46,8 +46,8 @@ function instanceFile(folder: string): string {
 }
 
 /**
- * Makes this process the one that runs in a folder. Throws an Error when another one does; the file of one that was
- * killed is taken over, once its nats-server has ended.
+ * Makes this process the only `jobico dev` of a folder. Throws an Error if another one runs there. If that one was killed,
+ * waits for its nats-server to end, and takes over.
  */
 export async function claimFolder(folder: string): Promise<Claim> {
   const file = instanceFile(folder)
@@ -92,11 +92,11 @@ async function removeStale(file: string): Promise<void> {
       `jobico dev runs in this folder already (process ${instance.pid} ${where}); stop it with Ctrl-C, or start this one in another folder`,
     )
   }
-  await ended(instance?.natsPid)
+  await waitForExit(instance?.natsPid)
   await rm(file, { force: true })
 }
 
-/** Process ids are used again, in containers at once: so a process that serves must say that it is the one. */
+/** A process id may be reused, in containers even at once. So a process that serves has to confirm its id over HTTP. */
 async function isRunning({ pid, url }: Instance): Promise<boolean> {
   if (pid === process.pid || !isAlive(pid)) return false
   if (url === undefined) return true
@@ -116,8 +116,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Two servers on one store would break it: a killed instance's nats-server takes a moment to end. */
-async function ended(natsPid: number | undefined): Promise<void> {
+/** Waits for the nats-server of a killed instance to end, because two servers on one store would damage it. */
+async function waitForExit(natsPid: number | undefined): Promise<void> {
   const deadline = performance.now() + NATS_END_LIMIT_MS
   while (natsPid !== undefined && isAlive(natsPid) && performance.now() < deadline) await delay(POLL_MS)
 }
@@ -137,7 +137,7 @@ export interface FoundInstance {
   readonly instance: RunningInstance
 }
 
-/** Finds the `jobico dev` that serves in a folder or the nearest of its parents. */
+/** Finds the `jobico dev` that serves in a folder, or else in its nearest parent that has one. */
 export async function findInstance(folder: string): Promise<FoundInstance | undefined> {
   const instance = await readInstance(instanceFile(folder))
   if (instance?.url !== undefined && isAlive(instance.pid))

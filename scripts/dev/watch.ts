@@ -1,10 +1,10 @@
 import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 
-/** Editors write a file in several steps: changes within this time are one. */
-const SETTLE_MS = 60
+/** Editors write a file in several steps: changes within this time count as one. */
+const DEBOUNCE_MS = 60
 
-/** Files that are watched. */
+/** A watch on files and folders. */
 export interface FileWatch {
   /** Watches these files and folders from now on, and no others. */
   follow(paths: readonly string[]): void
@@ -12,9 +12,8 @@ export interface FileWatch {
 }
 
 /**
- * Calls `onChange` shortly after one of the files was written, made, replaced or removed, or something in one of the
- * folders. It watches the folders around the files: a file that is replaced is another one to the system, and a watch on
- * the first would hear no more.
+ * Calls `onChange` shortly after a file was written, created, replaced or removed, or something in one of the folders. It
+ * watches the folder that holds a file: a watch on the file itself would end when an editor replaces the file.
  */
 export function watchFiles(paths: readonly string[], onChange: () => void): FileWatch {
   const watchers = new Map<string, FSWatcher>()
@@ -22,38 +21,38 @@ export function watchFiles(paths: readonly string[], onChange: () => void): File
   let timer: NodeJS.Timeout | undefined
 
   const isFollowed = (path: string) => followed.some((each) => path === each || path.startsWith(each + sep))
-  const heard = (folder: string, name: string | null) => {
+  const onEvent = (folder: string, name: string | null) => {
     if (name !== null && !isFollowed(join(folder, name))) return
     clearTimeout(timer)
     timer = setTimeout(() => {
-      settle()
+      updateWatchers()
       onChange()
-    }, SETTLE_MS)
+    }, DEBOUNCE_MS)
   }
-  const forget = (folder: string) => {
+  const unwatch = (folder: string) => {
     watchers.get(folder)?.close()
     watchers.delete(folder)
   }
-  /** Watches the folders that there are now; one that was made anew needs a new watch, as a file would. */
-  const settle = () => {
+  /** Watches the folders that exist now. A followed folder gets a new watch each time, as it may have been replaced. */
+  const updateWatchers = () => {
     const wanted = new Set(followed.flatMap((path) => [dirname(path), ...foldersIn(path)]))
-    for (const folder of [...watchers.keys()]) if (!wanted.has(folder) || isFollowed(folder)) forget(folder)
+    for (const folder of [...watchers.keys()]) if (!wanted.has(folder) || isFollowed(folder)) unwatch(folder)
     for (const folder of wanted) {
       if (watchers.has(folder) || !isFolder(folder)) continue
-      const watcher = watch(folder, (_event, name) => heard(folder, name))
-      watcher.on('error', () => forget(folder))
+      const watcher = watch(folder, (_event, name) => onEvent(folder, name))
+      watcher.on('error', () => unwatch(folder))
       watchers.set(folder, watcher)
     }
   }
-  settle()
+  updateWatchers()
   return {
     follow(wanted) {
       followed = wanted
-      settle()
+      updateWatchers()
     },
     close() {
       clearTimeout(timer)
-      for (const folder of [...watchers.keys()]) forget(folder)
+      for (const folder of [...watchers.keys()]) unwatch(folder)
     },
   }
 }

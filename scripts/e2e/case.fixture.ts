@@ -8,12 +8,12 @@ import { caseConfig } from './config.ts'
 import { eventually, type Patience } from '../testing/eventually.fixture.ts'
 import { routed } from './http.fixture.ts'
 import { kube, kubectl, mustKubectl } from './kube.fixture.ts'
-import { tellWhatIsThere } from './tell.fixture.ts'
+import { printDiagnostics } from './diagnostics.fixture.ts'
 import { record } from './times.ts'
 
-/** A Job as the API server gives it. */
+/** A Job as the API server returns it. */
 export type LiveJob = Job & KubeObject
-/** A condition of a Job that is waited for: fields that are not named may be anything. */
+/** A condition of a Job to wait for. Fields that are left out may have any value. */
 export interface Expected {
   readonly type: string
   readonly status: JobCondition['status']
@@ -21,12 +21,12 @@ export interface Expected {
   readonly message?: RegExp
 }
 
-/** A namespace of its own, and what can be done in it. */
+/** The namespace of one test case, with helpers that work in it. */
 export interface Case {
   readonly namespace: string
   /** Applies objects with kubectl. */
   apply(...objects: readonly object[]): Promise<void>
-  /** Runs kubectl in the namespace, and gives what it says. */
+  /** Runs kubectl in the namespace and returns its output. */
   kubectl(...args: readonly string[]): Promise<string>
   list<T extends KubeObject>(kind: Kind, labels?: string): Promise<readonly T[]>
   get<T extends KubeObject>(kind: Kind, name: string): Promise<T | undefined>
@@ -35,15 +35,15 @@ export interface Case {
   ready(job: string, patience?: Patience): Promise<LiveJob>
   /** Waits until a Job has a condition, in its latest generation. */
   condition(job: string, expected: Expected, patience?: Patience): Promise<JobCondition>
-  /** The pods of an event that are there, also those that are going. */
+  /** The pods of an event, also those that are being deleted. */
   pods(component: Component, event: string): Promise<readonly PodObject[]>
   /** Waits until an event has no pods of a component. */
   atZero(component: Component, event: string): Promise<void>
-  /** The address of an event in its Job's status, as soon as the ingress knows it. */
+  /** Waits until an event has an address in its Job's status and the ingress routes it. Returns the address. */
   url(job: string, event: string): Promise<string>
 }
 
-/** A pod, as far as cases look at it. */
+/** The fields of a pod that the cases read. */
 export interface PodObject extends KubeObject {
   readonly status: {
     readonly podIP?: string
@@ -55,12 +55,12 @@ export interface PodObject extends KubeObject {
 
 const ZERO_WITHIN_MS = 240_000
 
-/** Makes the namespace of a case. It goes with the test, which tells first what is in it if it has failed. */
+/** Creates the namespace of a case. After the test it is deleted; a failed test prints its diagnostics first. */
 export async function startCase(t: Test, slug: string): Promise<Case> {
   const namespace = `e2e-${slug}-${caseConfig().run}`
   await mustKubectl(['apply', '-f', '-'], JSON.stringify(restricted(namespace)))
   t.teardown(async () => {
-    if (!t.passing()) await tellWhatIsThere(namespace)
+    if (!t.passing()) await printDiagnostics(namespace)
     await kubectl(['delete', 'namespace', namespace, '--wait=false'])
   })
   return caseIn(namespace)
@@ -129,12 +129,12 @@ function caseIn(namespace: string): Case {
   }
 }
 
-/** Whether an address is one that the public side of the ingress does not serve. */
+/** Whether an address is local to the cluster, so that the public side of the ingress does not serve it. */
 function isClusterLocal(url: string): boolean {
   return new URL(url).hostname.endsWith('.svc.cluster.local')
 }
 
-/** The condition that is expected, if a Job has it in its latest generation. Throws, with what it has, otherwise. */
+/** The expected condition of a Job in its latest generation. Throws when there is none, with the Job's conditions. */
 function found({ metadata, status }: LiveJob, expected: Expected): JobCondition {
   const conditions = status?.conditions ?? []
   const condition = conditions.find(
@@ -153,7 +153,7 @@ function meets(condition: JobCondition, { type, status, reason, message }: Expec
   )
 }
 
-/** Runs something, and records how long it took for the table at the end. */
+/** Runs a function and records how long it took, for the table at the end. */
 export async function timed<T>(what: string, run: () => Promise<T>): Promise<T> {
   const start = performance.now()
   const value = await run()

@@ -10,13 +10,13 @@ const CHILDREN: readonly Kind[] = [
   KINDS.configMap,
 ]
 
-/** What makes a child the same as before: nobody made it anew, and nobody changed what it asks for. */
+/** Two children with the same identity are the same object with the same spec. */
 export interface Identity {
   readonly uid: string | undefined
   readonly hash: string | undefined
 }
 
-/** The children of a Job, found by label, as `<kind> <name>`; those that are going are not counted. */
+/** The children of a Job, found by label, by `<kind> <name>`; without those that are being deleted. */
 export async function childrenOf(c: Case, job: string): Promise<ReadonlyMap<string, Identity>> {
   const lists = await Promise.all(
     CHILDREN.map(async (kind) => {
@@ -24,11 +24,11 @@ export async function childrenOf(c: Case, job: string): Promise<ReadonlyMap<stri
       return (
         items
           .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-          // Knative hands our labels on to the Deployments that it makes of listeners.
+          // Knative copies our labels to the Deployments that it makes of listeners.
           .filter((child) => controllerOf(child)?.kind === KINDS.job.kind)
           .map(({ metadata: { name, uid, annotations } }): [string, Identity] => [
             `${kind.kind} ${name}`,
-            // The generation of a runner also changes with its replicas, which are KEDA's.
+            // Not the generation: a runner's also changes when KEDA changes its replicas.
             { uid, hash: annotations?.[ANNOTATIONS.hash] },
           ])
       )
@@ -37,13 +37,13 @@ export async function childrenOf(c: Case, job: string): Promise<ReadonlyMap<stri
   return new Map(lists.flat())
 }
 
-/** The names of a Job's children but for the copies of schemas, whose names carry a digest, in order. */
+/** The sorted names of a Job's children, without the copies of schemas, whose names contain a digest. */
 export async function childNames(c: Case, job: string): Promise<string[]> {
   const names = [...(await childrenOf(c, job)).keys()]
   return names.filter((name) => !name.startsWith(KINDS.configMap.kind)).sort()
 }
 
-/** The children that events of these names have. */
+/** The names of the children that these events have, sorted. */
 export function childrenFor(...events: readonly string[]): string[] {
   return events
     .flatMap((event) => [

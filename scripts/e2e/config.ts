@@ -1,11 +1,11 @@
 import { readEnv } from '../../functions/process/env.ts'
-import { withTold } from '../testing/told.ts'
+import { withVariables } from '../testing/environment.ts'
 
-/** What run.ts tells the cases. */
+/** The settings that run.ts gives to the cases. */
 export interface CaseConfig {
   /** Part of the names of this run's namespaces. */
   readonly run: string
-  /** The file that measurements are added to, a line of JSON each. */
+  /** The file to which the cases add their measurements, a line of JSON each. */
   readonly timesFile: string
   /** The folder with the compiled modules echo.wasm, v1.wasm, v2.wasm, v3.wasm, faults.wasm, signup.wasm and welcome.wasm. */
   readonly modules: string
@@ -13,7 +13,7 @@ export interface CaseConfig {
   readonly oldNats: string
 }
 
-/** Names of the variables. */
+/** The names of the variables. */
 export const CASE_VARIABLES = {
   run: 'E2E_RUN',
   timesFile: 'E2E_TIMES',
@@ -21,7 +21,7 @@ export const CASE_VARIABLES = {
   oldNats: 'E2E_OLD_NATS',
 } as const satisfies Record<keyof CaseConfig, string>
 
-/** Reads what run.ts tells. Throws CONFIG_INVALID where a case was not started by it. */
+/** Reads the settings from run.ts. Throws CONFIG_INVALID when run.ts did not start the case. */
 export function caseConfig(environment = process.env): CaseConfig {
   return readEnv(environment, (env) => ({
     run: env.text(CASE_VARIABLES.run),
@@ -31,7 +31,7 @@ export function caseConfig(environment = process.env): CaseConfig {
   }))
 }
 
-/** The environment of cases: that of this process, and what they are told. */
+/** The environment of cases: that of this process, with their settings. */
 export function caseEnvironment(config: CaseConfig, environment = process.env): NodeJS.ProcessEnv {
-  return withTold(environment, config, CASE_VARIABLES)
+  return withVariables(environment, config, CASE_VARIABLES)
 }

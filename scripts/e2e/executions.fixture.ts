@@ -5,11 +5,11 @@ import type { Test } from 'tap'
 
 import type { Case } from './case.fixture.ts'
 
-const LOOK_MS = 500
+const POLL_MS = 500
 
 /**
- * How often the module was seen to begin with each key, by the logs of an event's runners from now on; it says "begin" each time.
- * The last words of a pod that is killed may be missing. Ends with the test.
+ * Counts how often the module began to run for each key, from now until the test ends. The module logs "begin" each time;
+ * this follows the logs of the event's runners. The last lines of a killed pod may be missing.
  */
 export function followExecutions(t: Test, c: Case, event: string): ReadonlyMap<string, number> {
   const executions = new Map<string, number>()
@@ -24,11 +24,11 @@ export function followExecutions(t: Test, c: Case, event: string): ReadonlyMap<s
     })
     followed.set(name, child)
   }
-  const look = async () => {
+  const followNewPods = async () => {
     for (const { metadata, status } of await c.pods('runner', event))
       if (status.phase === 'Running' && !followed.has(metadata.name)) follow(metadata.name)
   }
-  const timer = setInterval(() => void look().catch(() => undefined), LOOK_MS)
+  const timer = setInterval(() => void followNewPods().catch(() => undefined), POLL_MS)
   t.teardown(() => {
     clearInterval(timer)
     for (const child of followed.values()) child.kill()

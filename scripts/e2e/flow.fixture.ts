@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers'
 import { messageOf } from '../../functions/process/errors.ts'
 import { binaryEvent, send } from './http.fixture.ts'
 
-/** What became of the requests of a flow. */
+/** The answers to the requests of a flow. */
 export interface Flowed {
   /** The keys of the events that were answered with 202. */
   readonly accepted: readonly string[]
@@ -11,17 +11,17 @@ export interface Flowed {
   readonly refused: readonly string[]
 }
 
-/** Events that are sent one after another at a steady rate, whether or not they are answered. */
+/** Sends events at a steady rate, without waiting for answers. */
 export interface Flow {
-  /** How many were answered with 202 so far. */
+  /** How many requests were answered with 202 so far. */
   acceptedSoFar(): number
-  /** Sends no more, and gives what became of all that was sent. */
+  /** Stops sending, waits for all answers, and returns them. */
   stop(): Promise<Flowed>
 }
 
 const PER_SECOND = 20
 
-/** Starts to send 20 events a second; the flow's owner stops it. */
+/** Starts to send 20 events a second; the caller has to stop it. */
 export function startFlow(url: string, dataOf: (n: number) => unknown): Flow {
   const accepted: string[] = []
   const refused: string[] = []

@@ -4,19 +4,19 @@ import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { eventKey } from '../../functions/queues/names.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 
-/** The cluster's ingress, as the network namespace of the cluster has it. It routes by Host. */
+/** The address of the cluster's ingress within the cluster's network namespace. It routes by Host. */
 export const INGRESS = { host: '127.0.0.1', port: 8000 }
 const TIMEOUT_MS = 60_000
 const agent = new Agent({ keepAlive: true })
 
-/** What to send. */
+/** A request to send. */
 export interface Outgoing {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-/** What came back. */
+/** The answer to a request. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -50,14 +50,14 @@ export function send(
 }
 
 /**
- * Whether the ingress knows the way to an address by now. Traefik reloads its routes up to a second after it has reported
- * them as ready; until then, the plain 404 is its own.
+ * Whether the ingress routes an address by now. Traefik loads its routes up to a second after it has reported them as ready,
+ * and answers with a plain 404 of its own until then.
  */
 export async function routed(url: string): Promise<boolean> {
   return !isUnrouted(await send(new URL('/health/live', url).href, { method: 'GET' }))
 }
 
-/** Whether an answer is the ingress's own, that it knows no way to the address. */
+/** Whether an answer is the ingress's own 404 for an address that it does not route. */
 function isUnrouted({ status, headers }: Answer): boolean {
   return status === 404 && headers['content-type'] !== 'application/problem+json'
 }
@@ -106,8 +106,8 @@ export function structuredEvent(data: unknown): { readonly key: string; readonly
 }
 
 /**
- * Sends one CloudEvent, and gives its key. Throws unless it is answered with 202. The ingress may still have the way to a
- * listener that is gone, and then none for a moment, when another takes its address over: then the event is sent again.
+ * Sends one CloudEvent and returns its key. Throws unless the answer is 202. When another listener takes an address over,
+ * the ingress may have no route to it for a moment: then the event is sent again.
  */
 export async function accepted(
   url: string,

@@ -1,12 +1,12 @@
 import { startCli, type Finished, type RunningCli } from '../cli/cli.fixture.ts'
 
-/** Starts the CLI as a user of the test cluster does, from a folder in which no `jobico dev` runs. */
+/** Starts the CLI like a user of the test cluster, in a folder in which no `jobico dev` runs. */
 export function startJobico(namespace: string, folder: string, ...args: readonly string[]): RunningCli {
   const environment = { KUBECONFIG: process.env['KUBECONFIG'] ?? '' }
   return startCli([...args, '-n', namespace], folder, { environment })
 }
 
-/** The same, to its end. */
+/** Runs the CLI like `startJobico`, to its end. */
 export async function jobico(
   namespace: string,
   folder: string,

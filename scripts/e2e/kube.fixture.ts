@@ -1,7 +1,7 @@
 import { connectKube } from '../../knative/kube/connect.ts'
 import { mustRun, runProgram, type Ended } from '../testing/program.ts'
 
-/** The namespace of the installation. */
+/** The namespace in which Jobico is installed. */
 export const SYSTEM = 'jobico-system'
 /** A client of the cluster's API server. */
 export const kube = await connectKube()
@@ -11,7 +11,7 @@ export function kubectl(args: readonly string[], input = ''): Promise<Ended> {
   return runProgram('kubectl', args, { input })
 }
 
-/** Runs kubectl, and gives what it says. Throws, with its words, when it fails. */
+/** Runs kubectl and returns its output. Throws INTERNAL with its error output when it fails. */
 export function mustKubectl(args: readonly string[], input = ''): Promise<string> {
   return mustRun('kubectl', args, { input })
 }
@@ -21,7 +21,7 @@ interface Node {
   readonly status: { readonly addresses: readonly { readonly type: string; readonly address: string }[] }
 }
 
-/** The address at which pods reach this network namespace: that of the only node. */
+/** The address at which pods reach this network namespace: the address of the only node. */
 export async function nodeAddress(): Promise<string> {
   const kind = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false } as const
   const { items } = await kube.list<Node>(kind, {})

@@ -17,18 +17,18 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import { eventually, type Patience } from '../testing/eventually.fixture.ts'
 import { kube, SYSTEM } from './kube.fixture.ts'
 
-/** NATS as it is right now; a pod that replaces it has another address. */
+/** A connection to the current pod of NATS; a pod that replaces it has another address. */
 export interface Nats {
   readonly connection: NatsConnection
   readonly requests: Requests
   readonly manager: JetStreamManager
   /** A stream, undefined when there is none. */
   stream(name: string): Promise<StreamInfo | undefined>
-  /** The names of a Job's streams that are there. */
+  /** The names of a Job's streams that exist. */
   streamsOf(ref: JobRef): Promise<string[]>
-  /** The verdicts of events, in the order of their keys, once all have one. */
+  /** Waits until all events have a verdict. Returns the verdicts in the order of the keys. */
   ended(ref: EventRef, keys: readonly string[], patience?: Patience): Promise<Verdict[]>
-  /** The states of events, by state: the keys that have it. */
+  /** The keys of the events in each state. */
   states(ref: EventRef, keys: readonly string[]): Promise<Map<string, string[]>>
 }
 
@@ -36,7 +36,7 @@ const STREAM_NOT_FOUND = 10059
 const AT_ONCE = 50
 const URL_PORT = 4222
 
-/** Connects to the cluster's NATS; the test's end closes the connection. */
+/** Connects to the cluster's NATS until the test ends. */
 export async function openNats(t: Test): Promise<Nats> {
   const pod = await kube.get<KubeObject & { status: { podIP?: string } }>(KINDS.pod, {
     namespace: SYSTEM,
@@ -100,7 +100,7 @@ async function inTurns(keys: readonly string[], look: (key: string) => Promise<v
     await Promise.all(keys.slice(from, from + AT_ONCE).map(look))
 }
 
-/** How often each outcome of a Job was written: the stream has held `written` messages, and holds `messages` now. */
+/** The messages of a Job's outcome stream: `written` were stored since it exists, and it holds `messages` now. */
 export async function outcomesOf(
   nats: Nats,
   ref: JobRef,
@@ -109,7 +109,7 @@ export async function outcomesOf(
   return { written: info?.state.last_seq ?? 0, messages: info?.state.messages ?? 0 }
 }
 
-/** The data of a verdict's result. Throws where it has none. */
+/** The data of a verdict's result. Throws when the verdict is not done. */
 export function resultOf(verdict: Verdict | undefined): unknown {
   if (verdict?.kind !== 'done') throw new Error(`not done: ${JSON.stringify(verdict)}`)
   return JSON.parse(new TextDecoder().decode(verdict.result.data))

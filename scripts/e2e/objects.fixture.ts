@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { LABELS } from '../../knative/resources/labels.ts'
 import { caseConfig } from './config.ts'
 
-/** The name of the ConfigMap with the schema, and of the module's file, that `event` takes. */
+/** The name of the ConfigMap with the schema that `event` refers to. */
 export const SCHEMA = 'schema'
+/** The name of the module's file that `event` refers to. */
 export const MODULE = 'guest.wasm'
 
-/** A Job. Its queue is small, since files reserve their room. */
+/** A Job. Its queue is small, because file storage is reserved in advance. */
 export function job(name: string, events: readonly object[], queue: object = {}): object {
   return {
     apiVersion: 'jobico.coeux.dev/v1',
@@ -18,7 +19,7 @@ export function job(name: string, events: readonly object[], queue: object = {})
   }
 }
 
-/** An event of a Job, whose runners go as soon as they may. */
+/** An event of a Job. Its runners have the shortest cooldown that is allowed. */
 export function event(name: string, more: object = {}): object {
   return { name, wasm: MODULE, schema: { key: SCHEMA }, runner: { cooldownSeconds: 30 }, ...more }
 }
@@ -33,12 +34,12 @@ export function secret(name: string, stringData: Readonly<Record<string, string>
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData }
 }
 
-/** The ConfigMap of a schema; by default one that takes any object. */
+/** The ConfigMap of a schema; by default the schema accepts any object. */
 export function schema(content: object = { type: 'object' }, name = SCHEMA): object {
   return configMap(name, { [`${name}.json`]: JSON.stringify(content) })
 }
 
-/** The ConfigMap of modules: by file name, the name of one that run.ts compiled, such as v1, or the bytes themselves. */
+/** A ConfigMap of modules by file name. Each is the name of a module that run.ts compiled, such as v1, or its bytes. */
 export async function modules(
   files: Readonly<Record<string, string | Uint8Array>>,
   name = 'modules',

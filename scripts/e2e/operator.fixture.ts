@@ -6,17 +6,17 @@ import type { PodObject } from './case.fixture.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 import { kube, mustKubectl, SYSTEM } from './kube.fixture.ts'
 
-/** The Deployment of the operator, and its Lease. */
+/** The name of the operator's Deployment and of its Lease. */
 export const OPERATOR = 'jobico-operator'
 const OPERATORS = 'app.kubernetes.io/name=jobico,app.kubernetes.io/component=operator'
 const METRICS_PORT = 9464
 
-/** The operator's pods, also those that are going. */
+/** The operator's pods, also those that are being deleted. */
 export async function operatorPods(): Promise<readonly PodObject[]> {
   return (await kube.list<PodObject>(KINDS.pod, { namespace: SYSTEM, labels: OPERATORS })).items
 }
 
-/** How often each container of the operator was started anew, by its pod. */
+/** How often the operator's container was restarted, by pod. */
 export async function operatorRestarts(): Promise<Readonly<Record<string, number>>> {
   const restarts = (await operatorPods()).map(({ metadata, status }) => [
     metadata.name,
@@ -25,7 +25,7 @@ export async function operatorRestarts(): Promise<Readonly<Record<string, number
   return Object.fromEntries(restarts) as Record<string, number>
 }
 
-/** The name of the pod that leads. */
+/** The name of the pod that is the leader. */
 export async function leaderPod(): Promise<string> {
   return await eventually('one operator leads', async () => {
     const lease = await kube.get<KubeObject & { spec: { holderIdentity?: string } }>(KINDS.lease, {
@@ -37,17 +37,17 @@ export async function leaderPod(): Promise<string> {
   })
 }
 
-/** Ends pods of the operator from one moment to the next. */
+/** Kills pods of the operator without a grace period. */
 export async function killPods(...names: readonly string[]): Promise<void> {
   await mustKubectl(['delete', 'pods', '-n', SYSTEM, '--grace-period=0', '--force', ...names])
 }
 
-/** Waits until the operator runs as its Deployment says. */
+/** Waits until the rollout of the operator's Deployment is complete. */
 export async function operatorRolledOut(): Promise<void> {
   await mustKubectl(['rollout', 'status', `deployment/${OPERATOR}`, '-n', SYSTEM, '--timeout=180s'])
 }
 
-/** Requests of the operator to the API server so far, all of its pods together, as `<verb> <kind>`. */
+/** The number of requests that the operator's pods together have sent to the API server, by `<verb> <kind>`. */
 export async function requestsSoFar(): Promise<ReadonlyMap<string, number>> {
   const total = new Map<string, number>()
   for (const { status } of await operatorPods()) {

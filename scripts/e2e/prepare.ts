@@ -7,7 +7,6 @@ import { sampleModules } from '../build-examples.ts'
 import { debianFile } from '../testing/debian.ts'
 import { mustRun, runProgram } from '../testing/program.ts'
 
-/** The folder of this file, and of what is made beside it. */
 const HERE = import.meta.dirname
 const BUILD = join(HERE, 'build')
 const CLUSTER = resolve(HERE, '..', 'cluster')
@@ -15,10 +14,10 @@ const SYSTEM = 'jobico-system'
 const SAMPLES = ['echo', 'chain']
 const VERSIONS = ['v1', 'v2', 'v3']
 
-/** The program of the cluster that runs a command in its network. */
+/** The program that runs a command in the network of the test cluster. */
 export const RUN = join(CLUSTER, 'run')
 
-/** Makes the test cluster if it is not up; tells whether it was. */
+/** Starts the test cluster if it is not up; `wasUp` says whether it was. */
 export async function ensureCluster(): Promise<{ readonly wasUp: boolean }> {
   const { code } = await runProgram(join(CLUSTER, 'status'), [])
   if (code !== 0) await mustRun(join(CLUSTER, 'up'), [], { show: true })
@@ -30,7 +29,7 @@ export async function removeCluster(): Promise<void> {
   await mustRun(join(CLUSTER, 'down'), [], { show: true })
 }
 
-/** Makes the image of this tree, and loads it into the cluster; gives its name, which ends with a hash of what is in it. */
+/** Builds the image of this tree and loads it into the cluster. Returns its name, which ends with a hash of its content. */
 export async function loadImage(): Promise<string> {
   const options = ['--tag', 'dev.local/jobico', '--base', 'localhost/node:24']
   const said = await mustRun('npm', ['run', '--silent', 'image', '--', ...options])
@@ -57,7 +56,7 @@ export async function install(image: string): Promise<void> {
     await mustRun(RUN, ['kubectl', 'rollout', 'status', what, '-n', SYSTEM, '--timeout=300s'])
 }
 
-/** Compiles the modules that the cases run; gives their folder. */
+/** Compiles the modules that the cases run. Returns their folder. */
 export async function compileModules(): Promise<string> {
   const folder = join(BUILD, 'modules')
   const own = VERSIONS.map((version) => ({
@@ -82,7 +81,7 @@ function fileOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Fetches the nats-server of Debian, which is too old for Jobico; gives its path. */
+/** Downloads the nats-server of Debian, which is too old for Jobico. Returns its path. */
 export function fetchOldNats(): Promise<string> {
   return debianFile(BUILD, { packages: ['nats-server'], name: 'nats-server' })
 }

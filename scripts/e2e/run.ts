@@ -19,20 +19,21 @@ import { runProgram } from '../testing/program.ts'
 import { readTimes, timesTable } from './times.ts'
 
 /**
- * Runs the end-to-end tests: makes the test cluster if it is not up, installs this tree into it, runs the cases that can run
- * beside each other and then those that take something away from all, and prints the times that they measured.
+ * Runs the end-to-end tests: starts the test cluster if it is not up, installs this tree into it, runs the cases of
+ * `together` at the same time, then those of `alone` one by one, as each disturbs the whole cluster, and prints the times
+ * that they measured.
  */
 
 const HELP = `npm run test:e2e -- [--keep] [NAME...]
 
-Runs the end-to-end tests on the test cluster, which is made if it is not up, and taken down again then.
-  NAME    only the cases of files whose name has it
+Runs the end-to-end tests on the test cluster. If the cluster is not up, starts it first, and takes it down at the end.
+  NAME    runs only the files whose name contains NAME
   --keep  leaves the cluster up
 `
-/** Cases mostly wait; more of them at a time would be slowed down by each other on two cores. */
+/** Cases mostly wait, but on two cores more of them at a time would slow each other down. */
 const AT_ONCE = 3
 const CASE_LIMIT_S = 1_500
-/** Those that take longest come first, so that at the end none goes on alone. */
+/** The longest cases start first, so that no long one runs alone at the end. */
 const LONGEST = ['errors', 'extras', 'later', 'scale']
 
 const say = (line: string) =>

@@ -2,13 +2,13 @@ import { appendFileSync, readFileSync } from 'node:fs'
 
 import { aligned } from '../testing/table.ts'
 
-/** How long something took once, in milliseconds. */
+/** One measurement: how long `what` took, in milliseconds. */
 export interface Measurement {
   readonly what: string
   readonly ms: number
 }
 
-/** Adds a measurement to a file, as a line of JSON. */
+/** Appends a measurement to a file, as a line of JSON. */
 export function record(file: string, measurement: Measurement): void {
   appendFileSync(file, `${JSON.stringify(measurement)}\n`)
 }
@@ -21,7 +21,7 @@ export function readTimes(file: string): Measurement[] {
     .map((line) => JSON.parse(line) as Measurement)
 }
 
-/** A table with a line for each thing that was measured: how often, the least, the median and the most, in seconds. Pure. */
+/** A table with a line for each `what`: how often it was measured, the least, the median and the most in seconds. Pure. */
 export function timesTable(measurements: readonly Measurement[]): string {
   const rows = [...Map.groupBy(measurements, ({ what }) => what)].map(([what, all]) => {
     const times = all.map(({ ms }) => ms).sort((a, b) => a - b)

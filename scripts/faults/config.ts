@@ -1,21 +1,21 @@
 import { readEnv } from '../../functions/process/env.ts'
-import { withTold } from '../testing/told.ts'
+import { withVariables } from '../testing/environment.ts'
 
-/** What run.ts tells the cases. */
+/** The settings that run.ts gives to the cases. */
 export interface FaultsConfig {
-  /** What everything that looks random comes from. */
+  /** The seed of all random numbers. */
   readonly seed: number
-  /** How long a random schedule goes on. */
+  /** How long a random schedule of faults lasts. */
   readonly minutes: number
-  /** The file that results are added to, a line of JSON each. */
+  /** The file to which the cases add their results, a line of JSON each. */
   readonly resultsFile: string
   /** The module that does what an event asks for. */
   readonly module: string
-  /** The library that gives a process another clock. */
+  /** The path of the library that gives a process another clock. */
   readonly faketime: string
-  /** The program that slows down what another one asks of the kernel. */
+  /** The path of the program that slows down the system calls of another one. */
   readonly strace: string
-  /** A library that it needs. */
+  /** The path of a library that strace needs. */
   readonly unwind: string
 }
 
@@ -29,13 +29,13 @@ const VARIABLES = {
   unwind: 'FAULTS_UNWIND',
 } as const satisfies Record<keyof FaultsConfig, string>
 
-/** What may be chosen; both ends are allowed. */
+/** The range of each option; both ends are allowed. */
 export const BOUNDS = {
   seed: { min: 0, max: 2 ** 31 },
   minutes: { min: 1, max: 24 * 60 },
 } as const
 
-/** Reads what run.ts tells. Throws CONFIG_INVALID where a case was not started by it. */
+/** Reads the settings from run.ts. Throws CONFIG_INVALID when run.ts did not start the case. */
 export function faultsConfig(environment = process.env): FaultsConfig {
   return readEnv(environment, (env) => ({
     seed: env.integer(VARIABLES.seed, BOUNDS.seed),
@@ -48,12 +48,12 @@ export function faultsConfig(environment = process.env): FaultsConfig {
   }))
 }
 
-/** The environment of cases: that of this process, and what they are told. */
+/** The environment of cases: that of this process, with their settings. */
 export function faultsEnvironment(config: FaultsConfig, environment = process.env): NodeJS.ProcessEnv {
-  return withTold(environment, config, VARIABLES)
+  return withVariables(environment, config, VARIABLES)
 }
 
-/** What the case on the test cluster is told; seed 1 for a minute where nothing is. Throws CONFIG_INVALID. */
+/** Reads the settings of the case on the test cluster; by default seed 1 and one minute. Throws CONFIG_INVALID. */
 export function clusterConfig(environment = process.env): Pick<FaultsConfig, 'seed' | 'minutes'> {
   return readEnv(environment, (env) => ({
     seed: env.integer(VARIABLES.seed, { ...BOUNDS.seed, fallback: 1 }),
@@ -61,7 +61,7 @@ export function clusterConfig(environment = process.env): Pick<FaultsConfig, 'se
   }))
 }
 
-/** The environment of the case on the test cluster, which is told less. */
+/** The environment of the case on the test cluster, which needs only these two settings. */
 export function clusterEnvironment(
   { seed, minutes }: Pick<FaultsConfig, 'seed' | 'minutes'>,
   environment = process.env,

@@ -11,23 +11,23 @@ import { BOUNDS, clusterEnvironment, faultsEnvironment, type FaultsConfig } from
 import { booksTable, type Row } from './ledger/table.ts'
 
 /**
- * Runs the fault cases: real processes of this machine, killed, stopped, cut off, slowed down and misled, with books kept
- * over every event. Prints the books.
+ * Runs the fault cases. Each starts real processes on this machine, kills, stops, disconnects or slows them down or changes
+ * their clock, and keeps books: a count of what became of every event. Prints the books.
  */
 
 const HELP = `npm run test:faults -- [--seed N] [--minutes N] [--cluster] [NAME...]
 
-Runs Jobico under faults, keeps books over every event that is sent, and prints them: what was accepted must be pending,
-done or dead, with one verdict each.
-  NAME         only the cases of files whose name has it
-  --seed N     where everything random starts from, 0 to 2147483648 (a new one each time); a failure comes again with it
-  --minutes N  how long the random schedule goes on (1)
-  --cluster    the random schedule on the test cluster, where pods are killed, in place of everything else
+Runs Jobico under faults and prints what became of all events that were sent. Every accepted event must be pending, done
+or dead, with one verdict each.
+  NAME         runs only the files whose name contains NAME
+  --seed N     the seed of all random numbers, 0 to 2147483648 (a new one each time); repeats a failure
+  --minutes N  how long the random schedule of faults lasts (1)
+  --cluster    runs only the random schedule, on the test cluster, where it kills pods
 `
 const CASES = join(import.meta.dirname, 'cases')
 const BUILD = join(import.meta.dirname, 'build')
 const ENDING = '.faults.test.ts'
-/** Cases mostly wait, and those that do not are to have company that makes them late. */
+/** One more than the cores: cases mostly wait, and some load makes the others late, as is wanted here. */
 const AT_ONCE = availableParallelism() + 1
 const CASE_LIMIT_S = 900
 
@@ -63,7 +63,7 @@ async function runLocally(files: readonly string[], chosen: Pick<FaultsConfig, '
   }
 }
 
-/** The programs and libraries by which processes are misled and slowed down. */
+/** Downloads the programs and libraries that change clocks and slow processes down. */
 async function fetchTools() {
   const tracing = ['strace', 'libunwind8'] as const
   return {

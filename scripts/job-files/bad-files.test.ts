@@ -48,7 +48,7 @@ const badFiles: BadFile[] = [
   {
     name: 'no kind',
     files: one('a: b'),
-    want: { line: 1, message: /no kind with no apiVersion.*taken here are Job/ },
+    want: { line: 1, message: /no kind with no apiVersion.*accepted here are Job/ },
   },
   {
     name: 'another kind',

@@ -106,7 +106,7 @@ const wrong: readonly {
     ),
     place: { only: true, hasModule: () => Promise.resolve(true) },
     want: [
-      /metadata\.namespace: the Job a names the namespace other, and -n says team; take one of them out/,
+      /metadata\.namespace: the Job a names the namespace other, but -n says team; remove one of the two/,
     ],
   },
   {

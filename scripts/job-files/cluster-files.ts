@@ -11,32 +11,32 @@ import { findModule } from './modules.ts'
 import { authTokensOf, envOf, schemaOf, type Referrer } from './references.ts'
 import { modulesOfFile } from './resolve.ts'
 
-/** One event of a Job that goes into a cluster. */
+/** One event of a Job to deploy. */
 export interface ClusterEvent {
   readonly name: string
-  /** The module's name in the cluster. */
+  /** Name of the module in the cluster. */
   readonly wasm: string
   readonly memoryBytes: number
-  /** Absent where the cluster has the module already. */
+  /** Undefined if the module is not in the files, but in the cluster. */
   readonly module: LocalModule | undefined
-  /** Absent where the schema is in none of the files. */
+  /** Undefined if the schema is in none of the files; then the cluster has to have it. */
   readonly schema: { readonly text: string; readonly json: unknown } | undefined
-  /** Where the name of the schema's ConfigMap and its keys stand for, the first of which is taken. */
+  /** The ConfigMap of the schema, and the keys under which it may be; the first key that exists is used. */
   readonly schemaPlace: { readonly name: string; readonly keys: readonly string[] }
-  /** The key of the Secret with the bearer tokens; absent where anyone may send. */
+  /** The Secret and key of the bearer tokens; undefined if anyone may send. */
   readonly tokens: { readonly name: string; readonly key: string } | undefined
 }
 
-/** A Job of the files that goes into a cluster. */
+/** A Job to deploy. */
 export interface ClusterJob {
   readonly namespace: string
   readonly name: string
-  /** The file as it was named. */
+  /** Path of the file, as the user gave it. */
   readonly file: string
   readonly events: readonly ClusterEvent[]
 }
 
-/** An object as it is to be applied, with its namespace in it. */
+/** An object to apply; its manifest names its namespace. */
 export interface FileObject {
   readonly kind: 'ConfigMap' | 'Secret' | 'Job'
   readonly namespace: string
@@ -46,37 +46,37 @@ export interface FileObject {
   fault(path: ObjectPath, message: string): JobFileFault
 }
 
-/** What files bring into a cluster; `objects` are in the order in which they are applied, Jobs last. */
+/** The Jobs of files, and all objects in the order in which to apply them, Jobs last. */
 export interface ClusterFiles {
   readonly jobs: readonly ClusterJob[]
   readonly objects: readonly FileObject[]
 }
 
-/** What the reading of files needs to know of the cluster. */
+/** What is needed of the cluster to read files for it. */
 export interface ClusterPlace {
-  /** The namespace of documents that name none. */
+  /** The namespace of documents without one. */
   readonly namespace: string
-  /** Whether documents of other namespaces are refused. */
+  /** Refuses documents that name another namespace. */
   readonly only: boolean
-  /** Whether a module of this name is in the namespace already. */
+  /** Whether the namespace already has a module of this name. */
   hasModule(namespace: string, name: string): Promise<boolean>
 }
 
 /**
- * Reads the Jobs of YAML files, and the ConfigMaps and Secrets beside them, as they are to go into a cluster. What they refer
- * to may be in the cluster already. Throws one JobFileError with everything that is wrong.
+ * Reads the Jobs, ConfigMaps and Secrets of YAML files, to deploy them. Objects that Jobs refer to may be in the files or in
+ * the cluster. Throws one JobFileError with all faults.
  */
 export async function loadForCluster(paths: readonly string[], place: ClusterPlace): Promise<ClusterFiles> {
   const { files, manifests } = await readJobFiles(paths, { namespace: place.namespace, inCluster: true })
   const objects = objectsOf(manifests)
-  if (place.only) throwFaults(strayFaults(objects, place.namespace), files)
+  if (place.only) throwFaults(otherNamespaceFaults(objects, place.namespace), files)
   const faults: JobFileFault[] = []
   const jobs = await Promise.all(manifests.jobs.map((job) => clusterJob(job, { manifests, place, faults })))
   throwFaults(faults, files)
   return { jobs, objects }
 }
 
-interface Surroundings {
+interface JobContext {
   readonly manifests: Manifests
   readonly place: ClusterPlace
   readonly faults: JobFileFault[]
@@ -84,27 +84,23 @@ interface Surroundings {
 
 async function clusterJob(
   { job, namespace, document }: JobManifest,
-  around: Surroundings,
+  context: JobContext,
 ): Promise<ClusterJob> {
   const events = await Promise.all(
     job.spec.events.map((event, index) =>
-      clusterEvent(event, ['spec', 'events', index], { ...around, namespace, document }),
+      clusterEvent(event, ['spec', 'events', index], { ...context, namespace, document }),
     ),
   )
   return { namespace, name: job.metadata.name, file: document.file, events }
 }
 
-interface EventSurroundings extends Surroundings {
+interface EventContext extends JobContext {
   readonly namespace: string
   readonly document: FileDocument
 }
 
-async function clusterEvent(
-  event: JobEvent,
-  at: ObjectPath,
-  around: EventSurroundings,
-): Promise<ClusterEvent> {
-  const { namespace, document, faults, manifests } = around
+async function clusterEvent(event: JobEvent, at: ObjectPath, context: EventContext): Promise<ClusterEvent> {
+  const { namespace, document, faults, manifests } = context
   const referrer: Referrer = { document, namespace, texts: manifests.texts, elsewhere: true, faults }
   envOf(event, at, referrer)
   authTokensOf(event, at, referrer)
@@ -113,7 +109,7 @@ async function clusterEvent(
     name: event.name,
     wasm: event.wasm,
     memoryBytes: parseQuantity(event.memory),
-    module: await moduleOf(event, at, around),
+    module: await moduleOf(event, at, context),
     schema: schemaOf(event, at, referrer),
     schemaPlace: { name, keys: [key, `${key}.json`] },
     tokens: event.listener.auth?.secretKeyRef,
@@ -123,18 +119,18 @@ async function clusterEvent(
 async function moduleOf(
   { wasm }: JobEvent,
   at: ObjectPath,
-  { document, namespace, manifests, place, faults }: EventSurroundings,
+  { document, namespace, manifests, place, faults }: EventContext,
 ): Promise<LocalModule | undefined> {
   const onlyModule = modulesOfFile(manifests.jobs, document.file) === 1
   const found = await findModule({ wasm, jobFile: document.file, onlyModule })
   if ('kind' in found) return found
   if (hasInFiles(manifests, namespace, wasm) || (await place.hasModule(namespace, wasm))) return undefined
-  const message = `the module ${wasm} was not found; looked beside the Job file for ${found.lookedFor.join(', ')}, and in the namespace ${namespace}; put it in one of these places, or bring it there with: jobico push ${wasm}`
+  const message = `the module ${wasm} was not found; looked beside the Job file for ${found.lookedFor.join(', ')}, and in the namespace ${namespace}; put it in one of these places, or push it with: jobico push ${wasm}`
   faults.push(document.fault([...at, 'wasm'], message))
   return undefined
 }
 
-/** Whether a ConfigMap of the files brings the module. */
+/** Whether a ConfigMap of the files has the module. */
 function hasInFiles({ texts }: Manifests, namespace: string, wasm: string): boolean {
   return texts.some(
     (text) =>
@@ -142,12 +138,12 @@ function hasInFiles({ texts }: Manifests, namespace: string, wasm: string): bool
   )
 }
 
-/** Whether a ConfigMap says of itself that it holds modules, and holds the one of this name. */
+/** Whether a ConfigMap has the label for modules, and a module of this name. */
 export function bringsModule(configMap: unknown, wasm: string): boolean {
   const { metadata, data, binaryData } = isRecord(configMap) ? configMap : {}
   const labels = isRecord(metadata) ? metadata['labels'] : undefined
-  const isMeant = isRecord(labels) && labels[LABELS.modules] === 'true'
-  return isMeant && [data, binaryData].some((files) => isRecord(files) && Object.hasOwn(files, wasm))
+  const isLabelled = isRecord(labels) && labels[LABELS.modules] === 'true'
+  return isLabelled && [data, binaryData].some((files) => isRecord(files) && Object.hasOwn(files, wasm))
 }
 
 function objectsOf({ jobs, texts }: Manifests): FileObject[] {
@@ -173,10 +169,10 @@ function fileObject(
   }
 }
 
-function strayFaults(objects: readonly FileObject[], only: string): JobFileFault[] {
-  const strays = objects.filter(({ namespace }) => namespace !== only)
-  return strays.map(({ kind, name, namespace, fault }) => {
-    const message = `the ${kind} ${name} names the namespace ${namespace}, and -n says ${only}; take one of them out`
+function otherNamespaceFaults(objects: readonly FileObject[], only: string): JobFileFault[] {
+  const others = objects.filter(({ namespace }) => namespace !== only)
+  return others.map(({ kind, name, namespace, fault }) => {
+    const message = `the ${kind} ${name} names the namespace ${namespace}, but -n says ${only}; remove one of the two`
     return fault(['metadata', 'namespace'], message)
   })
 }

@@ -33,7 +33,7 @@ const kinds = {
 }
 const validators = new Map<string, Validate>()
 
-/** Reads a ConfigMap or a Secret, in `namespace` where it names none, or says what is wrong with it. */
+/** Reads a ConfigMap or a Secret, or returns its faults. `namespace` is for one that names none. */
 export function readTextMap(
   kind: TextMap['kind'],
   document: FileDocument,
@@ -57,7 +57,7 @@ export function readTextMap(
   }
 }
 
-/** The path at which the text of a key stands in its document. */
+/** The path of a key's text in its document. */
 export function pathOfKey({ document }: TextMap, key: string): readonly string[] {
   const stringData = isRecord(document.value) ? document.value['stringData'] : undefined
   return [isRecord(stringData) && Object.hasOwn(stringData, key) ? 'stringData' : 'data', key]

@@ -15,17 +15,17 @@ import { formatPath, type ObjectPath } from '../../crds/structure.ts'
 import { messageOf } from '../../functions/process/errors.ts'
 import type { JobFileFault } from './fault.ts'
 
-/** A document of a YAML file, and how to find a place of it again. */
+/** A document of a YAML file; it can give the line of a fault. */
 export interface FileDocument {
   readonly file: string
   readonly value: unknown
-  /** A fault at the place that the path leads to, or as far as the file goes along with it. */
+  /** A fault at a path; if the file does not have all of it, at the deepest place that exists. */
   fault(path: ObjectPath, message: string): JobFileFault
-  /** Like `fault`, for a line, from 1, of a text that stands at the path. */
+  /** Like `fault`, for a line (from 1) of the text at the path. */
   faultInText(path: ObjectPath, textLine: number, message: string): JobFileFault
 }
 
-/** Reads the documents of a file; empty ones are left out, and those that are no YAML are faults with their place. */
+/** Reads the documents of a file. Leaves empty ones out, and returns a fault for each that is not YAML. */
 export function readDocuments(
   file: string,
   text: string,
@@ -47,7 +47,7 @@ export function readDocuments(
   return { documents, faults }
 }
 
-// kubectl reads YAML 1.1, to which these plain words are truth values: here too, or a file would be fine here and refused there.
+// kubectl reads YAML 1.1, where these words are booleans. With YAML 1.2 alone, a file could pass here and be refused there.
 const boolWords: readonly ScalarTag[] = [
   boolWord(/^(?:yes|Yes|YES|on|On|ON)$/, true),
   boolWord(/^(?:no|No|NO|off|Off|OFF)$/, false),
@@ -90,7 +90,7 @@ function readDocument(file: string, document: Document, lines: LineCounter): Fil
 }
 
 function parseMessage(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this field is there twice; take one out'
+  if (code === 'DUPLICATE_KEY') return 'this field is there twice; remove one of them'
   return `not YAML: ${message}; correct the line or its indentation`
 }
 
@@ -107,7 +107,7 @@ function offsetOf(document: Document, path: ObjectPath): number {
   return offset
 }
 
-/** The offset of the head of a block of text, whose lines are the text's own. */
+/** The offset of the `|` of a literal block, whose lines are those of the text; undefined for other values. */
 function blockStart(document: Document, path: ObjectPath): number | undefined {
   let node = document.contents as Node | null | undefined
   for (const step of path) node = descend(document, node, step)[1]

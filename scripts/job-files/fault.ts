@@ -1,15 +1,15 @@
-/** One thing that is wrong with the files that were given. */
+/** One fault of a file. */
 export interface JobFileFault {
   readonly file: string
-  /** From 1, where the place in the file is known; so is the column. */
+  /** From 1, as is the column; both are missing if the place is not known. */
   readonly line?: number
   readonly column?: number
-  /** Where in the document, such as spec.events[0].name. */
+  /** The place in the document, such as spec.events[0].name. */
   readonly path?: string
   readonly message: string
 }
 
-/** Everything that is wrong with the files, one line each: file, line, path, and what to do. */
+/** All faults of the files. The message has one line for each: file, line, path, and what to do. */
 export class JobFileError extends Error {
   readonly faults: readonly JobFileFault[]
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../../functions/process/errors.ts'
 
-/** Parses JSON, or says what is wrong with it on which of its lines, from 1. */
+/** Parses JSON. If it is invalid, returns the message and its line, from 1. */
 export function parseJsonText(
   text: string,
 ): { readonly value: unknown } | { readonly line: number; readonly message: string } {
@@ -11,7 +11,7 @@ export function parseJsonText(
   return { line: Math.min(Number(line ?? lineOf(text)), linesOf(written)), message }
 }
 
-// Of an unexpected token the engine does not say where it is: it ends the shortest beginning that is refused for it.
+// The engine does not say where an unexpected token is. So find the shortest prefix that it refuses for one: it ends there.
 function lineOf(text: string): number {
   let [low, high] = [0, text.length]
   while (low < high) {

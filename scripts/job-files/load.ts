@@ -12,8 +12,8 @@ import { resolveJobs } from './resolve.ts'
 const mostBytes = 16 * 2 ** 20
 
 /**
- * Reads the Jobs of YAML files together with the ConfigMaps and Secrets that they refer to, which may be in any of the files,
- * and judges them as a cluster would. Throws one JobFileError with everything that is wrong.
+ * Reads the Jobs of YAML files, with the ConfigMaps and Secrets that they refer to, which may be in any of the files. Checks
+ * them as a cluster would. Throws one JobFileError with all faults.
  */
 export async function loadJobs(paths: readonly string[]): Promise<LoadedJobs> {
   const { files, manifests } = await readJobFiles(paths, THIS_MACHINE)
@@ -22,7 +22,7 @@ export async function loadJobs(paths: readonly string[]): Promise<LoadedJobs> {
   return { jobs, watched: [...new Set([...files.map((file) => resolve(file)), ...watchedModules(jobs)])] }
 }
 
-/** Reads files, each once, and the documents in them. Throws one JobFileError with all that is wrong with them, also that no Job is there. */
+/** Reads each file once, and checks its documents. Throws one JobFileError with all faults; having no Job is one. */
 export async function readJobFiles(
   paths: readonly string[],
   place: Place,
@@ -33,7 +33,7 @@ export async function readJobFiles(
     read.flatMap(({ documents }) => documents),
     place,
   )
-  // What is broken is not there to be referred to, and must not be said to be missing as well.
+  // Throws before references are resolved: a broken document would also be reported as missing.
   throwFaults([...read.flatMap(({ faults }) => faults), ...manifests.faults], files)
   if (manifests.jobs.length === 0) {
     const message = 'there is no Job here; add a document with kind: Job'
@@ -75,14 +75,14 @@ async function yamlFiles(folder: string): Promise<string[]> {
   return names.filter((name) => /\.ya?ml$/.test(name)).sort()
 }
 
-/** Throws a JobFileError with the faults, if there are any, in the order of the files and their lines. */
+/** If there are faults, throws a JobFileError with them, sorted by file and line. */
 export function throwFaults(faults: readonly JobFileFault[], files: readonly string[]): void {
   if (faults.length === 0) return
   const place = ({ file, line }: JobFileFault) => files.indexOf(file) * 1e9 + (line ?? 0)
   throw new JobFileError(faults.toSorted((one, other) => place(one) - place(other)))
 }
 
-/** Modules, and the folders of sources even where there is none: once it is there, it comes before a build. */
+/** The module files, and the folders `assembly`, even missing ones: a source that appears there wins over a built module. */
 function watchedModules(jobs: readonly LocalJob[]): string[] {
   return jobs.flatMap(({ file, events }) => [
     join(dirname(resolve(file)), 'assembly'),

@@ -6,21 +6,21 @@ import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
 import type { Place } from './place.ts'
 
-/** A Job with its defaults, and the document that it is in. */
+/** A Job with its defaults, and its document. */
 export interface JobManifest {
   readonly job: Job
   readonly namespace: string
   readonly document: FileDocument
 }
 
-/** What the documents hold, each kind by itself, and everything that is wrong with them one by one and together. */
+/** The valid objects of documents, by kind, and the faults of all documents. */
 export interface Manifests {
   readonly jobs: readonly JobManifest[]
   readonly texts: readonly TextMap[]
   readonly faults: readonly JobFileFault[]
 }
 
-/** Sorts documents by their kind and checks each; names and events that two of them claim are faults of the later one. */
+/** Sorts documents by kind and checks each. If two have the same name or event, the later one has a fault. */
 export function readManifests(documents: readonly FileDocument[], place: Place): Manifests {
   const jobs: JobManifest[] = []
   const texts: TextMap[] = []
@@ -31,7 +31,7 @@ export function readManifests(documents: readonly FileDocument[], place: Place):
     else if ('job' in manifest) jobs.push(manifest)
     else texts.push(manifest)
   }
-  return { jobs, texts, faults: [...faults, ...takenNames(jobs, texts), ...takenEvents(jobs, place)] }
+  return { jobs, texts, faults: [...faults, ...duplicateNames(jobs, texts), ...duplicateEvents(jobs, place)] }
 }
 
 function readManifest(document: FileDocument, { namespace }: Place): JobManifest | TextMap | JobFileFault[] {
@@ -42,11 +42,11 @@ function readManifest(document: FileDocument, { namespace }: Place): JobManifest
   if (apiVersion === 'v1' && (kind === 'ConfigMap' || kind === 'Secret'))
     return readTextMap(kind, document, namespace)
   const named = `${shown(kind, 'kind')} with ${shown(apiVersion, 'apiVersion')}`
-  const taken = 'Job of jobico.coeux.dev/v1, and ConfigMap and Secret of v1'
+  const accepted = 'Job of jobico.coeux.dev/v1, and ConfigMap and Secret of v1'
   return [
     document.fault(
       ['kind'],
-      `this is a document of ${named}; taken here are ${taken}, so correct it or take it out`,
+      `this is a document of ${named}; accepted here are ${accepted}, so correct it or remove it`,
     ),
   ]
 }
@@ -62,7 +62,7 @@ function readJob(document: FileDocument, value: object, namespace: string): JobM
   return { job, namespace: job.metadata.namespace ?? namespace, document }
 }
 
-function takenNames(jobs: readonly JobManifest[], texts: readonly TextMap[]): JobFileFault[] {
+function duplicateNames(jobs: readonly JobManifest[], texts: readonly TextMap[]): JobFileFault[] {
   const named = [
     ...jobs.map(({ job, namespace, document }) => ({
       label: `Job ${namespace}/${job.metadata.name}`,
@@ -73,15 +73,14 @@ function takenNames(jobs: readonly JobManifest[], texts: readonly TextMap[]): Jo
       document,
     })),
   ]
-  return taken(
+  return duplicates(
     named.map((each) => ({ ...each, path: ['metadata', 'name'] })),
-    (label, where) =>
-      `the ${label} is already in ${where}; give this one another name or take one of them out`,
+    (label, where) => `the ${label} is already in ${where}; give this one another name or remove one of them`,
   )
 }
 
-// On one machine, all events share one port, whatever their namespaces, and their names tell them apart there.
-function takenEvents(jobs: readonly JobManifest[], { inCluster }: Place): JobFileFault[] {
+// On one machine, the events of all namespaces share one port, and only their names distinguish them.
+function duplicateEvents(jobs: readonly JobManifest[], { inCluster }: Place): JobFileFault[] {
   const named = jobs.flatMap(({ job, namespace, document }) =>
     job.spec.events.map(({ name }, index) => ({
       label: name,
@@ -91,14 +90,14 @@ function takenEvents(jobs: readonly JobManifest[], { inCluster }: Place): JobFil
       path: ['spec', 'events', index, 'name'],
     })),
   )
-  return taken(
+  return duplicates(
     named,
     (label, where, owner) =>
       `the Job ${owner} has an event ${label} already (${where}); give one of the two another name`,
   )
 }
 
-interface Claim {
+interface Named {
   readonly label: string
   /** Labels of different scopes are different. */
   readonly scope?: string
@@ -107,20 +106,20 @@ interface Claim {
   readonly path: readonly (string | number)[]
 }
 
-function taken(
-  claims: readonly Claim[],
-  word: (label: string, where: string, owner: string) => string,
+function duplicates(
+  items: readonly Named[],
+  message: (label: string, where: string, owner: string) => string,
 ): JobFileFault[] {
-  const first = new Map<string, Claim>()
-  return claims.flatMap((claim) => {
-    const name = `${claim.scope ?? ''}/${claim.label}`
-    const holder = first.get(name)
-    if (!holder) {
-      first.set(name, claim)
+  const first = new Map<string, Named>()
+  return items.flatMap((item) => {
+    const name = `${item.scope ?? ''}/${item.label}`
+    const earlier = first.get(name)
+    if (!earlier) {
+      first.set(name, item)
       return []
     }
-    const { file, line } = holder.document.fault(holder.path, '')
+    const { file, line } = earlier.document.fault(earlier.path, '')
     const where = line === undefined ? file : `${file}:${line}`
-    return [claim.document.fault(claim.path, word(claim.label, where, holder.owner ?? ''))]
+    return [item.document.fault(item.path, message(item.label, where, earlier.owner ?? ''))]
   })
 }

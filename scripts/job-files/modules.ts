@@ -2,26 +2,27 @@ import { stat } from 'node:fs/promises'
 import { dirname, join, parse, relative, resolve } from 'node:path'
 import type { LocalModule } from './local-job.ts'
 
-/** What is sought: the module's file name, the file of its Job, and whether that file names no other module. */
-export interface Sought {
+/** What to look for: the module's file name, the file of its Job, and whether that file names no other module. */
+export interface ModuleQuery {
   readonly wasm: string
   readonly jobFile: string
   readonly onlyModule: boolean
 }
 
 /**
- * Finds the module of an event around its Job file. Source comes before what may be an old build of it; the first that exists is taken:
+ * Finds the module of an event near its Job file. Takes the first of these that exists; source wins over a build, which may
+ * be old:
  * 1. `assembly/<name>.ts`, with <name> the module's name without its extension, to be compiled to `build/<wasm>`
  * 2. `assembly/index.ts`, if the file names one module only, to be compiled to `build/<wasm>`
  * 3. `<wasm>` beside the Job file
  * 4. `build/<wasm>`
- * When none does, the answer lists the places.
+ * If none exists, returns the places.
  */
 export async function findModule({
   wasm,
   jobFile,
   onlyModule,
-}: Sought): Promise<LocalModule | { lookedFor: string[] }> {
+}: ModuleQuery): Promise<LocalModule | { lookedFor: string[] }> {
   const folder = dirname(resolve(jobFile))
   const out = join(folder, 'build', wasm)
   const entries = [`${parse(wasm).name}.ts`, ...(onlyModule ? ['index.ts'] : [])].map((entry) =>

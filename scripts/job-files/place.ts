@@ -1,10 +1,13 @@
-/** Where the Jobs of files are to run, as far as it changes what the files may say. */
+/** Where Jobs will run. It decides what their files may contain. */
 export interface Place {
-  /** The namespace of documents that name none. */
+  /** The namespace of documents without one. */
   readonly namespace: string
-  /** In a cluster each namespace has events of its own, and what the files lack can be there already; on one machine, neither. */
+  /**
+   * True for a cluster: event names are unique per namespace, and objects may be there already. False for this machine:
+   * event names are unique across all namespaces, and the files have to have everything.
+   */
   readonly inCluster: boolean
 }
 
-/** This machine, where all Jobs run side by side. */
+/** This machine. */
 export const THIS_MACHINE: Place = { namespace: 'default', inCluster: false }

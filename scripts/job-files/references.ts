@@ -7,12 +7,12 @@ import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
 import { parseJsonText } from './json-text.ts'
 
-/** Where a reference stands, what it can refer to, and where its faults go. */
+/** The document of a reference, the objects to which it can refer, and the list to which faults are added. */
 export interface Referrer {
   readonly document: FileDocument
   readonly namespace: string
   readonly texts: readonly TextMap[]
-  /** Whether an object that is in none of the files can be elsewhere: it is no fault then. */
+  /** Whether objects may be in the cluster instead of the files; then a missing one is not a fault. */
   readonly elsewhere: boolean
   readonly faults: JobFileFault[]
 }
@@ -20,7 +20,7 @@ export interface Referrer {
 interface Reference {
   readonly kind: TextMap['kind']
   readonly name: string
-  /** The keys that will do, the first of them first. */
+  /** The accepted keys; the first that exists is used. */
   readonly keys: readonly string[]
   readonly path: ObjectPath
 }
@@ -31,7 +31,9 @@ interface Found {
   readonly source: TextMap
 }
 
-/** The schema of an event: read, parsed and found valid; undefined, with a fault, when any of these fails, or when it is elsewhere. */
+/**
+ * Reads and checks the schema of an event. Undefined if it is not in the files, or has a fault, which is added to `faults`.
+ */
 export function schemaOf(
   event: JobEvent,
   at: ObjectPath,
@@ -59,7 +61,7 @@ export function schemaOf(
   }
 }
 
-/** The variables of an event by their names, each with its value, or the one of the key it refers to. */
+/** The variables of an event, by name, with the values of the keys to which they refer. */
 export function envOf(event: JobEvent, at: ObjectPath, referrer: Referrer): Record<string, string> {
   const entries = event.env.map((variable, index): [string, string] => {
     const path = [...at, 'env', index]
@@ -68,7 +70,7 @@ export function envOf(event: JobEvent, at: ObjectPath, referrer: Referrer): Reco
       referrer.faults.push(
         referrer.document.fault(
           path,
-          'the value holds a zero byte, which no variable can; give another value',
+          'the value contains a zero byte, which a variable can not have; give another value',
         ),
       )
     }
@@ -77,7 +79,10 @@ export function envOf(event: JobEvent, at: ObjectPath, referrer: Referrer): Reco
   return Object.fromEntries(entries)
 }
 
-/** The text of the Secret's key with the bearer tokens; undefined where no token is asked for, where it is elsewhere or, with a fault, not found. */
+/**
+ * The text of the Secret's key with the bearer tokens. Undefined if the event needs no tokens, if the Secret is not in the
+ * files, or with a fault, which is added to `faults`.
+ */
 export function authTokensOf(event: JobEvent, at: ObjectPath, referrer: Referrer): string | undefined {
   const reference = event.listener.auth?.secretKeyRef
   if (!reference) return undefined

@@ -7,7 +7,7 @@ import type { JobManifest, Manifests } from './manifests.ts'
 import { findModule } from './modules.ts'
 import { authTokensOf, envOf, schemaOf, type Referrer } from './references.ts'
 
-/** Finds all that the Jobs refer to. What is not found is a fault, and its event is left out. */
+/** Finds everything that the Jobs refer to. A missing object is a fault, and its event may be left out. */
 export async function resolveJobs({
   jobs,
   texts,
@@ -97,7 +97,7 @@ function outputOf(
   if (output?.sink?.uri !== undefined) return { sink: output.sink.uri }
   if (output) {
     const message =
-      'a sink by ref is found in a cluster only; on one machine give it by uri, such as uri: http://127.0.0.1:3000'
+      'a sink by ref exists only in a cluster; on this machine give it by uri, such as uri: http://127.0.0.1:3000'
     faults.push(document.fault([...at, 'output', 'sink', 'ref'], message))
   }
   return undefined

@@ -2,7 +2,7 @@ import { chdir, cwd } from 'node:process'
 import { JobFileError, type JobFileFault } from './fault.ts'
 import { loadJobs } from './load.ts'
 
-/** What is wrong with the files, which are given as a user in `folder` would: messages have paths as they were given. */
+/** The faults of files, whose paths are given as by a user in `folder`; messages have these paths. */
 export async function faultsIn(folder: string, paths: readonly string[]): Promise<readonly JobFileFault[]> {
   const before = cwd()
   chdir(folder)
@@ -30,10 +30,10 @@ export const job = (...lines: string[]) =>
 export const configMap = (name: string, data: string) =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: ${data}`
 
-/** A Secret `sec`; `data` is what follows its name. */
+/** A Secret `sec`; `data` is the YAML below its metadata. */
 export const secret = (data: string) => `apiVersion: v1\nkind: Secret\nmetadata: {name: sec}\n${data}`
 
-/** The ConfigMap of the schema `s`, which takes everything. */
+/** The ConfigMap of the schema `s`, which accepts everything. */
 export const schema = configMap('s', '{s: "{}"}')
 
 /** One file of these documents. */

@@ -1,5 +1,5 @@
-// What a transform of the AssemblyScript compiler needs of its syntax trees. The compiler's own types are classes and const
-// enums, which say too much here, and a transform must not load a second compiler to have them.
+// The parts of the AssemblyScript compiler's syntax trees that the transform needs. The compiler's own types are classes and
+// const enums: to use them, a transform would have to load a second compiler.
 
 /** A part of a source. */
 export interface Range {
@@ -8,7 +8,7 @@ export interface Range {
   readonly end: number
 }
 
-/** One source, by its path relative to the project; those of libraries begin with `~lib/`. */
+/** One source file. Its path is relative to the project; paths of libraries begin with `~lib/`. */
 export interface Source {
   readonly normalizedPath: string
   readonly text: string
@@ -21,7 +21,7 @@ export interface Node {
   range: Range
 }
 
-/** A name, where it is declared or used. */
+/** A name at the place where it is declared or used. */
 export interface Identifier extends Node {
   readonly text: string
 }
@@ -32,7 +32,7 @@ export interface Decorator extends Node {
   readonly args: readonly (Node & { readonly literalKind?: number; readonly value?: unknown })[] | null
 }
 
-/** A type, as it is written. */
+/** A type as the source writes it. */
 export interface TypeNode extends Node {
   readonly isNullable: boolean
 }
@@ -47,7 +47,7 @@ interface TypeName {
   readonly next: TypeName | null
 }
 
-/** A field of a class; `parameterIndex` is that of the constructor's parameter that declares it, else -1. */
+/** A field of a class. `parameterIndex` is the index of the constructor's parameter that declares it, or -1. */
 export interface Field extends Node {
   readonly name: Identifier
   readonly decorators: readonly Decorator[] | null
@@ -71,7 +71,7 @@ export interface Class extends Node {
   readonly members: Node[]
 }
 
-/** The parser of a compilation, with all that it has parsed. */
+/** The parser of a compilation, with all parsed sources. */
 export interface Parser {
   readonly sources: readonly Source[]
   readonly diagnostics: readonly unknown[]
@@ -96,7 +96,7 @@ const FLAG = {
   constructor: 1 << 19,
 } as const
 
-/** The classes among statements, those of namespaces too. */
+/** The classes among statements, also those within namespaces. */
 export function classesIn(statements: readonly Node[]): Class[] {
   return statements.flatMap((node) => {
     if (is(node, NODE.namespace)) return classesIn((node as Class).members)
@@ -104,14 +104,14 @@ export function classesIn(statements: readonly Node[]): Class[] {
   })
 }
 
-/** The classes of the user's own sources: those of libraries, the SDK's too, are not theirs to change. */
+/** The classes of the user's own sources. Those of libraries, which include the SDK, must not be changed. */
 export function ownClasses(sources: readonly Source[]): Class[] {
   return sources
     .filter(({ normalizedPath }) => !normalizedPath.startsWith('~lib/'))
     .flatMap(({ statements }) => classesIn(statements))
 }
 
-/** The decorator of that name on a class or a field. */
+/** The decorator with this name on a class or a field. */
 export function decoratorOf(
   { decorators }: Pick<Class | Field, 'decorators'>,
   name: string,
@@ -119,36 +119,36 @@ export function decoratorOf(
   return decorators?.find((each) => each.name.text === name)
 }
 
-/** The text of a decorator's only argument, where it is a string. */
+/** The decorator's argument, if it has exactly one and that is a string literal. */
 export function stringArgument({ args }: Decorator): string | undefined {
   const [first, ...more] = args ?? []
   const isString = first?.kind === NODE.literal && first.literalKind === STRING_LITERAL
   return isString && more.length === 0 ? String(first.value) : undefined
 }
 
-/** The fields of a class that its instances have, those of its constructor's parameters too. */
+/** The instance fields of a class, also those that the constructor's parameters declare. */
 export function instanceFields({ members }: Class): Field[] {
   const fields = members.filter((member) => is(member, NODE.field)) as Field[]
   return fields.filter(({ flags }) => (flags & FLAG.static) === 0)
 }
 
-/** Whether only the class itself, or those that extend it, see a field. */
+/** Whether a field is private or protected. */
 export function isHidden({ flags }: Field): boolean {
   return (flags & (FLAG.private | FLAG.protected)) !== 0
 }
 
-/** The constructor that a class has of its own. */
+/** The constructor that the class itself declares, if any. */
 export function constructorOf({ members }: Class): Method | undefined {
   const methods = members.filter((member) => is(member, NODE.method)) as Method[]
   return methods.find(({ flags }) => (flags & FLAG.constructor) !== 0)
 }
 
-/** Says that a field gets its value before anyone reads it, as `name!: Type` does. */
+/** Marks a field as definitely assigned, as `name!: Type` does. */
 export function markAssigned(field: Field): void {
   field.flags |= FLAG.definitelyAssigned
 }
 
-/** The type as the source may say it; undefined for one that has no name, such as that of a function. */
+/** The type as source text; undefined for a type without a name, such as that of a function. */
 export function typeText(type: TypeNode): string | undefined {
   if (!is(type, NODE.namedType)) return undefined
   const { name, typeArguments, isNullable } = type as NamedType
@@ -157,7 +157,7 @@ export function typeText(type: TypeNode): string | undefined {
   return `${nameText(name)}${args.length === 0 ? '' : `<${args.join(', ')}>`}${isNullable ? ' | null' : ''}`
 }
 
-/** The simple name of a type, and those of its arguments. */
+/** The names of a type and of its type arguments, without those arguments' brackets. */
 export function typeNames(type: TypeNode): string[] {
   if (!is(type, NODE.namedType)) return []
   const { name, typeArguments } = type as NamedType
@@ -169,7 +169,7 @@ export function sourceText({ source, start, end }: Range): string {
   return source.text.substring(start, end)
 }
 
-/** Makes nodes look as if they came from another place, so that faults and traps of theirs are shown there. */
+/** Gives nodes another source range, so that compiler errors and traps are shown there. */
 export function moveTo(range: Range, node: unknown): void {
   if (Array.isArray(node)) for (const each of node) moveTo(range, each)
   else if (isNode(node)) {

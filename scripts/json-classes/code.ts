@@ -1,10 +1,10 @@
 import type { Member } from './members.ts'
 
-/** A class whose code is to be made. */
+/** A class for which to generate code. */
 export interface JsonClass {
-  /** With its type parameters, such as `Page<T>`. */
+  /** The name with its type parameters, such as `Page<T>`. */
   readonly type: string
-  /** Whether the class that it extends has `@json` as well. */
+  /** Whether it extends a class that has `@json` too. */
   readonly extendsJson: boolean
   readonly members: readonly Member[]
 }
@@ -27,7 +27,7 @@ function assignment(owner: string, member: Member): string {
   return `json.assign<${type}>(changetype<usize>(this), offsetof<${owner}>(${JSON.stringify(field)}), ${value})\n`
 }
 
-/** What a field becomes; undefined where it stays as memory begins, which is zero or null. */
+/** The expression for a field's value; undefined when the field keeps its initial zero or null. */
 function valueOf({ key, type, isNullable, initial }: Member): string | undefined {
   if (key === undefined) return initial === undefined ? undefined : `(${initial})`
   const name = JSON.stringify(key)

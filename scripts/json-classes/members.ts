@@ -13,27 +13,27 @@ import {
   type TypeNode,
 } from './ast.ts'
 
-/** One field of a class with `@json`, as the generated code needs to know it. */
+/** The facts about a field of a class with `@json` that the generated code needs. */
 export interface Member {
   readonly field: string
-  /** Its name in JSON; undefined for a field that stays out of it. */
+  /** Its name in JSON; undefined for a field that is not in JSON. */
   readonly key: string | undefined
   readonly type: string
   readonly isNullable: boolean
-  /** The source of the value that it has where JSON has none. */
+  /** The source text of its default, for JSON without this member. */
   readonly initial: string | undefined
 }
 
-/** What can't be had of a class, and where. */
+/** Reports a problem of a class at its place in the source. */
 export type Complain = (range: Range, problem: string) => void
 
-/** Types whose members are known here; all others have to be classes with `@json`, enums or type parameters. */
+/** Types of the standard library that JSON does not have. */
 const COLLECTIONS: readonly string[] = ['Map', 'Set', 'StaticArray', 'ArrayBuffer', 'Date', 'Function']
 const TYPED_ARRAY = /^(?:Uint8Clamped|(?:Int|Uint)(?:8|16|32|64)|Float(?:32|64))Array$/
 
 const PRIMITIVE = /^(?:bool|[iu](?:8|16|32|64|size)|f32|f64)$/
 
-/** The members of a class, and complaints about those that JSON can't have; `plain` are classes without `@json`. */
+/** The members of a class. Reports those that JSON can't have; `plain` are the names of the classes without `@json`. */
 export function membersOf(declaration: Class, plain: ReadonlySet<string>, complain: Complain): Member[] {
   const parameters = constructorOf(declaration)?.signature.parameters ?? []
   const members = instanceFields(declaration).flatMap((field) => {
@@ -47,7 +47,7 @@ export function membersOf(declaration: Class, plain: ReadonlySet<string>, compla
   return members
 }
 
-/** Whether a type needs no value to begin with, since zero or null is one. */
+/** Whether zero or null is a valid value of a type, so that a field of it needs no initial value. */
 export function hasZero(type: TypeNode): boolean {
   return type.isNullable || PRIMITIVE.test(typeText(type) ?? '')
 }

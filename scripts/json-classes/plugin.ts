@@ -1,2 +1,2 @@
-/** What the plain compiler takes as `--transform`. It wants a default export. */
+/** The module for the `--transform` of the plain compiler, which needs a default export. */
 export { JsonClasses as default } from './transform.ts'

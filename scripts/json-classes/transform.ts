@@ -14,11 +14,11 @@ import {
 import { jsonMethods } from './code.ts'
 import { hasZero, membersOf, type Complain } from './members.ts'
 
-const USER_DEFINED = 102 // the code of a diagnostic that is all message
+const USER_DEFINED = 102 // the code of a diagnostic whose whole text is given
 
 /**
- * A transform of the AssemblyScript compiler: gives each class that has the decorator `@json` the methods by which
- * `decode` and `encode` of the SDK read and write it. What JSON can't have is an error of the compiler, at the member.
+ * A transform of the AssemblyScript compiler. Adds methods to each class with the decorator `@json`, with which the SDK's
+ * `decode` and `encode` read and write it. A member that JSON can't have is a compiler error at that member.
  */
 export class JsonClasses {
   /** Called by the compiler when all sources are parsed. */
@@ -59,13 +59,13 @@ function complete(declaration: Class, { parser, names, plain, complain }: Surrou
   for (const field of instanceFields(declaration)) if (needsAssignment(field)) markAssigned(field)
 }
 
-/** Whether the compiler would ask for a value of a field to begin with, which decoding gives it. */
+/** Whether the compiler would require an initial value for a field that decoding sets. */
 function needsAssignment(field: Field): boolean {
   const { type, initializer } = field
   return initializer === null && !isHidden(field) && !hasZero(type)
 }
 
-/** The class of a text, by another parser of the same compiler. */
+/** Parses the text of a class with another parser of the same compiler. */
 function parsed(parser: Parser, text: string): Class {
   const Another = parser.constructor as new () => Parser
   const other = new Another()

@@ -1,6 +1,6 @@
 import { checkAttributes, type CloudEvent } from '../../functions/cloudevents/cloudevent.ts'
 
-/** A CloudEvent with what is not given filled in; `data` is a value of JSON. Throws EVENT_INVALID. */
+/** A CloudEvent; missing required attributes get example values. `data` is a JSON value. Throws EVENT_INVALID. */
 export function cloudEvent(attributes: Readonly<Record<string, string>>, data: unknown): CloudEvent {
   const given = {
     ...{ specversion: '1.0', id: 'example', source: '/example', type: 'example' },

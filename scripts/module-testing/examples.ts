@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { messageOf } from '../../functions/process/errors.ts'
 import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 
-/** An event to try a Job with, and the file that says how it is to end. */
+/** A file with an example event, and the file with its expected outcome. */
 export interface Example {
   readonly job: LocalJob
   readonly event: LocalEvent
@@ -15,8 +15,9 @@ export interface Example {
 const EXPECTED = '.expected.json'
 
 /**
- * The examples of Jobs, beside the file of each: `event.json` with `expected.json`, for its first event, and
- * `examples/<event>/<name>.json` with `<name>.expected.json`. Throws an Error where a folder in examples/ names no event.
+ * Finds the examples of Jobs, beside the file of each: `event.json` with `expected.json` for its first event, and
+ * `examples/<event>/<name>.json` with `<name>.expected.json`. Throws an Error if a folder in examples/ is not named for an
+ * event.
  */
 export async function examplesOf(jobs: readonly LocalJob[]): Promise<readonly Example[]> {
   return (await Promise.all(jobs.map((job) => examplesOfJob(job, jobs)))).flat()
@@ -30,7 +31,7 @@ async function examplesOfJob(job: LocalJob, jobs: readonly LocalJob[]): Promise<
   for (const entry of await entries(examples))
     if (entry.isDirectory() && !names.includes(entry.name))
       throw new Error(
-        `${shown(join(examples, entry.name))} names no event of ${job.file}; its folders are to be named for the events that their examples go to: ${names.join(', ')}`,
+        `${shown(join(examples, entry.name))} names no event of ${job.file}; name the folder for the event of its examples, one of ${names.join(', ')}`,
       )
   const ofEvents = await Promise.all(
     job.events.map(async (event) => {
@@ -48,7 +49,7 @@ async function examplesOfJob(job: LocalJob, jobs: readonly LocalJob[]): Promise<
   return [...single, ...ofEvents.flat()]
 }
 
-/** The attributes and the data of an example's file: a structured CloudEvent, or data alone. */
+/** The attributes and data of an example file, which is a structured CloudEvent or data alone. */
 export async function readExample(
   file: string,
 ): Promise<{ attributes: Record<string, string>; data: unknown }> {
@@ -60,7 +61,7 @@ export async function readExample(
   return { attributes: Object.fromEntries(texts), data }
 }
 
-/** The value of a file of JSON. Throws an Error that names the file. */
+/** Reads a JSON file. Throws an Error that names the file. */
 export async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'))
@@ -69,7 +70,7 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** A path as it is told to people: relative where it is below this folder. */
+/** A path for people: relative if it is below the current folder. */
 export function shown(path: string): string {
   const near = relative(process.cwd(), path)
   return near.startsWith('..') ? path : near

@@ -3,17 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { cloudEvent } from './event.ts'
 import { openGuest } from './guest.ts'
 
-/** What a module is given beside its events, as a Job would. */
+/** What a Job gives a module in addition to events. */
 export interface GuestOptions {
-  /** The variables that the Job's `env` gives to it; none by default. */
+  /** Variables, as in the Job's `env`; none by default. */
   readonly env?: Readonly<Record<string, string>>
-  /** The other events of its Job, into which it may emit; none by default. */
+  /** The other events of its Job, to which it may emit; none by default. */
   readonly events?: readonly string[]
   /** The most linear memory of one execution, in bytes; 64 MiB by default, as in a Job. */
   readonly memoryBytes?: number
 }
 
-/** An event: its data, a value of JSON, and such attributes of CloudEvents as matter. */
+/** An event: its data, a JSON value, and the CloudEvents attributes that matter; the others get example values. */
 export interface GuestEvent {
   readonly data?: unknown
   readonly id?: string
@@ -37,7 +37,7 @@ export interface GuestEmit {
   readonly data: unknown
 }
 
-/** What became of an event. A trap is a `retry` with the code MODULE_TRAP, as it is for a runner. */
+/** The outcome of an event. A trap is a `retry` with the code MODULE_TRAP, as in a runner. */
 export type GuestOutcome =
   | {
       readonly kind: 'ok'
@@ -55,20 +55,20 @@ export type GuestOutcome =
       readonly kind: 'retry'
       readonly code: string
       readonly reason: string
-      /** Undefined where the Job's `retry` says when. */
+      /** Undefined if the module left the delay to the Job's `retry`. */
       readonly afterSeconds: number | undefined
       readonly lines: readonly GuestLine[]
     }
 
-/** A module that runs events one after the other, each in a fresh instance. */
+/** A module that runs one event after the other, each in a fresh instance. */
 export interface Guest {
-  /** Runs one event, in this thread and with no deadline. Throws an Error where it is no CloudEvent. */
+  /** Runs one event in this thread, without a timeout. Throws an Error if it is not a valid CloudEvent. */
   run(event: GuestEvent): GuestOutcome
 }
 
 const MEMORY_BYTES = 64 * 2 ** 20
 
-/** Reads a module, checks it and makes it ready as a runner does. Throws an Error that names the fix where it can't be run. */
+/** Reads, checks and prepares a module as a runner does. If it can't be run, throws an Error that names the fix. */
 export async function loadGuest(file: string, options: GuestOptions = {}): Promise<Guest> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new Error(`${file} can not be read; run npx jobico build first`, { cause })

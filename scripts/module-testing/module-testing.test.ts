@@ -9,7 +9,7 @@ import { loadJobs } from '../job-files/load.ts'
 import { examplesOf } from './examples.ts'
 import { loadGuest } from './load-guest.ts'
 import { runExample } from './run-example.ts'
-import { seenInvalid, seenOf } from '../testing/seen.ts'
+import { invalidJson, outcomeJson } from '../testing/outcome-json.ts'
 
 const reason = 'why'
 const outcomes: readonly { readonly outcome: Outcome; readonly seen: unknown }[] = [
@@ -39,12 +39,12 @@ const outcomes: readonly { readonly outcome: Outcome; readonly seen: unknown }[]
 ]
 
 t.test('outcomes as files say them', (t) => {
-  for (const { outcome, seen } of outcomes) t.strictSame(seenOf(outcome), seen)
+  for (const { outcome, seen } of outcomes) t.strictSame(outcomeJson(outcome), seen)
   const faults = [
     { pointer: '', detail: 'is no object' },
     { pointer: '/a', detail: 'is missing' },
   ]
-  t.strictSame(seenInvalid('e', faults), { $invalid: 'e', errors: ['/ is no object', '/a is missing'] })
+  t.strictSame(invalidJson('e', faults), { $invalid: 'e', errors: ['/ is no object', '/a is missing'] })
   t.end()
 })
 

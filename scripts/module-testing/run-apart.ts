@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads'
 
 import { entryUrl } from '../dev/processes/entries.ts'
 import type { GuestAnswer, GuestTask } from './guest-thread.ts'
-import type { Ran } from './guest.ts'
+import type { ExecutionResult } from './guest.ts'
 
-/** Runs one event on a thread of its own, which is ended after `timeoutMs`. Rejects with what keeps the module from running. */
-export function runApart(task: GuestTask, timeoutMs: number): Promise<Ran> {
-  const { promise, resolve, reject } = Promise.withResolvers<Ran>()
+/** Runs one event on its own thread, and stops the execution after `timeoutMs`. Rejects if the module can not run. */
+export function runApart(task: GuestTask, timeoutMs: number): Promise<ExecutionResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<ExecutionResult>()
   const worker = new Worker(entryUrl('guest'), {
     workerData: task,
     env: {},
@@ -25,7 +25,7 @@ export function runApart(task: GuestTask, timeoutMs: number): Promise<Ran> {
   })
 }
 
-function timedOut(timeoutMs: number): Ran {
+function timedOut(timeoutMs: number): ExecutionResult {
   const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1_000} s) and was stopped`
   return { outcome: { kind: 'retry', code: 'TIMEOUT', reason }, lines: [] }
 }

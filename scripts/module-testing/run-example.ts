@@ -8,17 +8,17 @@ import { cloudEvent } from './event.ts'
 import { readExample, shown, type Example } from './examples.ts'
 import type { Line } from './guest.ts'
 import { runApart } from './run-apart.ts'
-import { seenInvalid, seenOf, type Seen } from '../testing/seen.ts'
+import { invalidJson, outcomeJson, type OutcomeJson } from '../testing/outcome-json.ts'
 
-/** What an example came to, and what the modules logged on its way. */
+/** The actual outcome of an example, and the lines that its modules logged. */
 export interface Ending {
-  readonly seen: Seen
+  readonly seen: OutcomeJson
   readonly lines: readonly Line[]
 }
 
 /**
- * Runs an example: its data through the schema, the event through the module, and a result with an `output` event on
- * through that one. What is emitted is held against the schema of its event, and not run.
+ * Runs an example: checks its data by the schema, then runs the module. If the event has an `output` event, does the same
+ * there with the result. Emitted data is only checked by the schema of its event, and not run.
  */
 export async function runExample({ job, event, file }: Example): Promise<Ending> {
   const { attributes, data } = await readExample(file)
@@ -31,7 +31,7 @@ export async function runExample({ job, event, file }: Example): Promise<Ending>
     const ran = await runOne(job, at, next)
     lines.push(...ran.lines)
     const { outcome } = ran
-    if (outcome.kind !== 'ok') return { seen: seenOf(outcome), lines }
+    if (outcome.kind !== 'ok') return { seen: outcomeJson(outcome), lines }
     const wrong = (outcome.emitted ?? []).map((each) =>
       refusal(eventNamed(job, each.event), JSON.parse(each.data)),
     )
@@ -39,7 +39,7 @@ export async function runExample({ job, event, file }: Example): Promise<Ending>
     if (first !== undefined) return { seen: first, lines }
     const { output } = at
     if (output === undefined || 'sink' in output || outcome.data === undefined)
-      return { seen: seenOf(outcome), lines }
+      return { seen: outcomeJson(outcome), lines }
     next = resultEvent(job, at, next, JSON.parse(outcome.data))
     at = eventNamed(job, output.event)
   }
@@ -52,22 +52,22 @@ async function runOne(
 ) {
   const path = module.kind === 'file' ? module.path : module.out
   const events = job.events.map((each) => each.name).filter((each) => each !== name)
-  const surroundings = { name: shown(path), memoryBytes, env, events }
-  return await runApart({ module: await readFile(path), surroundings, event }, timeoutMs)
+  const settings = { name: shown(path), memoryBytes, env, events }
+  return await runApart({ module: await readFile(path), settings, event }, timeoutMs)
 }
 
-function refusal({ name, schema }: LocalEvent, data: unknown): Seen {
+function refusal({ name, schema }: LocalEvent, data: unknown): OutcomeJson {
   const faults = compileSchema(schema.json)(data)
-  return faults.length === 0 ? undefined : seenInvalid(name, faults)
+  return faults.length === 0 ? undefined : invalidJson(name, faults)
 }
 
 function eventNamed({ events }: LocalJob, wanted: string): LocalEvent {
   const found = events.find(({ name }) => name === wanted)
-  if (found === undefined) throw new Error(`there is no event ${wanted}`) // what a Job may name was checked before
+  if (found === undefined) throw new Error(`there is no event ${wanted}`) // checks of Job and module prevent this
   return found
 }
 
-/** The event that a result is for the next one. */
+/** The CloudEvent that carries a result to the next event. */
 function resultEvent(
   { namespace, name }: LocalJob,
   event: LocalEvent,

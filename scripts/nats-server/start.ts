@@ -10,8 +10,8 @@ const START_TIMEOUT_MS = 15_000
 const POLL_MS = 10
 
 /**
- * Runs a program until it ends, until this shell is told to end, or until the process that holds the other end of its
- * standard input is gone, however that died: so no server outlives whoever started it.
+ * A shell script that runs a program and ends it when the shell gets a signal, or when the process at the other end of its
+ * standard input has ended for any reason. So no server outlives the process that started it.
  */
 export const GUARD = `
 exec 3<&0
@@ -23,7 +23,7 @@ while kill -0 $child 2>/dev/null; do wait $child; done
 
 /** How to start a server. */
 export interface StartOptions {
-  /** The folder of its streams; made when missing. */
+  /** The folder of its streams; created when missing. */
   readonly storeDir: string
   /** An address of loopback; 127.0.0.1 by default. */
   readonly host?: string
@@ -32,28 +32,28 @@ export interface StartOptions {
   /** The environment in which to look for the program; see findNatsServer. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly progress?: (line: string) => void
-  /** A command that starts the program, such as one that slows its disk down. */
+  /** A command that runs the program, such as one that slows its disk down. */
   readonly wrapper?: readonly string[]
-  /** How long what is acknowledged may wait until it is forced to disk, such as `10s`; `always` for not at all. */
+  /** How long acknowledged data may wait until it is synced to disk, such as `10s`; `always` syncs before each answer. */
   readonly syncInterval?: string
-  /** The most that all streams may take on disk, such as `64MB`; three quarters of what is free by default. */
+  /** The most disk space of all streams, such as `64MB`; by default three quarters of what is free. */
   readonly maxFileStore?: string
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface NatsServer {
   readonly url: string
   readonly port: number
   readonly pid: number
   /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>
-  /** Ends the server in good order. */
+  /** Shuts the server down gracefully. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a nats-server with JetStream on loopback, which ends with this process. Throws an Error with the server's last
- * words when it does not come up.
+ * Starts a nats-server with JetStream on loopback; it ends when this process ends. Throws an Error with the server's last
+ * errors when it does not start.
  */
 export async function startNatsServer(options: StartOptions): Promise<NatsServer> {
   const { storeDir, environment = {}, progress = () => undefined, wrapper = [] } = options
@@ -67,7 +67,7 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })
-  const lastWords = tail(child)
+  const lastErrors = tail(child)
   const ended = once(child, 'exit').then(() => {
     child.stdin.destroy()
   })
@@ -79,7 +79,7 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   if (started === undefined) {
     await stop()
     throw new Error(
-      `nats-server did not start on ${options.port === undefined ? 'a free port' : `port ${options.port}`}: ${lastWords() || 'it said nothing'}`,
+      `nats-server did not start on ${options.port === undefined ? 'a free port' : `port ${options.port}`}: ${lastErrors() || 'it said nothing'}`,
     )
   }
   return {
@@ -103,7 +103,7 @@ function configuration(options: StartOptions): string {
   ].join('\n')
 }
 
-/** The server names it after its own program file and its pid. */
+/** The server writes a file with its ports, named after its program file and its pid. */
 const PORTS_FILE = /_(\d+)\.ports$/
 
 async function forgetPorts(storeDir: string): Promise<void> {
@@ -111,7 +111,7 @@ async function forgetPorts(storeDir: string): Promise<void> {
   await Promise.all(stale.map((name) => rm(join(storeDir, name), { force: true })))
 }
 
-/** Waits for the file in which the server tells its port. */
+/** Waits for the file with the server's ports. */
 async function listening(storeDir: string): Promise<Pick<NatsServer, 'url' | 'port' | 'pid'> | undefined> {
   const deadline = performance.now() + START_TIMEOUT_MS
   while (performance.now() < deadline) {
@@ -134,10 +134,10 @@ async function readPorts(file: string): Promise<Pick<NatsServer, 'url' | 'port'>
 }
 
 function tail(child: ChildProcess): () => string {
-  let words = ''
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (words = (words + chunk).slice(-2_000)))
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (text = (text + chunk).slice(-2_000)))
   return () =>
-    words
+    text
       .trim()
       .split('\n')
       .filter((line) => /FTL|ERR|error/i.test(line))

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** What the test runner reads from its environment. */
+/** The settings that the test runner reads from its environment. */
 export interface TestingConfig {
   /** Whether this runs in CI, where a test that can't run is a failure. */
   readonly isCi: boolean

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { JobicoError } from '../../functions/process/errors.ts'
 import { mustRun, runProgram } from './program.ts'
 
-/** A file of Debian's, and the packages that hold it and what it needs. */
+/** A file of Debian, with the packages that contain it and its libraries. */
 export interface DebianFile {
   readonly packages: readonly [string, ...string[]]
   /** The file's name, without its folder. */
@@ -12,8 +12,8 @@ export interface DebianFile {
 }
 
 /**
- * Fetches packages of Debian once, unpacks them into a folder of their own below `folder`, installs nothing, and gives the path
- * of a file in them. Throws INTERNAL where this is no Debian.
+ * Downloads packages of Debian once, unpacks them into a folder of their own below `folder`, and returns the path of a file
+ * in them. Installs nothing. Throws INTERNAL when this is not Debian.
  */
 export async function debianFile(folder: string, { packages, name }: DebianFile): Promise<string> {
   const home = join(folder, packages[0])

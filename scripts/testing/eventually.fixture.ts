@@ -12,8 +12,8 @@ const WITHIN_MS = 240_000
 const EVERY_MS = 250
 
 /**
- * Looks until there is something: neither undefined nor false. Throws, with what the last look gave or threw, when there is
- * nothing in time.
+ * Calls `look` until it returns something other than undefined and false, and returns that. Throws when that takes too long,
+ * with the error that the last `look` threw.
  */
 export async function eventually<T>(
   what: string,
@@ -32,7 +32,7 @@ export async function eventually<T>(
   }
 }
 
-/** Checks that something holds all the time. Throws at the first look at which it does not. */
+/** Checks again and again that something stays true. Throws at the first `look` that returns false. */
 export async function always(
   what: string,
   look: () => Promise<boolean>,

@@ -6,19 +6,19 @@ import { mustRun } from './program.ts'
 
 const BUILD = join(import.meta.dirname, '..', 'cluster', 'build')
 
-/** The folder with kube-apiserver and etcd; undefined where they are not built yet. */
+/** The folder with kube-apiserver and etcd; undefined when they are not built yet. */
 export function kubernetesPrograms(): string | undefined {
   const folder = join(testingConfig().clusterCache, 'bin')
   return existsSync(join(folder, 'kube-apiserver')) ? folder : undefined
 }
 
-/** Whether Go, which builds them, is on PATH. */
+/** Whether Go is on PATH, which builds kube-apiserver and etcd. */
 export function canBuildKubernetes(): boolean {
   const { PATH = '' } = testingConfig().environment
   return PATH.split(delimiter).some((folder) => existsSync(join(folder, 'go')))
 }
 
-/** Builds them, which takes some 8 minutes, and shows what it does. Throws INTERNAL where that fails. */
+/** Builds kube-apiserver and etcd in some 8 minutes, and shows the output of the build. Throws INTERNAL when that fails. */
 export async function buildKubernetes(): Promise<void> {
   await mustRun(BUILD, ['kubernetes'], { show: true })
 }

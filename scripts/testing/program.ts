@@ -8,19 +8,19 @@ export interface ProgramOptions {
   readonly input?: string
   readonly cwd?: string
   readonly environment?: NodeJS.ProcessEnv
-  /** Its output goes to that of this process, and is not kept. */
+  /** Sends the output to that of this process; `Ended` then has none. */
   readonly show?: boolean
 }
 
 /** How a program ended. */
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null when a signal ended it. */
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Runs a program to its end. Throws where it can't be started. */
+/** Runs a program to its end. Throws when it can't be started. */
 export function runProgram(
   command: string,
   args: readonly string[],
@@ -30,7 +30,7 @@ export function runProgram(
   const child = spawn(command, [...args], { stdio: ['pipe', output, output], cwd, env: environment })
   const stdout = kept(child.stdout)
   const stderr = kept(child.stderr)
-  child.stdin?.on('error', () => undefined) // one that ends without reading tells why by its code
+  child.stdin?.on('error', () => undefined) // when it ends without reading, its exit code says why
   child.stdin?.end(input)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -44,7 +44,7 @@ function kept(stream: Readable | null): () => string {
   return () => text
 }
 
-/** Runs a program, and gives what it wrote on standard output. Throws with its words where it does not end with 0. */
+/** Runs a program and returns its standard output. Throws INTERNAL with its output when its exit code is not 0. */
 export async function mustRun(
   command: string,
   args: readonly string[],

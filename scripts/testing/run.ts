@@ -8,8 +8,8 @@ import { runProgram } from './program.ts'
 import { testFiles, type Kind } from './test-files.ts'
 
 /**
- * Runs the tests of some kinds and, beside them, the static checks. Prints what the tests print, then what the static checks
- * have found. Ends with 1 when anything failed.
+ * Runs the tests of some kinds and, at the same time, the static checks. Prints the output of the tests, then that of the
+ * static checks. Exits with 1 when anything failed.
  */
 
 const HELP = `node scripts/testing/run.ts [--static] [--coverage] KIND...
@@ -20,7 +20,7 @@ Runs the tests of each KIND: unit (no other program), int (a real nats-server), 
 `
 const ROOT = join(import.meta.dirname, '..', '..')
 const KINDS: readonly Kind[] = ['unit', 'int', 'api']
-/** Node keeps compiled code there, so that the many processes of the tests start in half the time. */
+/** Node keeps compiled code here: the many processes of the tests then start in half the time. */
 const COMPILE_CACHE = join(ROOT, '.tap', 'compile-cache')
 
 interface Options {
@@ -29,7 +29,7 @@ interface Options {
   readonly coverage: boolean
 }
 
-/** Runs npm scripts of package.json one after the other, until one fails; gives what they printed. */
+/** Runs npm scripts of package.json one after another, until one fails. Returns their output. */
 async function runQuietly(...scripts: readonly string[]): Promise<{ code: number | null; output: string }> {
   let output = ''
   for (const script of scripts) {
@@ -52,7 +52,7 @@ async function runTests(kinds: readonly Kind[], coverage: boolean): Promise<bool
   return code === 0
 }
 
-/** Makes what tests against the API server need; false, with a line that says what is missing, where that can't be had. */
+/** Builds the API server if it is missing. Returns false, and prints what is missing, when it can't be built. */
 async function prepareKubernetes(): Promise<boolean> {
   if (kubernetesPrograms() !== undefined) return true
   if (canBuildKubernetes()) {

@@ -1,11 +1,11 @@
 import { globSync } from 'node:fs'
 
-/** Which tests: `unit` need no other program, `int` need nats-server, `api` need the API server of Kubernetes. */
+/** A kind of tests: `unit` needs no other program, `int` needs nats-server, `api` needs the API server of Kubernetes. */
 export type Kind = 'unit' | 'int' | 'api'
 
 const KIND = /\.(?:([a-z0-9]+)\.)?test\.ts$/
 
-/** The kind of a test file; undefined for cases of faults and of the test cluster, which have runners of their own. Pure. */
+/** The kind of a test file; undefined for fault cases and end-to-end cases, which have their own test runners. Pure. */
 export function kindOf(file: string): Kind | undefined {
   const kind = KIND.exec(file)?.[1] ?? 'unit'
   return kind === 'unit' || kind === 'int' || kind === 'api' ? kind : undefined

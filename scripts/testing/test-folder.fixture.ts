@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
 
-/** The folder of a test, filled as told. It goes when all that the test's teardowns end is at its end. */
+/** A folder for a test, with this content. It is removed after the test's teardowns have ended. */
 export function testFolder(t: Test, content?: Parameters<Test['testdir']>[0]): string {
-  // tap removes a folder that is older than the first teardown before it runs that.
+  // tap removes the folder first, unless a teardown was registered before the folder was made.
   t.teardown(() => undefined)
   return t.testdir(content)
 }

@@ -8,25 +8,25 @@ import { stopSignal } from '../terminal/stop-signal.ts'
 import { queuesOf } from '../target/queues.ts'
 import { atPlatform, type ClusterOptions } from '../target/target.ts'
 
-/** How long NATS may be away, or full, before a verb gives up. */
-const PATIENCE_MS = 120_000
+/** How long a command waits while NATS is unreachable or full. */
+const NATS_LIMIT_MS = 120_000
 
-/** What a verb that works on dead letters stands on. */
+/** What a command needs to work on the dead letters of a Job. */
 export interface DeadLetterSession {
   readonly connection: NatsConnection
   readonly ref: JobRef
   readonly work: DeadLetterOptions
   readonly progress: Progress
-  /** Throws an Error when the event that the filter names is not there: for when nothing was found. */
+  /** To call when nothing was found: throws an Error if the event that the filter names does not exist. */
   checkFilter(): Promise<void>
 }
 
-/** Calls `use` with the queue of a Job. Throws an Error when there is no such Job. */
+/** Calls `use` with the dead letters of a Job, and closes everything afterwards. Throws an Error if there is no such Job. */
 export async function withDeadLetters<T>(
   job: string,
   filter: DeadLetterFilter,
   options: ClusterOptions,
-  use: (place: DeadLetterSession) => Promise<T>,
+  use: (session: DeadLetterSession) => Promise<T>,
 ): Promise<T> {
   const signal = stopSignal()
   return await atPlatform(options, async (platform) => {
@@ -40,7 +40,7 @@ export async function withDeadLetters<T>(
         ref,
         progress,
         connection: await platform.nats(),
-        work: { filter, signal, limitMs: PATIENCE_MS, onWait },
+        work: { filter, signal, limitMs: NATS_LIMIT_MS, onWait },
         async checkFilter() {
           if (filter.event !== undefined) checkEvent(await platform.events(), filter.event, platform.place)
         },
@@ -51,7 +51,7 @@ export async function withDeadLetters<T>(
   })
 }
 
-/** Throws an Error that names the keys that no dead letter has, where there are any. */
+/** If there are keys without a dead letter, throws an Error that names them. */
 export function checkMissing(job: string, missing: readonly string[]): void {
   const [first] = missing
   if (first === undefined) return

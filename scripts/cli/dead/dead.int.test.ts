@@ -235,7 +235,7 @@ async function brokenOff(t: Test, chain: Chain, before: { died: number; done: nu
   t.match(told, {
     code: 1,
     stdout: /^redriven \d+/,
-    stderr: /error: not all was sent, since it was interrupted; the/,
+    stderr: /error: not all was sent: it was interrupted; run the/,
   })
   const last = await whenDone(500, () => process.kill(instance.natsPid, 'SIGKILL'))
   t.match(last, { code: 0, stdout: /^redriven \d+/ }, `${last.stdout}${last.stderr}`)
@@ -258,7 +258,7 @@ async function lettersArePurged(t: Test, chain: Chain): Promise<void> {
   const one = await cli('dead', 'purge', JOB, key, '--yes', '-o', 'json')
   t.match(one, { code: 0, stderr: /\nev1 +REJECTED +1\n$/ })
   t.match(JSON.parse(one.stdout), { deleted: 1, pending: 0, missing: [] })
-  t.match(await cli('get', key), { code: 1, stderr: /no event of the key \w{26} is known/ })
+  t.match(await cli('get', key), { code: 1, stderr: /no event with the key \w{26} is known/ })
   t.match(await cli('dead', 'purge', JOB, '--all', '--yes'), { code: 0, stdout: 'deleted 2\n' })
   t.equal((await outcomes(chain)).messages, before.messages, 'neither verdicts nor bodies are left')
   const again = await cli('dead', 'purge', JOB, key, '--yes')

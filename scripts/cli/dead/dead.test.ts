@@ -77,7 +77,7 @@ t.test('a verb that changes something is told that it means all', (t) => {
   t.same(explicitFilter({}, [A], NOW), { ...NONE, keys: [A] })
   t.throws(
     () => explicitFilter({ all: true, event: 'ev1' }, [], NOW),
-    /--all means every dead letter; leave it out/,
+    /--all means every dead letter; remove it/,
   )
   t.end()
 })

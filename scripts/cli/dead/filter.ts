@@ -3,7 +3,7 @@ import { DEATH_CODES, MAX_KEYS, type DeadLetterFilter } from '../../../functions
 import { isEventKey } from '../../../functions/queues/names.ts'
 import { closest } from '../../../schemas/closest.ts'
 
-/** The options that say which dead letters, as they were given. */
+/** The options that select dead letters, as given on the command line. */
 export interface FilterOptions {
   readonly event?: string | undefined
   readonly code?: readonly string[]
@@ -15,8 +15,7 @@ export interface FilterOptions {
 type DeathCode = (typeof DEATH_CODES)[number]
 
 /**
- * Which dead letters the options and the keys beside them are for; `now` is in milliseconds since the epoch. Throws an Error
- * that names the fix. Pure.
+ * The filter that options and keys make; `now` is in milliseconds since the epoch. Throws an Error that names the fix. Pure.
  */
 export function letterFilter(
   { event, code, since, before, key = [] }: FilterOptions,
@@ -25,7 +24,7 @@ export function letterFilter(
 ): DeadLetterFilter {
   const [from, to] = [timeOf('--since', since, now), timeOf('--before', before, now)]
   if (from !== undefined && to !== undefined && from >= to)
-    throw new Error('no time is from --since on and before --before; swap the two')
+    throw new Error('--since is not earlier than --before, so no dead letter can match; swap the two')
   return {
     event,
     codes: code?.map(checkedCode),
@@ -41,12 +40,12 @@ function checkedKeys(texts: readonly string[]): readonly string[] | undefined {
   throw new Error(`these are ${keys.length} keys; name at most ${MAX_KEYS} at a time`)
 }
 
-/** Whether a filter leaves nothing out. Pure. */
+/** Whether a filter selects all dead letters. Pure. */
 export function isForAll(filter: DeadLetterFilter): boolean {
   return Object.values(filter).every((each) => each === undefined)
 }
 
-/** The same for a verb that changes something, which has to be told that it means all. Throws an Error that names the fix. Pure. */
+/** Like `letterFilter`, for a command that changes something: it needs `--all` to select everything. Pure. */
 export function explicitFilter(
   options: FilterOptions & { readonly all?: boolean },
   keys: readonly string[],
@@ -57,7 +56,7 @@ export function explicitFilter(
   if (isEmpty && !options.all)
     throw new Error('say which dead letters: with keys, --event, --code, --since or --before, or with --all')
   if (!isEmpty && options.all)
-    throw new Error('--all means every dead letter; leave it out, or all that narrows it')
+    throw new Error('--all means every dead letter; remove it, or remove the keys and the other filters')
   return filter
 }
 
@@ -77,7 +76,7 @@ function checkedCode(text: string): DeathCode {
 const DURATION = /^(\d{1,6})([smhd])$/
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** A time of RFC 3339, or so long ago. */
+/** Reads an RFC 3339 time, or a duration such as 2h, which means that long before `now`. */
 function timeOf(option: string, text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined
   const [, count, unit = ''] = DURATION.exec(text) ?? []

@@ -8,7 +8,7 @@ import { printable } from '../../dev/output/printable.ts'
 import { compactJson, prettyJson } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
 
-/** All about a dead letter, for people. Pure. */
+/** A dead letter with all its details, for people. Pure. */
 export function letterLines({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string[] {
   const { key, event, code, reason, attempts, time, module } = letter
   const { attributes, trace } = cloudEvent
@@ -55,7 +55,7 @@ function dataLines({ attributes, data }: CloudEvent): string[] {
   return [`${title}:`, ...shown.split(/\r?\n/).map((line) => printable(line.replaceAll('\t', '  ')))]
 }
 
-/** Data as text; undefined when it is none. */
+/** Decodes data as text; undefined if it is not UTF-8, or has control characters. */
 function textOf(data: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(data)
@@ -65,12 +65,15 @@ function textOf(data: Uint8Array): string | undefined {
   }
 }
 
-/** All about a dead letter as one line of JSON; the event comes last, in the JSON event format of CloudEvents. Pure. */
+/**
+ * A dead letter with all its details as one line of JSON; the event comes last, in the JSON event format of CloudEvents.
+ * Pure.
+ */
 export function letterJson({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string {
   const { key, event, code, reason, attempts, time, module } = letter
   const state = isPending ? 'pending' : 'dead'
   const { trace } = cloudEvent
   const head = JSON.stringify({ key, event, state, code, reason, attempts, time, module, errors, trace })
-  // The event goes in as the text that it is, so that no number loses digits.
+  // The event is inserted as text, so that no number loses digits.
   return `${head.slice(0, -1)},"cloudEvent":${compactJson(toStructuredJson(cloudEvent))}}`
 }

@@ -13,7 +13,7 @@ export interface DeadListOptions extends ClusterOptions, FilterOptions {
   readonly output: Format
 }
 
-/** Prints the newest dead letters of a Job, also of one that is deleted but left some. Throws an Error when there is no such Job. */
+/** Prints the newest dead letters of a Job, which may be deleted. Throws an Error if there is no such Job. */
 export async function deadList(
   job: string,
   keys: readonly string[],
@@ -41,7 +41,7 @@ function row({ key, event, code, attempts, time, reason }: DeadLetter): string[]
   return [key, event, code, String(attempts), time, printable(reason)]
 }
 
-/** Says that no dead letter was found, by whether some were left out. Pure. */
+/** Says that no dead letter was found. Pure. */
 export function noneFound(filter: DeadLetterFilter): string {
   return isForAll(filter) ? 'there are no dead letters' : 'there are no such dead letters'
 }

@@ -10,7 +10,7 @@ import { withDeadLetters, checkMissing } from './connect.ts'
 /** The options of `jobico dead purge`. */
 export interface DeadPurgeOptions extends ClusterOptions, FilterOptions {
   readonly all?: boolean
-  /** Not to ask. */
+  /** Does not ask. */
   readonly yes?: boolean
   readonly output: Format
 }
@@ -18,8 +18,8 @@ export interface DeadPurgeOptions extends ClusterOptions, FilterOptions {
 const NOTHING = 'nothing was deleted'
 
 /**
- * Shows which dead letters it would delete, asks, deletes them for good, and prints how many. Throws an Error when there is no
- * such Job, when nobody said yes, and when some were not deleted.
+ * Counts the dead letters to delete, asks, deletes them for good, and prints how many. Throws an Error if there is no such
+ * Job, if the answer is not yes, or if some were not deleted.
  */
 export async function deadPurge(
   job: string,
@@ -27,28 +27,26 @@ export async function deadPurge(
   { yes = false, output, ...options }: DeadPurgeOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
-  const { plan, purged } = await withDeadLetters(job, filter, options, async (place) => {
+  const { plan, purged } = await withDeadLetters(job, filter, options, async (session) => {
     const { planPurge, purgeDeadLetters } = await import('../../../functions/dead-letters/purge.ts')
-    const { connection, ref, work, progress } = place
+    const { connection, ref, work, progress } = session
     const plan = await planPurge(connection, ref, work).catch((fault: unknown) => {
       throw work.signal.aborted ? new Error(NOTHING) : fault
     })
     progress.end()
-    if (plan.total + plan.pending === 0) await place.checkFilter()
+    if (plan.total + plan.pending === 0) await session.checkFilter()
     if (plan.total === 0) process.stderr.write(`${noneFound(filter)}\n`)
-    else await askForLeave(plan, yes)
+    else await confirmPlan(plan, yes)
     return { plan, purged: await purgeDeadLetters(connection, ref, { ...work, upTo: plan.upTo }) }
   })
   print(output === 'json' ? JSON.stringify({ ...purged, missing: plan.missing }) : summaryLine(purged))
   if (purged.stopped !== undefined)
-    throw new Error(
-      `not all was deleted, since ${purged.stopped}; the same command again deletes what is left`,
-    )
+    throw new Error(`not all was deleted: ${purged.stopped}; run the same command again to delete the rest`)
   checkMissing(job, plan.missing)
 }
 
-/** Shows the plan, and throws an Error unless that is what is wanted. */
-async function askForLeave({ counts, total, pending }: PurgePlan, yes: boolean): Promise<void> {
+/** Shows the plan and asks. Throws an Error if the answer is not yes. */
+async function confirmPlan({ counts, total, pending }: PurgePlan, yes: boolean): Promise<void> {
   const rows = counts.map(({ event, code, letters }) => [event, code, String(letters)])
   const lines = tableLines([['EVENT', 'CODE', 'LETTERS'], ...rows])
   if (pending > 0) lines.push(`${pending} more are pending again, and stay`)
@@ -57,7 +55,7 @@ async function askForLeave({ counts, total, pending }: PurgePlan, yes: boolean):
   const what = total === 1 ? 'this dead letter' : `these ${total} dead letters`
   const answer = await confirmed(`Delete ${what} for good, with the data of the events?`)
   if (answer === undefined)
-    throw new Error('nothing was deleted, since nobody can be asked here; add --yes to delete what is shown')
+    throw new Error('nothing was deleted: there is no terminal to ask on; add --yes to delete what is shown')
   if (!answer) throw new Error(NOTHING)
 }
 

@@ -10,15 +10,15 @@ import { withDeadLetters, checkMissing } from './connect.ts'
 /** The options of `jobico dead redrive`. */
 export interface DeadRedriveOptions extends ClusterOptions, FilterOptions {
   readonly all?: boolean
-  /** Letters a second. */
+  /** Dead letters a second. */
   readonly rate: number
   readonly dryRun?: boolean
   readonly output: Format
 }
 
 /**
- * Sends dead letters to their runners again and prints how many. Throws an Error when there is no such Job, and when some
- * were not sent.
+ * Sends dead letters to their runners again and prints how many. Throws an Error if there is no such Job, or if some were
+ * not sent.
  */
 export async function deadRedrive(
   job: string,
@@ -26,19 +26,19 @@ export async function deadRedrive(
   { rate, dryRun = false, output, ...options }: DeadRedriveOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
-  const redriven = await withDeadLetters(job, filter, options, async (place) => {
+  const redriven = await withDeadLetters(job, filter, options, async (session) => {
     const { redrive } = await import('../../../functions/dead-letters/redrive.ts')
-    const { connection, ref, work, progress } = place
+    const { connection, ref, work, progress } = session
     const found = await redrive(connection, ref, {
       ...{ ...work, rate, dryRun },
       onLetter: (letter) => {
         if (dryRun) print(output === 'json' ? JSON.stringify(letter) : letterLine(letter))
       },
-      onProgress: (so) => {
-        if (!dryRun) progress.show(progressLine(so))
+      onProgress: (state) => {
+        if (!dryRun) progress.show(progressLine(state))
       },
     })
-    if (isNothing(found)) await place.checkFilter()
+    if (isNothing(found)) await session.checkFilter()
     return found
   })
   if (isNothing(redriven)) process.stderr.write(`${noneFound(filter)}\n`)
@@ -51,17 +51,17 @@ function isNothing({ sent, pending, refused, stopped }: Redriven): boolean {
   return sent + pending + refused === 0 && stopped === undefined
 }
 
-/** One letter that would be sent; of the same width as others, since there may be any number of them. */
+/** One line of a dry run. Columns have fixed widths, because letters are printed before all are known. */
 function letterLine({ key, event, code, time, reason }: DeadLetter): string {
   return `${key}  ${event.padEnd(10)}  ${code.padEnd(16)}  ${time}  ${printable(reason)}`
 }
 
-/** How far a redrive is, in words. Pure. */
+/** The progress line of a redrive. Pure. */
 export function progressLine({ sent, left, ...others }: RedriveProgress): string {
   return `${summaryLine({ sent, ...others }, 'redriven')}; ${left} to go`
 }
 
-/** How a redrive ended, in words. Pure. */
+/** The counts of a redrive, for people. Pure. */
 export function summaryLine(
   { sent, pending, refused }: Pick<Redriven, 'sent' | 'pending' | 'refused'>,
   verb: string,
@@ -79,7 +79,7 @@ function toJson({ reasons, ...counts }: Redriven): object {
 function checkAllSent(job: string, { refused, reasons, missing, stopped }: Redriven): void {
   if (stopped !== undefined)
     throw new Error(
-      `not all was sent, since ${stopped}; the same command again sends what is left, and nothing twice`,
+      `not all was sent: ${stopped}; run the same command again to send the rest, nothing is sent twice`,
     )
   if (refused > 0) {
     const named = [...reasons].map(([key, reason]) => `\n  ${key}: ${printable(reason)}`).join('')

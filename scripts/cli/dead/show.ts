@@ -8,22 +8,22 @@ import { withDeadLetters, checkMissing, type DeadLetterSession } from './connect
 /** The options of `jobico dead show`. */
 export interface DeadShowOptions extends ClusterOptions {
   readonly event?: string
-  /** Writes the data only, as it is. */
+  /** Writes only the data, byte for byte. */
   readonly data?: boolean
   readonly output: Format
 }
 
-/** Prints all about a dead letter. Throws an Error when there is none of the key. */
+/** Prints a dead letter with all its details. Throws an Error if there is none with this key. */
 export async function deadShow(
   job: string,
   key: string,
   { event, data = false, output, ...where }: DeadShowOptions,
 ): Promise<void> {
   const filter = letterFilter({ event }, [key], Date.now())
-  const found = await withDeadLetters(job, filter, where, async (place) => {
-    const letters = await readLetters(place, key)
+  const found = await withDeadLetters(job, filter, where, async (session) => {
+    const letters = await readLetters(session, key)
     const wanted = letters.filter(({ letter }) => event === undefined || letter.event === event)
-    if (wanted.length === 0) await place.checkFilter()
+    if (wanted.length === 0) await session.checkFilter()
     return wanted
   })
   if (found.length === 0) checkMissing(job, [key])
@@ -50,7 +50,7 @@ function writeData(letters: readonly FullDeadLetter[]): void {
   const [first, ...others] = letters
   if (others.length > 0) {
     const events = letters.map(({ letter }) => letter.event).join(' and ')
-    throw new Error(`the key is of dead letters of ${events}; name one with --event`)
+    throw new Error(`there are dead letters with this key at ${events}; choose one with --event`)
   }
   process.stdout.write(first?.cloudEvent.data ?? '')
 }

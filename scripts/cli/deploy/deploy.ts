@@ -85,9 +85,7 @@ async function pushAll(
   const pushed: PushedModule[] = []
   for (const { namespace, name, bytes } of read) {
     const { digest, sent } = await modules.push(namespace, name, bytes)
-    log(
-      sent ? `pushed ${name} into ${namespace}: ${digest}` : `unchanged ${name} in ${namespace}: ${digest}`,
-    )
+    log(sent ? `pushed ${name} into ${namespace}: ${digest}` : `unchanged ${name} in ${namespace}: ${digest}`)
     pushed.push({ namespace, name, digest })
   }
   return pushed

@@ -15,7 +15,7 @@ export interface ServedJob {
   readonly context: string | undefined
 }
 
-/** For each event of a Job: its URL, a curl line for inside the cluster's network, and a `jobico send` line for here. */
+/** For each event of a Job: its URL, a curl line that sends to it, and a `jobico send` line for this machine. */
 export async function nextSteps(kube: Kube, { job, live, context }: ServedJob): Promise<readonly string[]> {
   const lines = await Promise.all(
     job.events.map(async (event) => {

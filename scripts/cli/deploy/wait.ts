@@ -6,7 +6,13 @@ import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { ObjectName } from '../../../knative/kube/object.ts'
 import { LABELS } from '../../../knative/resources/labels.ts'
 import type { KnativeServiceObject } from '../../../knative/status/observed.ts'
-import { changedConditions, judge, type ExpectedEvent, type Judgement, type Observation } from './judgement.ts'
+import {
+  changedConditions,
+  judge,
+  type ExpectedEvent,
+  type Judgement,
+  type Observation,
+} from './judgement.ts'
 
 /** A Job to wait for. */
 export interface AwaitedJob extends ObjectName {

@@ -12,14 +12,14 @@ export interface GetOptions extends TargetOptions {
   readonly output: Format
 }
 
-/** What is said of an event, by its listener or by NATS. */
+/** The state of an event, as a listener answers it. */
 interface StateBody {
   readonly state: 'pending' | 'done' | 'dead'
   readonly event: string
   readonly error?: { readonly code?: string; readonly reason?: string; readonly attempts?: number }
 }
 
-/** Prints what became of an event, looked for at every event of the target. Throws an Error when none knows it. */
+/** Prints the state of the event with a key, at every event of the target that knows it. Throws an Error if none does. */
 export async function get(key: string, options: GetOptions): Promise<void> {
   if (!isEventKey(key))
     throw new Error(`${key} is no key: it has 26 lower-case letters and digits, as jobico send prints it`)
@@ -31,13 +31,13 @@ export async function get(key: string, options: GetOptions): Promise<void> {
 
 async function askUrl(target: UrlTarget, key: string, { event, token }: GetOptions): Promise<string[]> {
   if (event === undefined)
-    throw new Error('with --url the event must be named, too: add --event, such as --event ev1')
+    throw new Error('--url needs the name of the event, too: add --event, such as --event ev1')
   const { answer, text } = await askListener(await target.listener(event), { path: `/events/${key}`, token })
   if (answer.ok) return [text]
   throw answer.status === 404 ? unknown(key, event) : new Error(problemText(answer.status, text))
 }
 
-/** All that NATS knows: one CloudEvent that was sent to several events ends once at each. */
+/** Reads the states from NATS. There may be several: a CloudEvent that was sent to several events has one at each. */
 async function askNats(platform: Platform, key: string, { event, job }: GetOptions): Promise<string[]> {
   const { findEvents } = await import('../../../functions/outcomes/find-events.ts')
   const { createRequests } = await import('../../../functions/jetstream/requests.ts')
@@ -61,7 +61,7 @@ function placesOf(refs: readonly JobRef[], event: string | undefined): string {
 
 function unknown(key: string, where: string): Error {
   return new Error(
-    `no event of the key ${key} is known at ${where}; it was never accepted there, or its outcome is no longer kept`,
+    `no event with the key ${key} is known at ${where}; it was never accepted there, or its outcome is no longer kept`,
   )
 }
 
@@ -72,7 +72,7 @@ function inWords(text: string): string {
   return `${event} ${state}${result === undefined ? '' : `\n${result}`}`
 }
 
-/** The result as it was sent, since reading and writing it anew could change its numbers. It is the last member. */
+/** Cuts the result out of the text, where it is the last member: parsing it could change its numbers. */
 function resultText(text: string): string | undefined {
   const compact = compactJson(text)
   const start = compact.indexOf('"result":')

@@ -10,7 +10,7 @@ import { compactJson } from '../terminal/output.ts'
 
 const EVENT_WIDTH = 10
 
-/** An outcome as one line for people: when, which event, done with the result's data or dead with the reason. Pure. */
+/** An outcome as one line for people: time, event, and the data of the result or the reason why it is dead. Pure. */
 export function textOutcome({ event, key, verdict }: Outcome, { dim, green, red }: Colors): string {
   const start = `${dim(clock(verdict.time))} ${event.padEnd(EVENT_WIDTH)}`
   const tries = verdict.attempts > 1 ? ` after ${verdict.attempts} attempts` : ''
@@ -27,7 +27,7 @@ function resultWords({ attributes, data }: CloudEvent): string {
   return ` ${printable(compactJson(decodeUtf8(data)))}`
 }
 
-/** An outcome as one line of JSON: the state of the event as `get` prints it, with its Job, time and module. Pure. */
+/** An outcome as one line of JSON: what `jobico get` prints, with Job, time and module. Pure. */
 export function jsonOutcome({ namespace, job }: JobRef, { event, key, verdict }: Outcome): string {
   const { time, attempts, module } = verdict
   const state: KnownState = verdict.kind === 'done' ? { state: 'done', verdict } : { state: 'dead', verdict }

@@ -6,7 +6,7 @@ import { messageOf } from '../../../functions/process/errors.ts'
 import { dataEventType } from '../../../functions/queues/names.ts'
 import { percentEncode } from '../../../functions/cloudevents/percent-encoding.ts'
 
-/** Attributes that the command line gives. */
+/** Attributes given on the command line. */
 export interface GivenAttributes {
   readonly id?: string
   readonly source?: string
@@ -22,8 +22,8 @@ export interface OutgoingEvent {
 const DEFAULT_SOURCE = '/jobico/send'
 
 /**
- * The request for a text of JSON: a structured CloudEvent where it is one (it has `specversion`), else bare data, which is
- * sent in binary mode, the text as it is. Throws an Error when it is not JSON.
+ * The request for a text of JSON. With a member `specversion` it is sent as a structured CloudEvent; else it is data, and
+ * sent unchanged in binary mode. Throws an Error if the text is not JSON.
  */
 export function outgoingEvent(event: string, text: string, given: GivenAttributes): OutgoingEvent {
   const value = parse(text)
@@ -52,7 +52,7 @@ function structured(text: string, value: object, given: GivenAttributes): Outgoi
   return { headers: { 'content-type': 'application/cloudevents+json' }, body }
 }
 
-/** The SDK leaves values as they are: the HTTP binding wants them percent-encoded, and fetch takes no others. */
+/** Percent-encodes the attributes, as the HTTP binding requires: the SDK does not, and fetch refuses other values. */
 function encoded(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [

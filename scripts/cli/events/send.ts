@@ -19,7 +19,9 @@ export interface SendOptions extends TargetOptions, GivenAttributes {
 
 const DEFAULT_WAIT_S = 30
 
-/** Sends one CloudEvent and prints its key or, with `wait`, its result. Throws an Error when it was not accepted or is dead. */
+/**
+ * Sends one CloudEvent and prints its key or, with `wait`, its result. Throws an Error if it is refused, dead, or too slow.
+ */
 export async function send(event: string, options: SendOptions): Promise<void> {
   const { headers, body } = outgoingEvent(event, await inputOf(options), given(options))
   const seconds = options.wait === true ? DEFAULT_WAIT_S : options.wait

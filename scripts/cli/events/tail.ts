@@ -18,10 +18,10 @@ export interface TailOptions extends ClusterOptions {
   readonly output: Format
 }
 
-/** How often it is looked for Jobs that are new. */
-const LOOK_AGAIN_MS = 3_000
+/** How often it looks for new Jobs. */
+const POLL_MS = 3_000
 
-/** Prints outcomes as they come, until a signal ends it. Throws an Error when there is no such event or Job. */
+/** Prints outcomes as they are stored, until a signal ends it. Throws an Error if there is no such event or Job. */
 export async function tail(event: string | undefined, { job, output, ...where }: TailOptions): Promise<void> {
   const stopping = stopSignal()
   await atPlatform(where, async (platform) => {
@@ -39,7 +39,7 @@ interface Following {
   readonly signal: AbortSignal
 }
 
-/** Follows every Job, also those that come later: of these all that is kept is new. */
+/** Follows every Job. Of a Job that appears later, also the outcomes stored before it was noticed are shown. */
 async function followAll(platform: Platform, following: Following): Promise<void> {
   const { job, signal } = following
   const failed = Promise.withResolvers<never>()
@@ -61,7 +61,7 @@ async function followAll(platform: Platform, following: Following): Promise<void
   await Promise.all(followed.values())
 }
 
-/** Ends when the streams of the Job are gone. */
+/** Follows one Job. Ends when its streams are deleted. */
 async function follow(
   platform: Platform,
   ref: JobRef,
@@ -76,11 +76,11 @@ async function follow(
   }
 }
 
-/** None while NATS is away, or the Job is. */
+/** The Jobs that have a queue now; none while NATS does not answer, or the Job does not exist. */
 async function laterQueues(platform: Platform, job: string | undefined): Promise<readonly JobRef[]> {
   return await queuesOf(platform, job).catch(() => [])
 }
 
 async function pause(signal: AbortSignal): Promise<void> {
-  await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined)
+  await delay(POLL_MS, undefined, { signal }).catch(() => undefined)
 }

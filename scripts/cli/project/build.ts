@@ -15,14 +15,14 @@ export interface BuildOptions {
   readonly output: Format
 }
 
-/** A module that is ready to be pushed. */
+/** A compiled and checked module; `size` in bytes. */
 export interface BuiltModule {
   readonly file: string
   readonly size: number
   readonly digest: string
 }
 
-/** Compiles and checks the modules of Jobs, and prints their files. Throws one MODULE_INVALID with every fault. */
+/** Compiles and checks the modules of Jobs, and prints their files. Throws one MODULE_INVALID with all faults. */
 export async function build(files: readonly string[], { output }: BuildOptions): Promise<void> {
   const { jobs } = await loadJobs(jobFiles(files, 'build'))
   const built = await buildModules(jobs)
@@ -34,7 +34,10 @@ export async function build(files: readonly string[], { output }: BuildOptions):
     ]).forEach(print)
 }
 
-/** Compiles and checks the modules of Jobs, each once; warnings of the compiler go to standard error. */
+/**
+ * Compiles and checks the modules of Jobs, and lists each file once. Compiler warnings go to standard error. Throws one
+ * MODULE_INVALID with all faults.
+ */
 export async function buildModules(jobs: readonly LocalJob[]): Promise<readonly BuiltModule[]> {
   const events = jobs.flatMap((job) => job.events.map((event) => ({ file: job.file, event })))
   const compiler = createCompiler({ optimize: true })

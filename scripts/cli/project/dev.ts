@@ -18,11 +18,11 @@ export interface DevCommandOptions {
   readonly output: Format
 }
 
-/** Ctrl-C may come twice at a time, from the terminal and from whoever started this process. */
+/** One Ctrl-C may send two signals: from the terminal, and from the parent process. Those within this time count as one. */
 const SAME_SIGNAL_MS = 300
 const KILLED_EXIT_CODE = 130
 
-/** Runs Jobs on this machine until a signal ends it; a second Ctrl-C ends it at once. */
+/** Runs Jobs on this machine until a signal stops it in order; a second Ctrl-C kills it, with exit code 130. */
 export async function dev(files: readonly string[], options: DevCommandOptions): Promise<void> {
   const view = options.output === 'json' ? jsonView() : textView(pc, options.verbose ?? false)
   const { show, flush } = inTimeOrder((report) => {
@@ -49,7 +49,7 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     logLevel: options.verbose ? 'debug' : 'info',
     environment: processEnvironment(),
     show,
-    onServing: options.output === 'json' ? tellInstance(folder) : introduce(folder, show),
+    onServing: options.output === 'json' ? printInstance(folder) : noteServing(folder, show),
   })
   await ended.promise
   flush()
@@ -69,8 +69,8 @@ function onSignals(act: (isFirst: boolean) => void): void {
   })
 }
 
-/** Tells programs what serves. */
-function tellInstance(folder: string): (serving: Serving) => Promise<void> {
+/** Prints for programs what serves, as one line of JSON. */
+function printInstance(folder: string): (serving: Serving) => Promise<void> {
   return async ({ instance, changed }) => {
     await writeEditorFiles(folder)
     print(
@@ -79,8 +79,8 @@ function tellInstance(folder: string): (serving: Serving) => Promise<void> {
   }
 }
 
-/** Tells what serves: at the start every event with a line to try it, later what changed. */
-function introduce(folder: string, show: Show): (serving: Serving) => Promise<void> {
+/** Notes for people what serves: each new event with a curl line to try it, and what a reload changed. */
+function noteServing(folder: string, show: Show): (serving: Serving) => Promise<void> {
   const note = (text: string) => show({ kind: 'note', level: 'info', text })
   const known = new Set<string>()
   return async ({ instance, jobs, desired, changed }) => {

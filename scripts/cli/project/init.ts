@@ -14,7 +14,7 @@ export interface InitOptions {
 const JOB_NAME = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
 const MAX_JOB_NAME = 40
 
-/** Makes the folder of a project of one Job. Throws an Error where the folder has something in it. */
+/** Makes a project with one Job in a folder, which has to be new or empty. Throws an Error that names the fix. */
 export async function init(folder: string, { template }: InitOptions): Promise<void> {
   const target = resolve(folder)
   const name = basename(target)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 
 const DEFAULT_FILES = ['job.yaml', 'job.yml']
 
-/** The files that a verb was given, else the job.yaml of this folder. Throws an Error where there is none. */
+/** The files that a command was given, or else the job.yaml of this folder. Throws an Error if there is none. */
 export function jobFiles(given: readonly string[], verb: string): readonly string[] {
   if (given.length > 0) return given
   const file = DEFAULT_FILES.find((name) => existsSync(name))

@@ -1,4 +1,4 @@
-/** Two texts beside each other, line by line: what only the first has begins with `-`, what only the second has with `+`. Pure. */
+/** Compares two texts by line: `-` marks lines only of the first, `+` lines only of the second. Pure. */
 export function diffLines(before: readonly string[], after: readonly string[]): string[] {
   const common = commonLengths(before, after)
   const lines: string[] = []
@@ -15,12 +15,12 @@ export function diffLines(before: readonly string[], after: readonly string[]): 
   return [...lines, ...rest]
 }
 
-/** Whether leaving out a line of the first text keeps as much in common as leaving out one of the second. */
+/** Whether dropping a line of the first text keeps at least as many common lines as dropping one of the second. */
 function dropsFirst(common: readonly (readonly number[])[], i: number, j: number): boolean {
   return (common[i + 1]?.[j] ?? 0) >= (common[i]?.[j + 1] ?? 0)
 }
 
-/** How many lines the rests of both texts have in common at most, by where the rests begin. */
+/** The lengths of the longest common subsequences: `[i][j]` is that of the lines from `i` and the lines from `j` on. */
 function commonLengths(before: readonly string[], after: readonly string[]): number[][] {
   const lengths = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0))
   for (let i = before.length - 1; i >= 0; i--) {

@@ -19,17 +19,17 @@ export interface TestOptions {
   readonly update?: boolean
 }
 
-/** How an example ended beside how it was to end. */
-interface Verdict extends Ending {
+/** An example, its actual outcome, and the expected one. */
+interface Judged extends Ending {
   readonly example: Example
-  /** Undefined where no file says it. */
+  /** Undefined if there is no file with the expected outcome. */
   readonly expected: unknown
   readonly status: 'passed' | 'failed' | 'updated'
 }
 
 /**
- * Compiles the modules of Jobs and runs their examples, by the schemas and modules as a runner would. Sets exit code 1
- * where one ends otherwise than expected. Throws an Error where there is none.
+ * Compiles the modules of Jobs and runs their examples: checks the schema, then runs the module as a runner would. Sets exit
+ * code 1 if an outcome is not the expected one. Throws an Error if there are no examples.
  */
 export async function test(files: readonly string[], { output, update = false }: TestOptions): Promise<void> {
   const { jobs } = await loadJobs(jobFiles(files, 'test'))
@@ -37,7 +37,7 @@ export async function test(files: readonly string[], { output, update = false }:
   if (examples.length === 0) throw new Error(noExamples(jobs))
   if (existsSync('package.json')) await linkPackage(process.cwd()) // for the tests that follow this in npm test
   await buildModules(jobs)
-  const verdicts: Verdict[] = []
+  const verdicts: Judged[] = []
   for (const example of examples) {
     const verdict = await judge(example, update)
     verdicts.push(verdict)
@@ -49,7 +49,7 @@ export async function test(files: readonly string[], { output, update = false }:
   if (failed > 0) process.exitCode = 1
 }
 
-async function judge(example: Example, update: boolean): Promise<Verdict> {
+async function judge(example: Example, update: boolean): Promise<Judged> {
   const { expectedFile } = example
   const ending = await runExample(example)
   const expected = existsSync(expectedFile) ? await readJson(expectedFile) : undefined
@@ -59,7 +59,7 @@ async function judge(example: Example, update: boolean): Promise<Verdict> {
   return { example, ...ending, expected, status: 'updated' }
 }
 
-function verdictLines({ example, seen, expected, lines, status }: Verdict): string[] {
+function verdictLines({ example, seen, expected, lines, status }: Judged): string[] {
   const { event, file, expectedFile } = example
   const head = `${HEADS[status]()} ${event.name}  ${shown(file)}`
   if (status === 'passed') return [head]
@@ -93,7 +93,7 @@ function pretty(value: unknown): string {
   return JSON.stringify(value, null, 2)
 }
 
-function forPrograms({ example, seen, expected, lines, status }: Verdict) {
+function forPrograms({ example, seen, expected, lines, status }: Judged) {
   const { job, event, file, expectedFile } = example
   const place = {
     namespace: job.namespace,

@@ -11,8 +11,8 @@ export interface CheckOptions extends ClusterOptions {
 }
 
 /**
- * Prints what modules are, and puts them nowhere. They are held against the memory of the Jobs that use them, where a cluster
- * can be asked. Throws an AggregateError with all that is wrong with any of them.
+ * Checks modules and prints their details, but stores nothing. If a cluster answers, each module is checked against the
+ * memory that its Jobs give it. Throws an AggregateError with the faults of all modules.
  */
 export async function check(files: readonly string[], { output, ...where }: CheckOptions): Promise<void> {
   const checked = await checkFiles(files, await knownJobs(where))
@@ -22,14 +22,14 @@ export async function check(files: readonly string[], { output, ...where }: Chec
   if (faults.length > 0) throw new AggregateError(faults)
 }
 
-/** The Jobs of the cluster; none where it can't be asked, unless it was named. */
+/** The Jobs of the cluster. If it does not answer: none, or an Error when the options name a cluster. */
 async function knownJobs(where: ClusterOptions): Promise<readonly Job[]> {
   try {
     return await atCluster(where, (cluster) => cluster.jobs())
   } catch (fault) {
     if (where.namespace !== undefined || where.context !== undefined) throw fault
     process.stderr.write(
-      `no Jobs are known, so each module is checked for the default memory of ${DEFAULT_MEMORY}: ${messageOf(fault)}\n`,
+      `no Jobs are known, so each module is checked against the default memory of ${DEFAULT_MEMORY}: ${messageOf(fault)}\n`,
     )
     return []
   }

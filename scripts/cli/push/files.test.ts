@@ -45,7 +45,7 @@ const cases: readonly {
   {
     name: 'two of one name',
     files: ['ev1.wasm', 'sub/ev1.wasm'],
-    faults: [/^sub\/ev1\.wasm has the name of ev1\.wasm, and ev1\.wasm is the name of one module; take one/],
+    faults: [/^sub\/ev1\.wasm and ev1\.wasm would both be the module ev1\.wasm; push only one/],
   },
   {
     name: 'all faults of all files',

@@ -11,35 +11,35 @@ import { messageOf } from '../../../functions/process/errors.ts'
 import { assertModuleName } from '../../../functions/modules/module-name.ts'
 import { usesOf, type Use } from './uses.ts'
 
-/** The file of a module, and the events that run what is of its name. */
+/** The file of a module, and the events that run a module of its name. */
 interface ModuleFile {
   readonly file: string
   readonly name: string
   readonly usedBy: readonly Use[]
 }
 
-/** A module that each event that uses it can run, or any event would by default. */
+/** A module that can run with the memory of each event that uses it, or with the default memory if none does. */
 export interface GoodFile extends ModuleFile {
   readonly bytes: Uint8Array
   readonly digest: string
   readonly abi: CheckedModule['abi']
   readonly imports: readonly WasmImport[]
-  /** Of its linear memory; undefined where it has none. */
+  /** Its linear memory; undefined if it has none. */
   readonly memory: { readonly initialBytes: number; readonly capBytes: number } | undefined
 }
 
-/** A file that can not be a module, and all that is wrong with it. */
+/** A file that is not a usable module, and why. */
 export interface BadFile extends ModuleFile {
   readonly fault: string
 }
 
-/** What a file is found to be. */
+/** The result of checking a file. */
 export type CheckedFile = GoodFile | BadFile
 
-/** The memory of an event that does not say. */
+/** The memory of an event whose Job does not set it. */
 export const DEFAULT_MEMORY = '64Mi'
 
-/** Reads files and checks each as a module, held against the Jobs that use it. Never throws. */
+/** Reads files and checks each as a module for the Jobs that use it. Never throws. */
 export async function checkFiles(
   files: readonly string[],
   jobs: readonly Job[],
@@ -57,7 +57,7 @@ export function isGood(checked: CheckedFile): checked is GoodFile {
   return !('fault' in checked)
 }
 
-/** What is wrong with files, each an Error. Pure. */
+/** The faults of the bad files, as Errors. Pure. */
 export function faultsOf(checked: readonly CheckedFile[]): readonly Error[] {
   return checked.flatMap((each) => (isGood(each) ? [] : [new Error(each.fault)]))
 }
@@ -75,7 +75,7 @@ async function checkFile(file: string, jobs: readonly Job[]): Promise<CheckedFil
 /** Throws an Error, most often MODULE_INVALID. */
 function checkBytes(bytes: Uint8Array, { file, name, usedBy }: ModuleFile): Omit<GoodFile, keyof ModuleFile> {
   assertModuleName(name, digestOf(bytes))
-  const { abi, digest, bytes: capped } = checkFor(leastUse(usedBy), bytes, file)
+  const { abi, digest, bytes: capped } = checkForUse(smallestUse(usedBy), bytes, file)
   const { imports, memories } = readWasm(capped)
   const [memory] = memories.map(({ min, max }) => ({
     initialBytes: min * PAGE_BYTES,
@@ -84,7 +84,7 @@ function checkBytes(bytes: Uint8Array, { file, name, usedBy }: ModuleFile): Omit
   return { bytes, digest, abi, imports, memory }
 }
 
-function checkFor(use: Use | undefined, bytes: Uint8Array, file: string): CheckedModule {
+function checkForUse(use: Use | undefined, bytes: Uint8Array, file: string): CheckedModule {
   const memory = use?.memory ?? DEFAULT_MEMORY
   try {
     return checkModule(bytes, { name: file, memoryBytes: parseQuantity(memory) })
@@ -97,7 +97,7 @@ function checkFor(use: Use | undefined, bytes: Uint8Array, file: string): Checke
 }
 
 /** The event that gives a module the least memory. */
-function leastUse(usedBy: readonly Use[]): Use | undefined {
+function smallestUse(usedBy: readonly Use[]): Use | undefined {
   return usedBy.toSorted((a, b) => parseQuantity(a.memory) - parseQuantity(b.memory))[0]
 }
 
@@ -114,5 +114,5 @@ function fileOf({ file, name, usedBy }: ModuleFile): ModuleFile {
 }
 
 function sameName(first: ModuleFile | undefined, { file, name }: ModuleFile): string {
-  return `${file} has the name of ${first?.file ?? 'another'}, and ${name} is the name of one module; take one of them`
+  return `${file} and ${first?.file ?? 'another file'} would both be the module ${name}; push only one of them, or rename one`
 }

@@ -11,13 +11,13 @@ import { pushedForPrograms, pushedTable, type Pushed } from './view.ts'
 /** The options of `jobico push`. */
 export interface PushOptions extends ClusterOptions {
   readonly output: Format
-  /** Only looks whether the modules can be run. */
+  /** Only checks the modules. */
   readonly check?: boolean
 }
 
 /**
- * Checks modules and puts them into the module store of the namespace; what is there already is not sent again. Throws an
- * AggregateError with all that is wrong with any of them, before anything is put.
+ * Checks modules and puts them into the module store of the namespace; bytes that are there already are not sent again. If
+ * any module is bad, stores nothing and throws an AggregateError with the faults of all.
  */
 export async function push(files: readonly string[], options: PushOptions): Promise<void> {
   if (options.check === true) {
@@ -28,7 +28,7 @@ export async function push(files: readonly string[], options: PushOptions): Prom
   const pushed = await atPlatform(options, async (platform) => {
     if (platform.kind === 'dev')
       throw new Error(
-        `${platform.place} takes a module over when its file is saved, so nothing needs to be pushed there; name a cluster with -n or --context to push into it, or only check with --check`,
+        `${platform.place} reloads a module when its file is saved, so there is nothing to push; name a cluster with -n or --context to push into it, or only check with --check`,
       )
     return await pushInto(platform, files, output)
   })

@@ -4,11 +4,11 @@ import type { Job } from '../../../crds/job.ts'
 export interface Use {
   readonly job: string
   readonly event: string
-  /** As Kubernetes writes quantities. */
+  /** A Kubernetes quantity, such as 64Mi. */
   readonly memory: string
 }
 
-/** The events that run the module of a name. Pure. */
+/** The events that run the module of this name. Pure. */
 export function usesOf(name: string, jobs: readonly Job[]): readonly Use[] {
   return jobs.flatMap(({ metadata, spec }) =>
     spec.events

@@ -9,7 +9,7 @@ export interface Pushed extends PutModule {
   readonly usedBy: readonly Use[]
 }
 
-/** Modules that were pushed, as rows of a table. Pure. */
+/** Pushed modules as rows of a table. Pure. */
 export function pushedTable(pushed: readonly Pushed[]): string[][] {
   const rows = pushed.map(({ name, digest, size, sent, usedBy }) => [
     ...[name, digest, String(size), sent ? 'sent' : 'unchanged'],
@@ -18,12 +18,12 @@ export function pushedTable(pushed: readonly Pushed[]): string[][] {
   return [['MODULE', 'DIGEST', 'BYTES', 'STATE', 'USED BY'], ...rows]
 }
 
-/** A module that was pushed, for `-o json`. Pure. */
+/** A pushed module for `-o json`. Pure. */
 export function pushedForPrograms({ name, digest, size, sent, usedBy }: Pushed) {
   return { name, digest, size, sent, usedBy: usedBy.map(useForPrograms) }
 }
 
-/** What modules are found to be, each as lines of its own. Pure. */
+/** The details of checked modules as lines, with an empty line between two modules. Pure. */
 export function checkedLines(good: readonly GoodFile[]): string[] {
   return good.flatMap((each, index) => [...(index === 0 ? [] : ['']), ...tableLines(detailsOf(each))])
 }
@@ -47,7 +47,7 @@ function detailsOf({ file, abi, bytes, digest, memory, imports, usedBy }: GoodFi
   ]
 }
 
-/** What a file is found to be, for `-o json`. Pure. */
+/** A checked file for `-o json`. Pure. */
 export function checkedForPrograms(checked: CheckedFile) {
   const { file, name } = checked
   const usedBy = checked.usedBy.map(useForPrograms)

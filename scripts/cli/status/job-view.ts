@@ -2,20 +2,20 @@ import type { Job, JobCondition, JobEventStatus } from '../../../crds/job.ts'
 import { printable } from '../../dev/output/printable.ts'
 import { ageOf, tableLines } from '../terminal/table.ts'
 
-/** What is shown of a Job. */
+/** A Job as `jobico status` shows it. */
 export interface JobView {
   readonly namespace: string
   readonly job: string
   readonly ready: JobCondition['status']
-  /** Why, as one word. */
+  /** The reason of the condition Ready. */
   readonly reason: string
-  /** How many events are ready, of how many. */
+  /** Such as 1/2: one of two events is ready. */
   readonly eventsReady: string
   readonly pending: number
   readonly dead: number
-  /** When it was made, RFC 3339, where that is known. */
+  /** Creation time, RFC 3339; a Job of `jobico dev` has none. */
   readonly created?: string
-  /** Without Ready, which sums them up. */
+  /** All but Ready, which sums them up; a Job that no operator has reconciled has Ready with the reason NotSeen. */
   readonly conditions: readonly Pick<JobCondition, 'type' | 'status' | 'reason' | 'message'>[]
   readonly events: readonly JobEventStatus[]
 }
@@ -31,7 +31,7 @@ const NOT_SEEN = {
     'no operator has looked at this version of the Job yet; see whether it runs: kubectl get pods -n jobico-system',
 } as const
 
-/** The condition Ready of a Job's present version; Unknown while the operator has not looked at it. Pure. */
+/** The condition Ready of a Job's current generation; Unknown until the operator has reconciled it. Pure. */
 export function readyOf({
   metadata,
   status,
@@ -41,7 +41,7 @@ export function readyOf({
   return isCurrent && ready !== undefined ? ready : NOT_SEEN
 }
 
-/** What is shown of a Job of a cluster. Pure. */
+/** The view of a Job of a cluster. Pure. */
 export function viewOf(job: Job): JobView {
   const { metadata, spec, status = {} } = job
   const ready = readyOf(job)
@@ -62,21 +62,21 @@ export function viewOf(job: Job): JobView {
 
 const HEAD = ['NAME', 'READY', 'EVENTS', 'PENDING', 'DEAD', 'AGE']
 
-/** Jobs as a table, below each Job the conditions that do not hold. Pure. */
+/** Jobs as a table; below each Job follow its conditions that do not hold. Pure. */
 export function jobTable(views: readonly JobView[], now: number, withNamespace: boolean): string[] {
   const head = withNamespace ? ['NAMESPACE', ...HEAD] : HEAD
   const rows = views.map((view) =>
     withNamespace ? [view.namespace, ...jobRow(view, now)] : jobRow(view, now),
   )
   const [first = '', ...lines] = tableLines([head, ...rows])
-  return [first, ...lines.flatMap((line, index) => [line, ...troubles(views[index])])]
+  return [first, ...lines.flatMap((line, index) => [line, ...failedConditions(views[index])])]
 }
 
 function jobRow({ job, ready, eventsReady, pending, dead, created }: JobView, now: number): string[] {
   return [job, ready, eventsReady, String(pending), String(dead), ageOf(created, now)]
 }
 
-function troubles(view: JobView | undefined): string[] {
+function failedConditions(view: JobView | undefined): string[] {
   const bad = (view?.conditions ?? []).filter(({ status }) => status !== 'True')
   return bad.flatMap(({ type, status, reason, message }) => [
     `  ${type} is ${status}: ${reason}`,

@@ -17,16 +17,16 @@ export interface StatusOptions extends ClusterOptions {
   readonly output: Format
 }
 
-/** Prints the state of all Jobs, or of one with its conditions and events. Throws an Error when there is no such Job. */
+/** Prints all Jobs, or one with its conditions and events. Throws an Error if there is no such Job. */
 export async function status(job: string | undefined, options: StatusOptions): Promise<void> {
   const { allNamespaces = false, output } = options
   if (job !== undefined && allNamespaces)
-    throw new Error(`the Job ${job} can be in any namespace; name the one with -n instead of -A`)
+    throw new Error(`several namespaces may have a Job ${job}; name one with -n instead of -A`)
   if (job === undefined) {
     const views = allNamespaces ? await allViews(options) : await atPlatform(options, viewsOf)
     if (output === 'json') print(JSON.stringify(views))
     else if (views.length > 0) jobTable(views, Date.now(), allNamespaces).forEach(print)
-    else process.stderr.write('there are no Jobs; bring one there with: jobico deploy\n')
+    else process.stderr.write('there are no Jobs; deploy one with: jobico deploy\n')
     return
   }
   const view = await atPlatform(options, (platform) => viewOfJob(platform, job))
@@ -52,7 +52,7 @@ async function viewsOf(platform: Platform): Promise<readonly JobView[]> {
   return platform.kind === 'dev' ? await devViews(platform) : (await platform.jobs()).map(viewOf)
 }
 
-/** What `jobico dev` serves, with what NATS holds of it. */
+/** The Jobs that `jobico dev` serves, with their counts from NATS. */
 async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
   const { readBacklog } = await import('../../../functions/queues/backlog.ts')
   const connection = await dev.nats()

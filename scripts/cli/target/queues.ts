@@ -16,7 +16,7 @@ export async function queuesOf(platform: Platform, job?: string): Promise<readon
   const known = here.map((ref) => ref.job)
   throw new Error(
     job === undefined
-      ? `no Job has a queue in ${platform.place}; bring one there with jobico deploy, or name another namespace with -n`
+      ? `no Job has a queue in ${platform.place}; deploy one with jobico deploy, or name another namespace with -n`
       : unknownName({ what: 'Job', name: job, known, place: platform.place }),
   )
 }

@@ -17,7 +17,7 @@ export function unknownName({ what, name, known, place }: SoughtName): string {
   const names = [...new Set(known)].sort()
   const none = `there is no ${what} ${name} in ${place}`
   if (names.length === 0)
-    return `${none}, nor any other; bring a Job there with jobico deploy, or name another namespace with -n`
+    return `${none}, nor any other; deploy a Job with jobico deploy, or name another namespace with -n`
   const meant = closest(name, names)
   const shown = names.slice(0, MOST_NAMES).join(', ') + (names.length > MOST_NAMES ? ', …' : '')
   return `${none}, only ${shown}; ${meant === undefined ? 'name one of these' : `did you mean ${meant}?`}`

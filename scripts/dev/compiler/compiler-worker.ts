@@ -8,11 +8,11 @@ export interface CompileRequest {
   readonly id: number
   readonly entry: string
   readonly out: string
-  /** Whether to make it small and fast, which takes most of the time. */
+  /** Makes the module small and fast; takes most of the compile time. */
   readonly optimize: boolean
 }
 
-/** How a compilation ended: with the compiler's warnings, or with what is wrong. */
+/** The compiler's warnings, or the fault why it failed. */
 export interface CompileAnswer {
   readonly id: number
   readonly diagnostics?: string

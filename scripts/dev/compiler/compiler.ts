@@ -4,9 +4,9 @@ import { JobicoError } from '../../../functions/process/errors.ts'
 import type { CompileAnswer, CompileRequest } from './compiler-worker.ts'
 import { entryUrl } from '../processes/entries.ts'
 
-/** Compiles AssemblyScript on a thread of its own, which stays warm, so that nothing else waits meanwhile. */
+/** Compiles AssemblyScript on its own thread, so that nothing else waits. The thread is kept, so that it stays warm. */
 export interface Compiler {
-  /** Compiles a module and gives the compiler's warnings; throws MODULE_INVALID with the place of each fault. */
+  /** Compiles a module and returns the compiler's warnings. Throws MODULE_INVALID with the place of each fault. */
   compile(module: Pick<CompileRequest, 'entry' | 'out'>): Promise<string>
   close(): Promise<void>
 }
@@ -14,7 +14,7 @@ export interface Compiler {
 /** How to compile; `optimize` makes modules small and fast, and takes most of the time. */
 export type CompilerOptions = Pick<CompileRequest, 'optimize'>
 
-/** A compiler whose thread starts with the first module. */
+/** Creates a compiler. Its thread starts with the first module. */
 export function createCompiler({ optimize }: CompilerOptions): Compiler {
   const waiting = new Map<number, PromiseWithResolvers<string>>()
   let worker: Worker | undefined

@@ -9,14 +9,14 @@ import type { LocalEvent, LocalJob, LocalModule } from '../../job-files/local-jo
 import type { Compiler } from './compiler.ts'
 import type { PreparedEvent, PreparedJob } from '../desired.ts'
 
-/** Makes Jobs ready to run; throws one MODULE_INVALID with every fault of their modules, one a line. */
+/** Makes Jobs ready to run. Throws one MODULE_INVALID with all faults of their modules, one a line. */
 export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJob[]>
 
-/** Compiles, reads and checks the modules of Jobs; `warn` is given the compiler's warnings. */
+/** Creates a function that compiles, reads and checks the modules of Jobs. It passes the compiler's warnings to `warn`. */
 export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: string) => void): Prepare {
   const compile = createCompile(compiler, warn)
   return async (wanted) => {
-    const jobs = wanted.map((job) => ({ ...job, events: job.events.map(compiledApart) }))
+    const jobs = wanted.map((job) => ({ ...job, events: job.events.map(withDevOutput) }))
     await compile(jobs.flatMap(({ events }) => events.map(({ module }) => module)))
     return await allOrFaults(
       jobs.map(async (job) => ({
@@ -29,16 +29,16 @@ export function createPrepare(compiler: Pick<Compiler, 'compile'>, warn: (text: 
   }
 }
 
-/** The event with its module compiled to a place of its own: build/ is for what is made to be deployed. */
-function compiledApart(event: LocalEvent): LocalEvent {
+/** Sends the compiled module to build/dev/, because build/ itself is for optimized modules to deploy. */
+function withDevOutput(event: LocalEvent): LocalEvent {
   const { module } = event
   if (module.kind === 'file') return event
   return { ...event, module: { ...module, out: join(dirname(module.out), 'dev', basename(module.out)) } }
 }
 
 /**
- * Compiles those modules that are sources, each again only when a source changed; `warn` is given the compiler's warnings.
- * Throws one MODULE_INVALID with every fault, one a line.
+ * Creates a function that compiles the modules that are sources, each only if a source changed since. It passes the
+ * compiler's warnings to `warn`, and throws one MODULE_INVALID with all faults, one a line.
  */
 export function createCompile(
   compiler: Pick<Compiler, 'compile'>,
@@ -61,7 +61,7 @@ export function createCompile(
   }
 }
 
-/** The module of an event, compiled and checked. Throws MODULE_INVALID; `file` is the Job's, as it was named. */
+/** Reads and checks the compiled module of an event. Throws MODULE_INVALID; `file` is the Job's file, for the message. */
 export async function readChecked(
   file: string,
   { name, module, memoryBytes }: Pick<LocalEvent, 'name' | 'module' | 'memoryBytes'>,
@@ -83,7 +83,9 @@ function shownPath(path: string): string {
   return near.startsWith('..') ? path : near
 }
 
-/** All answers; throws one MODULE_INVALID with the message of each that failed, one a line. */
+/**
+ * Waits for all tasks and returns their results. If some fail, throws one MODULE_INVALID with their messages, one a line.
+ */
 export async function allOrFaults<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(tasks)
   const faults = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []))

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { ERROR_CODES, messageOf, type ErrorCode } from '../../../functions/process/errors.ts'
 import { createRoute, type Route } from './route.ts'
 
-/** More than the headers that listeners take, so that the answer to too many of them is the listener's. */
+/** More than a listener accepts, so that the listener itself answers a request with too large headers. */
 const MAX_HEADER_BYTES = 128 * 1024
 const RETRY_AFTER_S = 1
-/** Headers about one connection, which do not go on to the next (RFC 9110, section 7.6.1), and those that Node makes. */
+/** Headers of one connection, which a proxy must not forward (RFC 9110, section 7.6.1), and `expect`, which Node handles. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -19,10 +19,10 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'expect',
 ])
 
-/** Where the gateway listens, and what it says of itself at `GET /`. */
+/** Where the gateway listens, and what it answers to `GET /`. */
 export interface GatewayOptions {
   readonly host: string
-  /** 0 takes a free port. */
+  /** 0 for any free port. */
   readonly port: number
   readonly describe: () => unknown
 }
@@ -31,21 +31,21 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly url: string
   /**
-   * Serves an event from a loopback port from now on; without a port its requests wait for one for some seconds.
-   * Resolves when the port before has no request any more, or after some seconds.
+   * Sends the requests of an event to a loopback port from now on. Without a port they wait up to 5 s for one.
+   * Resolves when the previous port has no requests left, or after 2 s.
    */
   route(event: string, port: number | undefined): Promise<void>
-  /** Serves an event no longer. */
+  /** Stops serving an event. */
   remove(event: string): void
-  /** Takes no more requests, and resolves when those under way have their answers. */
+  /** Accepts no more requests, and resolves when all accepted ones are answered. */
   close(): Promise<void>
-  /** Takes no more requests, and drops every connection. */
+  /** Accepts no more requests, and closes every connection. */
   kill(): void
 }
 
 /**
- * Starts the gateway: `/listener/<event>` and all below goes to the event's listener, with headers and body untouched.
- * Throws an Error that names the fix when it can not listen.
+ * Starts the gateway: it forwards `/listener/<event>` and all paths below to the event's listener, with headers and body
+ * unchanged. If it can not listen, throws an Error that names the fix.
  */
 export async function startGateway({ host, port, describe }: GatewayOptions): Promise<Gateway> {
   const routes = new Map<string, Route>()
@@ -66,11 +66,11 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
   try {
     await once(server, 'listening')
   } catch (fault) {
-    explain(fault, port)
+    throwListenError(fault, port)
   }
   const address = server.address() as AddressInfo
   return {
-    url: `http://${nameOf(host)}:${address.port}`,
+    url: `http://${urlHost(host)}:${address.port}`,
     route(event, target) {
       const route = routes.get(event) ?? createRoute()
       routes.set(event, route)
@@ -92,13 +92,13 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
   }
 }
 
-/** How this machine calls an address that it listens on. */
-function nameOf(host: string): string {
+/** The host for a URL on this machine, given the address to listen on. */
+function urlHost(host: string): string {
   const own = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
   return own.includes(':') ? `[${own}]` : own
 }
 
-function explain(fault: unknown, port: number): never {
+function throwListenError(fault: unknown, port: number): never {
   const { code } = fault as NodeJS.ErrnoException
   if (code === 'EADDRINUSE')
     throw new Error(
@@ -130,11 +130,11 @@ async function forward(exchange: Exchange): Promise<void> {
   }
   answer.once('close', hold.release)
   if (incoming.destroyed) return
-  pass(exchange, hold.port)
+  proxy(exchange, hold.port)
 }
 
-function pass({ incoming, answer, agent }: Exchange, port: number): void {
-  const onward = request({
+function proxy({ incoming, answer, agent }: Exchange, port: number): void {
+  const upstream = request({
     agent,
     host: '127.0.0.1',
     port,
@@ -143,23 +143,23 @@ function pass({ incoming, answer, agent }: Exchange, port: number): void {
     headers: endToEnd(incoming.rawHeaders),
     maxHeaderSize: MAX_HEADER_BYTES,
   })
-  onward.on('response', (reply) => {
+  upstream.on('response', (reply) => {
     answer.writeHead(reply.statusCode ?? 502, reply.statusMessage ?? '', endToEnd(reply.rawHeaders))
     reply.on('error', () => answer.destroy())
     reply.pipe(answer)
   })
-  onward.on('error', (fault) => {
+  upstream.on('error', (fault) => {
     if (!answer.headersSent) sendUnavailable(answer, `the listener is starting again (${messageOf(fault)})`)
   })
   answer.once('close', () => {
-    if (!answer.writableFinished) onward.destroy()
+    if (!answer.writableFinished) upstream.destroy()
   })
-  // A body that is slow to come is the listener's business from the start.
-  onward.flushHeaders()
-  incoming.pipe(onward)
+  // Sends the headers now, so that the listener can time a slow body itself.
+  upstream.flushHeaders()
+  incoming.pipe(upstream)
 }
 
-/** Raw headers, names and values in turn, without those that belong to one connection. */
+/** Removes the headers of one connection from raw headers, which are names and values in turn. */
 function endToEnd(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter(
     (_, index) => !HOP_BY_HOP.has((rawHeaders[index - (index % 2)] ?? '').toLowerCase()),

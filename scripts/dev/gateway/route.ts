@@ -2,31 +2,34 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** How long a request waits for a listener that is starting. */
 const HOLD_MS = 5_000
-/** How long the listener before gets to answer what it has. */
+/** How long the previous listener gets to answer its requests. */
 const DRAIN_MS = 2_000
 
-/** The port that a request goes to, until it is released. */
+/** The port for one request, in use until it is released. */
 export interface Hold {
   readonly port: number
   readonly release: () => void
 }
 
-/** Where the requests of one event go. */
+/** The route of one event's requests. */
 export interface Route {
-  /** Sends later requests to a port, or lets them wait; resolves when the port before has no request left, or after DRAIN_MS. */
+  /**
+   * Sends later requests to a port; without one they wait. Resolves when the previous port has no requests left, or after
+   * DRAIN_MS.
+   */
   point(port: number | undefined): Promise<void>
-  /** The port for a request, once there is one; undefined after HOLD_MS. */
+  /** Waits for a port, and takes it for one request; undefined if there is none within HOLD_MS. */
   take(): Promise<Hold | undefined>
 }
 
 interface Target {
   readonly port: number
-  underWay: number
+  inFlight: number
   readonly drained: PromiseWithResolvers<undefined>
   replaced: boolean
 }
 
-/** A route that leads nowhere yet. */
+/** Creates a route that has no port yet. */
 export function createRoute(): Route {
   let target: Target | undefined
   let arrival = Promise.withResolvers<undefined>()
@@ -40,7 +43,7 @@ export function createRoute(): Route {
       }
       if (before === undefined) return
       before.replaced = true
-      if (before.underWay > 0)
+      if (before.inFlight > 0)
         await Promise.race([before.drained.promise, delay(DRAIN_MS, undefined, { ref: false })])
     },
     async take() {
@@ -52,16 +55,16 @@ export function createRoute(): Route {
 }
 
 function newTarget(port: number): Target {
-  return { port, underWay: 0, drained: Promise.withResolvers<undefined>(), replaced: false }
+  return { port, inFlight: 0, drained: Promise.withResolvers<undefined>(), replaced: false }
 }
 
 function hold(target: Target): Hold {
-  target.underWay++
+  target.inFlight++
   return {
     port: target.port,
     release() {
-      target.underWay--
-      if (target.replaced && target.underWay === 0) target.drained.resolve(undefined)
+      target.inFlight--
+      if (target.replaced && target.inFlight === 0) target.drained.resolve(undefined)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Report, Show } from './report.ts'
 
-/** Children write their lines in blocks, up to 100 ms after what they tell of. */
+/** Children write their log in blocks, up to 100 ms after an event. */
 const HOLD_MS = 150
 
 interface Timed {
@@ -8,14 +8,14 @@ interface Timed {
   readonly report: Report
 }
 
-/** Hands reports on in the order of their times. */
+/** Passes reports on in the order of their times. */
 export interface Ordered {
   readonly show: Show
-  /** Hands on all that is held back. */
+  /** Passes on all reports that are held back. */
   flush(): void
 }
 
-/** Holds reports back for a moment, so that what one child did comes before what another one did next. */
+/** Holds reports back for 150 ms, so that it can sort the reports of all children by time. */
 export function inTimeOrder(show: Show): Ordered {
   let held: Timed[] = []
   let timer: NodeJS.Timeout | undefined
@@ -45,8 +45,8 @@ export function inTimeOrder(show: Show): Ordered {
 }
 
 /**
- * By time; but what a runner does with an event comes after the line that tells of its acceptance, which the listener writes
- * only once it has heard of it, when a quick runner may be done.
+ * Sorts by time, but puts the line `Accepted` of an event before the runner's lines of that event. The listener logs it only
+ * when it has NATS's acknowledgement, and a quick runner may be done by then.
  */
 function inOrder(reports: readonly Timed[]): Timed[] {
   const accepted = new Map(

@@ -8,7 +8,7 @@ export interface ChildLine {
   readonly [field: string]: unknown
 }
 
-/** Something that happens while `jobico dev` runs, for its user to see. */
+/** A log line of a child, or a note of `jobico dev` itself. */
 export type Report =
   | { readonly kind: 'line'; readonly line: ChildLine }
   | { readonly kind: 'note'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
@@ -16,7 +16,7 @@ export type Report =
 /** Takes reports. */
 export type Show = (report: Report) => void
 
-/** Reads one line of a child's output; undefined when it is no JSON of ours. */
+/** Reads one line of a child's output; undefined if it is not JSON. */
 export function parseChildLine(text: string): ChildLine | undefined {
   if (!text.startsWith('{')) return undefined
   try {

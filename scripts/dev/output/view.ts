@@ -5,16 +5,16 @@ import { clock, printable } from './printable.ts'
 
 const EVENT_WIDTH = 10
 
-/** How a report is shown; undefined when it is not. */
+/** Formats a report as one line; undefined for one that is not shown. */
 export type View = (report: Report) => string | undefined
 
-/** Shows every report as one line of JSON, for programs. */
+/** The view for programs: every report as one line of JSON. */
 export function jsonView(): View {
   return (report) =>
     JSON.stringify(report.kind === 'line' ? report.line : { level: report.level, msg: report.text })
 }
 
-/** Shows what people want to know: events as they are accepted, done, retried or dead, lines of modules, and warnings. */
+/** The view for people: events that are accepted, refused, done, retried or dead, log lines of modules, and warnings. */
 export function textView(colors: Colors, verbose: boolean): View {
   const shown = { ...STEPS, ...(verbose ? VERBOSE_STEPS : {}) }
   return (report) => {
@@ -34,7 +34,7 @@ const NOTES: Readonly<Record<'info' | 'warn' | 'error', (text: string, colors: C
   error: (text, { red }) => `${red('error:')} ${text}`,
 }
 
-/** What is shown of the lines of children, by their message. */
+/** How to show the log lines of children, by their message. */
 const STEPS: Readonly<Record<string, Words>> = {
   Accepted: (line, { cyan }) =>
     `${cyan('accepted')}  ${field(line, 'key')}${line['duplicate'] === true ? ' (a duplicate: not run again)' : ''}`,

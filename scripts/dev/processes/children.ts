@@ -5,25 +5,25 @@ import type { Gateway } from '../gateway/gateway.ts'
 import type { Launching } from './process.ts'
 import { supervise, type Supervised } from './supervisor.ts'
 
-/** How long a child that is told to stop may go on, beyond an execution that need not be cut short. */
+/** How long a child may take to stop, beyond the time that an execution may take. */
 const STOP_LIMIT_MS = 15_000
 
 /** The children of an instance. */
 export interface Children {
   /**
-   * Brings the children to what is wanted: new versions are started first, then take over, then the old ones end. Gives
-   * the ids of what changed. Where one does not start, all stays as it was, and the Error says why.
+   * Replaces the children with the wanted ones: starts new versions, lets them take over, then ends the old ones. Returns
+   * the ids of changed children. If one does not start, keeps all old ones and throws an Error that says why.
    */
   apply(wanted: readonly ChildSpec[]): Promise<readonly string[]>
-  /** The process of a child that runs now, by the child's id. */
+  /** The process ids of the current children, by child id; NaN for one that could not be started. */
   pids(): ReadonlyMap<string, number>
-  /** Ends the listeners, then the runners, in good order. */
+  /** Ends the listeners, then the runners, gracefully. */
   stop(): Promise<void>
-  /** Ends all at once. */
+  /** Kills all children. */
   kill(): void
 }
 
-/** Keeps children running, with the gateway in front of the listeners. */
+/** Keeps children running, and routes the gateway to the listeners. */
 export function createChildren(launching: Launching, gateway: Pick<Gateway, 'route' | 'remove'>): Children {
   const current = new Map<string, Supervised>()
   const all = new Set<Supervised>()
@@ -41,8 +41,8 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
     await child.stop(limitMs)
     all.delete(child)
   }
-  /** Ends a child that serves no more in its own time: what it runs may take as long as the Job allows. */
-  const retire = (child: Supervised | undefined, drained: Promise<void>) => {
+  /** Ends a replaced child after its last request; executions in it may take as long as the Job allows. */
+  const endWhenDrained = (child: Supervised | undefined, drained: Promise<void>) => {
     if (child === undefined) return
     const limitMs = STOP_LIMIT_MS + Number(child.spec.environment['JOBICO_TIMEOUT_MS'] ?? 0)
     void drained.then(() => end(child, limitMs))
@@ -51,13 +51,13 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
     const { id, component, event } = child.spec
     const before = current.get(id)
     current.set(id, child)
-    retire(before, component === 'listener' ? gateway.route(event, child.port()) : Promise.resolve())
+    endWhenDrained(before, component === 'listener' ? gateway.route(event, child.port()) : Promise.resolve())
   }
   const remove = (id: string) => {
     const child = current.get(id)
     current.delete(id)
     if (child?.spec.component === 'listener') gateway.remove(child.spec.event)
-    retire(child, Promise.resolve())
+    endWhenDrained(child, Promise.resolve())
   }
   const started = async (specs: readonly ChildSpec[]): Promise<Supervised[]> => {
     const children = specs.map(start)

@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { ChildSpec } from '../desired.ts'
 
-/** What has to be done to get from some children to others. */
+/** What to start and remove to get from the running children to the wanted ones. */
 export interface ChildrenDiff {
-  /** New ones, and new versions of those that run. */
+  /** New children, and new versions of running ones. */
   readonly start: readonly ChildSpec[]
-  /** The ids of those that nobody wants any more. */
+  /** The ids of children that are no longer wanted. */
   readonly remove: readonly string[]
 }
 
-/** Compares the children that run with the wanted ones. Pure. */
+/** Compares the running children with the wanted ones. Pure. */
 export function diffChildren(running: readonly ChildSpec[], wanted: readonly ChildSpec[]): ChildrenDiff {
   const before = new Map(running.map((spec) => [spec.id, spec]))
   const wantedIds = new Set(wanted.map(({ id }) => id))

@@ -8,15 +8,15 @@ import { startProcess, type Process } from './process.ts'
 export interface Launcher {
   launch(spec: ChildSpec): Process
   /**
-   * Starts a process that loads all that a runner needs, for the next runner to be launched, where there is none: to
-   * start and to load takes a good part of the time from a save to the first result of the new code.
+   * Starts a standby runner if there is none; the next runner to be launched uses its process. Starting a process and
+   * loading its code takes a large part of the time from a save to the first result.
    */
   prepare(): void
-  /** Ends the process that is prepared. */
+  /** Kills the standby runner. */
   close(): void
 }
 
-/** A launcher whose processes have these variables beside those of their contract. */
+/** Creates a launcher; its processes get these variables, and those of their ChildSpec. */
 export function createLauncher(environment: Readonly<Record<string, string | undefined>>): Launcher {
   let standby: Process | undefined
   const start = (entry: Entry, ofChild: ChildSpec['environment'] = {}) =>
@@ -26,13 +26,13 @@ export function createLauncher(environment: Readonly<Record<string, string | und
       if (component !== 'runner' || !standby?.connected) return start(component, ofChild)
       const prepared = standby
       standby = undefined
-      prepared.send(ofChild, () => undefined) // where it has ended meanwhile, that is what its run is told
+      prepared.send(ofChild, () => undefined) // if it has ended meanwhile, ChildRun.ended reports that
       return prepared
     },
     prepare() {
       if (standby?.connected) return
       standby = start('standby-runner')
-      standby.on('error', () => undefined) // where it can't be started, nor can the next runner, which says so
+      standby.on('error', () => undefined) // if it can't start, the next runner can't either, and reports it
     },
     close() {
       standby?.kill('SIGKILL')

@@ -5,18 +5,18 @@ import { startNatsServer, type StartOptions } from '../../nats-server/start.ts'
 import { restartDelayMs } from './backoff.ts'
 import type { Show } from '../output/report.ts'
 
-/** What a kept server needs beside what one start needs. */
+/** Options of one start, and of the restarts. */
 export interface KeepOptions extends StartOptions {
   readonly show: Show
-  /** Called after the server was started again, on the same port. */
+  /** Called after each restart, on the same port. */
   readonly onRestart: (pid: number) => Promise<void>
 }
 
-/** A nats-server that is started again whenever it ends. */
+/** A nats-server that is restarted whenever it ends. */
 export interface KeptNats {
   readonly url: string
   readonly pid: () => number
-  /** Ends it in good order, for good. */
+  /** Ends it gracefully, with no restart. */
   stop(): Promise<void>
 }
 

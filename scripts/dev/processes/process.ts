@@ -5,21 +5,21 @@ import type { Readable } from 'node:stream'
 import type { ChildSpec } from '../desired.ts'
 import { parseChildLine, type ChildLine, type Show } from '../output/report.ts'
 
-/** The log lines by which children say that they serve; a listener has told its port in the one before. */
+/** The log messages that mean a child serves. A listener logs its port before. */
 const READY_MESSAGES: readonly string[] = ['Connected to NATS', 'Ready']
 
 /** A process whose output is read, with an IPC channel. */
 export type Process = ChildProcessByStdio<null, Readable, Readable>
 
-/** How children are started, and what they say is shown. */
+/** How to start children and show their output. */
 export interface Launching {
   readonly launch: (spec: ChildSpec) => Process
   readonly show: Show
 }
 
 /**
- * Starts a program of Node in a process group of its own, so that a terminal's Ctrl-C reaches only this process, and with
- * an IPC channel, by which it notices when this process is gone.
+ * Starts a Node program in its own process group, so that a terminal's Ctrl-C reaches only this process. It has an IPC
+ * channel, and so notices when this process dies.
  */
 export function startProcess(
   entry: string,
@@ -35,17 +35,17 @@ export function startProcess(
 /** One process of a child. */
 export interface ChildRun {
   readonly pid: number | undefined
-  /** Resolves when it serves, with the port where it has one. Never rejects; see `ended`. */
+  /** Resolves when it serves, with its port if it has one. Never rejects, and stays pending if it ends before. */
   readonly ready: Promise<number | undefined>
-  /** Resolves when it has ended, with the reason in words. */
+  /** Resolves when it has ended, with the reason for people. */
   readonly ended: Promise<string>
-  /** Tells it to end in good order, and resolves when it has; it is killed after `limitMs`. */
+  /** Sends SIGTERM, after `limitMs` SIGKILL, and resolves when it has ended. */
   stop(limitMs: number): Promise<void>
-  /** Ends it at once. */
+  /** Sends SIGKILL. */
   kill(): void
 }
 
-/** Starts a child, and follows what it says until it ends. */
+/** Starts a child, and reads its output until it ends. */
 export function runChild(spec: ChildSpec, { launch, show }: Launching): ChildRun {
   const child = launch(spec)
   const ready = Promise.withResolvers<number | undefined>()
@@ -75,7 +75,7 @@ function portOf({ msg, port }: ChildLine): number | undefined {
   return msg === 'Listening' && typeof port === 'number' ? port : undefined
 }
 
-/** Hands on each line that is a log line, and gives the last fatal one's message. */
+/** Passes on each line of output, and returns a function that gives the message of the last fatal one. */
 function readLog(output: Readable, take: (line: ChildLine) => void): () => string | undefined {
   let fatal: string | undefined
   createInterface({ input: output }).on('line', (text) => {
@@ -97,7 +97,9 @@ function fatalWords({ msg, err }: ChildLine): string {
   return typeof message !== 'string' || msg.includes(message) ? msg : `${msg}: ${message}`
 }
 
-/** Keeps what a child wrote to its error output, and gives the line that says most: the error of a stack trace. */
+/**
+ * Reads the error output, and returns a function that gives its most useful line: the error of a stack trace, or the last.
+ */
 function readErrors(output: Readable): () => string | undefined {
   let words = ''
   output.setEncoding('utf8').on('data', (chunk: string) => (words = (words + chunk).slice(-4_000)))

@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The folder of the files that children read: copies, so that a bad new version never reaches a child that runs. */
+/** The folder of the files that children read. They are copies, so that a bad new version never reaches a running child. */
 export interface RunFolder {
   readonly path: string
-  /** Writes what is not there yet, readable by this user only. Files are named for what is in them. */
+  /** Writes the files that are missing, readable by this user only. A file is named by its digest, so it never changes. */
   write(files: ReadonlyMap<string, string | Uint8Array>): Promise<void>
   remove(): Promise<void>
 }
 
-/** Makes the folder `run` in a folder, empty. */
+/** Makes the folder `run` in `parent`, and empties it. */
 export async function createRunFolder(parent: string): Promise<RunFolder> {
   const path = join(parent, 'run')
   const remove = () => rm(path, { recursive: true, force: true })

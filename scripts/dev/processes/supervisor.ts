@@ -2,21 +2,21 @@ import { restartDelayMs } from './backoff.ts'
 import type { ChildSpec } from '../desired.ts'
 import { runChild, type ChildRun, type Launching } from './process.ts'
 
-/** A child that serves within this long of its first start, or counts as failed. */
+/** A child that does not serve within this time of its first start has failed. */
 const FIRST_START_LIMIT_MS = 20_000
 
 /** A child that is kept running. */
 export interface Supervised {
   readonly spec: ChildSpec
-  /** Resolves when it serves for the first time; rejects with its last words where it ends before, and gives it up. */
+  /** Resolves when it first serves. If it ends before, or is too slow, rejects with the reason, and it is not restarted. */
   readonly ready: Promise<void>
-  /** The port on which it serves now; undefined while it is down, and for a runner. */
+  /** The port on which it serves; undefined while it is down, and for a runner. */
   port(): number | undefined
-  /** The process that runs now. */
+  /** The current process. */
   pid(): number | undefined
-  /** Ends it in good order, for good; it is killed after `limitMs`. */
+  /** Ends it gracefully with no restart; kills it after `limitMs`. */
   stop(limitMs: number): Promise<void>
-  /** Ends it at once, for good. */
+  /** Kills it, with no restart. */
   kill(): void
 }
 
@@ -24,13 +24,13 @@ interface State {
   run: ChildRun
   port: number | undefined
   stopped: boolean
-  /** Whether it has ever served: before that, its end is a failed start and no reason to start it again. */
+  /** Whether it has ever served. If it ends before, the start has failed, and it is not restarted. */
   served: boolean
   delayMs: number | undefined
   timer: NodeJS.Timeout | undefined
 }
 
-/** Starts a child, and starts it again with back-off whenever it ends; `onPort` hears of every change of its port. */
+/** Starts a child, and restarts it with back-off whenever it ends. Calls `onPort` after every change of its port. */
 export function supervise(spec: ChildSpec, launching: Launching, onPort: () => void): Supervised {
   const state: State = {
     run: runChild(spec, launching),
@@ -71,17 +71,17 @@ export function supervise(spec: ChildSpec, launching: Launching, onPort: () => v
     port: () => state.port,
     pid: () => state.run.pid,
     async stop(limitMs) {
-      retire(state)
+      cancelRestart(state)
       await state.run.stop(limitMs)
     },
     kill() {
-      retire(state)
+      cancelRestart(state)
       state.run.kill()
     },
   }
 }
 
-function retire(state: State): void {
+function cancelRestart(state: State): void {
   state.stopped = true
   clearTimeout(state.timer)
 }

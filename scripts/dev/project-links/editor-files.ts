@@ -6,8 +6,8 @@ import { packageFile } from '../processes/entries.ts'
 import { stateDir } from '../instance.ts'
 
 /**
- * Writes what editors need into `.jobico` of a folder: the schema of Job files, and a tsconfig.json by which they know
- * AssemblyScript and `from "jobico"`. Both hold for this machine, and are made again by `jobico dev`.
+ * Writes two files for editors into `.jobico` of a folder: the schema of Job files, and a tsconfig.json with the types of
+ * AssemblyScript and the path of `from "jobico"`. It has paths of this machine, so `jobico dev` writes both again.
  */
 export async function writeEditorFiles(folder: string): Promise<void> {
   const target = stateDir(folder)
@@ -16,7 +16,7 @@ export async function writeEditorFiles(folder: string): Promise<void> {
   const tsconfig = {
     extends: fileURLToPath(import.meta.resolve('assemblyscript/std/assembly.json')),
     compilerOptions: {
-      strictPropertyInitialization: false, // decode gives the members of @json classes their values
+      strictPropertyInitialization: false, // decode sets the members of @json classes
       paths: { jobico: [fileURLToPath(packageFile('wasm-examples/sdk/assembly/index.ts'))] },
     },
     files: [fileURLToPath(packageFile('wasm-examples/sdk/assembly/json-class.d.ts'))],

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { packageFile } from '../processes/entries.ts'
 
 /**
- * Lets a project import `jobico/testing` and run `jobico` in its npm scripts, where no package of that name is installed in
- * or above it: links to this one, wherever it is.
+ * Links this package into the node_modules of a project, so that it can import `jobico/testing` and run `jobico` in its npm
+ * scripts. Does nothing if a package of that name is installed in the project or above it.
  */
 export async function linkPackage(folder: string): Promise<void> {
   if (isInstalled(folder)) return

@@ -11,7 +11,9 @@ export interface Example {
   readonly valid: boolean
 }
 
-/** Data for an event: of `event.json` beside its Job file, where that passes the schema, else made from the schema. */
+/**
+ * Example data for an event: that of `event.json` beside the Job file if the schema accepts it, else made from the schema.
+ */
 export async function exampleOf(jobFile: string, schema: unknown): Promise<Example> {
   const accepts = acceptor(schema)
   const own = await eventData(join(dirname(jobFile), 'event.json'))
@@ -25,7 +27,7 @@ function acceptor(schema: unknown): (data: unknown) => boolean {
   return (data) => validate(data).length === 0
 }
 
-/** The data of an event file: a structured CloudEvent, or bare data; undefined where there is none. */
+/** The data of an event file, which is a structured CloudEvent or data alone; undefined if there is none. */
 async function eventData(file: string): Promise<unknown> {
   try {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'))
@@ -36,7 +38,9 @@ async function eventData(file: string): Promise<unknown> {
   }
 }
 
-/** A curl line that sends data to an event, ready to be pasted; `tokens` is the command that prints them where one is needed. */
+/**
+ * A curl line that sends data to an event, ready to paste. `tokens` is a command that prints the bearer tokens, one a line.
+ */
 export function curlLine(url: string, data: unknown, tokens?: string): string {
   const auth = tokens === undefined ? '' : ` -H "authorization: Bearer $(${tokens} | head -n 1)"`
   const body = quoted(JSON.stringify({ data: [data] }))

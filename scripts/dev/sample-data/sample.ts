@@ -1,13 +1,13 @@
-/** Nesting beyond this, as in schemas that refer to themselves, is cut off. */
+/** Deeper levels are cut off, such as those of schemas that refer to themselves. */
 const MAX_DEPTH = 12
-/** So deep what a schema does not require is shown, too. */
+/** Down to this depth, optional fields and items may be shown, too. */
 const SHOW_DEPTH = 1
-/** The most values of a sample: schemas can ask for more than a terminal shows. */
+/** The most values in a sample: a schema may require more than fit on a terminal. */
 const MAX_VALUES = 2_000
 
 type Schema = Readonly<Record<string, unknown>>
 
-/** Examples of the formats that have a shape of their own. */
+/** Sample texts by format. */
 const FORMATS: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T12:00:00Z',
   date: '2026-01-31',
@@ -26,7 +26,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   regex: '^[a-z]+$',
 }
 
-/** What a keyword says of the type where the schema names none. */
+/** The type that a keyword implies, for a schema without `type`. */
 const TYPE_OF_KEYWORD: Readonly<Record<string, string | undefined>> = {
   items: 'array',
   prefixItems: 'array',
@@ -43,8 +43,8 @@ const TYPE_OF_KEYWORD: Readonly<Record<string, string | undefined>> = {
 }
 
 /**
- * A value that a JSON Schema likely accepts: its own examples, defaults and enumerations first, else the smallest value of
- * the type, with the required fields of objects. Pure. Patterns and conditions are not solved: validate what comes out.
+ * A value that a JSON Schema probably accepts: a const, default, example or enum value of the schema, else a small value of
+ * the type, with the required fields of objects. Ignores patterns and conditions, so validate the value. Pure.
  */
 export function sampleOf(schema: unknown): unknown {
   return sample({ root: schema, path: '', depth: 0, budget: { left: MAX_VALUES } }, schema)
@@ -52,10 +52,10 @@ export function sampleOf(schema: unknown): unknown {
 
 interface Place {
   readonly root: unknown
-  /** The name of the field, which serves as the text of strings. */
+  /** The name of the field; strings get it as their text. */
   readonly path: string
   readonly depth: number
-  /** The values that may still be made. */
+  /** How many more values may be made. */
   readonly budget: { left: number }
 }
 
@@ -68,7 +68,7 @@ function sample(place: Place, schema: unknown): unknown {
   return found === undefined ? (SAMPLES[typeOf(merged)]?.(place, merged) ?? null) : found
 }
 
-/** One schema of a reference, an `allOf` and the first branch of `anyOf` and `oneOf`. */
+/** Merges a schema with its reference, its `allOf`, and the first branch of `anyOf` and `oneOf`. */
 function flatten(place: Place, schema: Schema): Schema {
   const { $ref, allOf, anyOf, oneOf, ...own } = schema
   const parts = [
@@ -143,7 +143,7 @@ function inside(place: Place, path: string): Place {
   return { ...place, path, depth: place.depth + 1 }
 }
 
-/** 1 where that is allowed, else the number nearest to it that is. */
+/** 1 if that is allowed, else the nearest allowed number. */
 function numberWithin(schema: Schema, step: number): number {
   const least = Math.max(
     number(schema['minimum'], -Infinity),

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { timed } from '../case.fixture.ts'
 import { startFlow } from '../flow.fixture.ts'
-import { startLasting } from '../lasting.fixture.ts'
+import { startResilientJob } from '../resilient-job.fixture.ts'
 import { openNats, resultOf } from '../nats.fixture.ts'
 import { event, job, modules, MODULE } from '../objects.fixture.ts'
 import { operatorRolledOut } from '../operator.fixture.ts'
@@ -13,7 +13,7 @@ import { mustRun } from '../../testing/program.ts'
 const RESTART = fileURLToPath(new URL('../../cluster/restart', import.meta.url))
 
 t.test('the API server is started anew', async (t) => {
-  const lasting = await startLasting(t, 'api')
+  const lasting = await startResilientJob(t, 'api')
   const { c, name, url } = lasting
   const nats = await openNats(t)
   await lasting.works(t, nats, 'it works before')

@@ -5,7 +5,7 @@ import { childNames } from '../children.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted, binaryEvent, jsonOf, send } from '../http.fixture.ts'
 import { kubectl, mustKubectl, SYSTEM } from '../kube.fixture.ts'
-import { startLasting } from '../lasting.fixture.ts'
+import { startResilientJob } from '../resilient-job.fixture.ts'
 import { openNats } from '../nats.fixture.ts'
 import { event, job } from '../objects.fixture.ts'
 import { operatorRestarts } from '../operator.fixture.ts'
@@ -19,7 +19,7 @@ async function scaleNats(replicas: number): Promise<void> {
 }
 
 t.test('NATS is down', async (t) => {
-  const lasting = await startLasting(t, 'nats')
+  const lasting = await startResilientJob(t, 'nats')
   const { c, name, url } = lasting
   const ref = { namespace: c.namespace, job: name, event: 'lasting' }
   const gone = { namespace: c.namespace, job: 'goner' }

@@ -5,7 +5,7 @@ import t from 'tap'
 
 import { caseConfig } from '../config.ts'
 import { kubectl, mustKubectl, nodeAddress, SYSTEM } from '../kube.fixture.ts'
-import { startLasting } from '../lasting.fixture.ts'
+import { startResilientJob } from '../resilient-job.fixture.ts'
 import { openNats } from '../nats.fixture.ts'
 import { event, job } from '../objects.fixture.ts'
 import { OPERATOR, operatorRolledOut } from '../operator.fixture.ts'
@@ -13,7 +13,7 @@ import { OPERATOR, operatorRolledOut } from '../operator.fixture.ts'
 const PORT = 4333
 
 t.test('NATS is too old', async (t) => {
-  const lasting = await startLasting(t, 'old-nats')
+  const lasting = await startResilientJob(t, 'old-nats')
   const { c } = lasting
   const server = spawn(
     caseConfig().oldNats,

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { kubectl, mustKubectl } from '../kube.fixture.ts'
-import { startLasting } from '../lasting.fixture.ts'
+import { startResilientJob } from '../resilient-job.fixture.ts'
 import { openNats } from '../nats.fixture.ts'
 import { operatorRestarts } from '../operator.fixture.ts'
 
@@ -52,7 +52,7 @@ const ENGINES = [
 
 for (const engine of ENGINES) {
   t.test(`${engine.name} is not installed`, async (t: Test) => {
-    const lasting = await startLasting(t, engine.slug)
+    const lasting = await startResilientJob(t, engine.slug)
     const { c, name } = lasting
     const nats = await openNats(t)
     const restarts = await operatorRestarts()

@@ -1,6 +1,6 @@
 import { Json, emit, env, log, parseEvent, reject, retry } from 'jobico'
 
-/** Does what the event's data says, and tells which version of the code ran. */
+/** Does what the event's data asks for; the result says which version of the code ran. */
 export function run(version: string, text: string): string | null {
   const event = parseEvent(text)
   const data = event.data

@@ -11,7 +11,7 @@ import { accepted, binaryEvent, jsonOf, send } from '../http.fixture.ts'
 import { nodeAddress } from '../kube.fixture.ts'
 import { openNats, resultOf, type Nats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema, secret } from '../objects.fixture.ts'
-import { acceptedKeys } from '../wake.fixture.ts'
+import { acceptedKeys } from '../scale-from-zero.fixture.ts'
 
 const CHAIN = new URL('../../../wasm-examples/chain/job.yaml', import.meta.url)
 const TOKENS = ['first-token', 'second-token']

@@ -4,7 +4,7 @@ import { startCase } from '../case.fixture.ts'
 import { binaryEvent, jsonOf, send, structuredEvent } from '../http.fixture.ts'
 import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
-import { acceptedKeys } from '../wake.fixture.ts'
+import { acceptedKeys } from '../scale-from-zero.fixture.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const STRUCTURED = { 'content-type': 'application/cloudevents+json' }

@@ -5,7 +5,7 @@ import { eventually } from '../../testing/eventually.fixture.ts'
 import { binaryEvent, send, structuredEvent } from '../http.fixture.ts'
 import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
-import { wakeFromZero } from '../wake.fixture.ts'
+import { scaleFromZero } from '../scale-from-zero.fixture.ts'
 
 const BURST = 300
 /** One runner would take 22 s for the burst. */
@@ -51,7 +51,7 @@ t.test('from zero to several runners and back', async (t) => {
 
   for (const round of [1, 2]) {
     const request = binaryEvent({ n: round })
-    const [verdict] = await wakeFromZero(t, { c, nats, ref, request, keysOf: () => [request.key] })
+    const [verdict] = await scaleFromZero(t, { c, nats, ref, request, keysOf: () => [request.key] })
     t.same(resultOf(verdict), { version: 'v1', n: round }, 'both went to zero, and woke')
   }
   t.same(await outcomesOf(nats, ref), { written: BURST + 2, messages: BURST + 2 })

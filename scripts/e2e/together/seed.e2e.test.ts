@@ -9,7 +9,7 @@ import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { openNats, resultOf } from '../nats.fixture.ts'
 import { moduleFile, modules } from '../objects.fixture.ts'
-import { acceptedKeys, wakeFromZero } from '../wake.fixture.ts'
+import { acceptedKeys, scaleFromZero } from '../scale-from-zero.fixture.ts'
 
 /** The example of the original system; a test beside the CRD holds it against the reference. */
 const EXAMPLE = fileURLToPath(new URL('../../../wasm-examples/echo/job.yaml', import.meta.url))
@@ -60,7 +60,7 @@ for (const { name, slug, bring } of routes) {
       ),
     )
 
-    const [verdict] = await wakeFromZero(t, {
+    const [verdict] = await scaleFromZero(t, {
       c,
       nats,
       ref,

@@ -1,6 +1,6 @@
 import { Json, log, parseEvent, reject, retry } from 'jobico'
 
-/** Says that it begins, and does what the event's data asks for. */
+/** Logs "begin", then does what the event's data asks for. */
 export function handle(text: string): string | null {
   const event = parseEvent(text)
   const data = event.data
@@ -12,7 +12,7 @@ export function handle(text: string): string | null {
   if (wish == 'trap') unreachable()
   if (wish == 'loop') spin(i64.MAX_VALUE / 2)
   if (wish == 'spin') spin(data.has('spinMs') ? data.integer('spinMs') : 100)
-  // A result that is the data of a next event asks it for a good end.
+  // When the result becomes the data of a next event, it asks that execution to end well.
   return Json.object().set('do', 'ok').set('id', event.id).toString()
 }
 

@@ -3,11 +3,11 @@ import { eventually } from '../../testing/eventually.fixture.ts'
 import type { Ending } from '../ledger/books.ts'
 import type { System } from '../system/system.fixture.ts'
 
-/** Enough to see that all are answered alike. */
+/** The number of events to ask about; enough to see that listeners answer all alike. */
 const SAMPLE = 20
 const WAIT_S = 30
 
-/** What listeners say about events, as far as it is not what the books say. */
+/** Asks a listener about events. Returns a sentence for each answer that differs from the books. */
 export async function wrongAnswers(
   system: System,
   event: string,
@@ -35,7 +35,7 @@ async function get(system: System, event: string, key: string) {
   return { status: response.status, body: (await response.json()) as State }
 }
 
-/** Sends an event and waits for its result in the same request; gives the status. */
+/** Sends an event and waits for its result in the same request. Returns the HTTP status. */
 export async function sendAndWait(system: System, event: string): Promise<number> {
   const response = await fetch(await urlOf(system, event), {
     method: 'POST',

@@ -13,28 +13,28 @@ import type { Row } from '../ledger/table.ts'
 import type { System } from '../system/system.fixture.ts'
 import { sendAndWait, wrongAnswers } from './answers.fixture.ts'
 
-/** Twice the ack wait, after which what a killed process held comes again, and more for what runs alone then. */
+/** Twice the ack wait, after which the events of a killed process are redelivered, plus time for suspects, which run alone. */
 const DRAIN_LIMIT_MS = 180_000
 
-/** What a case's books are closed over. */
+/** The books of a case: the events that it sent, and the system that had to handle them. */
 export interface Books {
-  /** The case, in the table's words. */
+  /** The name of the case in the table. */
   readonly fault: string
   readonly system: System
   readonly sent: readonly Pick<Sent, 'key' | 'wish' | 'accepted'>[]
-  /** The events of the Job that the books are over; all of them, where writes are counted. */
+  /** The events of the Job that the books cover; all of them when writes are counted. Default: ev1. */
   readonly events?: readonly string[]
-  /** Whether the outcome stream was the same one all the time, so that it can tell how often it was written. */
+  /** False when the outcome stream was replaced, so that its writes can't be counted. */
   readonly countsWrites?: boolean
 }
 
-/** The numbers of a case: they depend on the seed and on the case only, so that cases can be run alone. */
+/** The random numbers of a case. They depend only on the seed and the case, so a case repeats them when it runs alone. */
 export function randomOf(fault: string): Random {
   const { seed } = faultsConfig()
   return createRandom(createHash('sha256').update(`${seed} ${fault}`).digest().readUInt32LE())
 }
 
-/** Waits until nothing of a system's Job is pending, then balances its books, puts them into the table, and checks them. */
+/** Waits until no event of the system's Job is pending, then balances the books, adds them to the table, and checks them. */
 export async function closeBooks(
   t: Test,
   books: Books,
@@ -71,14 +71,14 @@ export async function closeBooks(
   return { closed, holding }
 }
 
-/** Checks that nothing is lost, and nothing is otherwise wrong. */
+/** Checks that nothing is lost, wrong or left pending. */
 export function checkBooks(t: Test, { lost, wrong, pending }: Balance): void {
   t.same(lost, [], 'every event that was accepted is pending, done or dead')
   t.same(wrong, [], 'every event has one verdict, and the right one')
   t.equal(pending, 0, 'nothing is left pending')
 }
 
-/** The same as of one event: a key is of one event only, as a result is an event of its own. */
+/** Merges the holdings of events into one. Keys do not clash: a result is an event with a key of its own. */
 function merged(holdings: readonly Holding[]): Holding {
   return {
     pending: new Set(holdings.flatMap(({ pending }) => [...pending])),

@@ -1,48 +1,48 @@
-/** What an event asks of the module. */
+/** What an event asks the module to do. */
 export type Wish = 'ok' | 'spin' | 'reject' | 'retry' | 'trap' | 'loop'
 
-/** An event that was sent, and what is known of it outside the system. */
+/** An event that was sent, with what is known of it from outside the system. */
 export interface Entry {
   readonly key: string
   readonly wish: Wish
-  /** Answered with 202, at least once. */
+  /** Whether a request with it was answered with 202 at least once. */
   readonly accepted: boolean
-  /** How often the module was seen to begin with it. */
+  /** How often the module's logs say that it began with this event. */
   readonly executions: number
 }
 
-/** How an event ended, as far as books need it. */
+/** The parts of a verdict that the books need. */
 export interface Ending {
   readonly kind: 'done' | 'dead'
   readonly code?: string
   readonly attempts: number
 }
 
-/** What the streams hold of an event. */
+/** The messages that the streams hold for an event of a Job. */
 export interface Holding {
-  /** Keys of messages in the queue and among the retries. */
+  /** The keys of the messages in the queue and in the retry stream. */
   readonly pending: ReadonlySet<string>
   readonly endings: ReadonlyMap<string, Ending>
-  /** How many messages the outcome stream has ever stored; undefined where that can't be told. */
+  /** How many messages the outcome stream has ever stored; undefined when unknown. */
   readonly written: number | undefined
 }
 
-/** The books, closed. Each of the lists is empty where all is right. */
+/** The balance of the books. Both lists are empty when all is right. */
 export interface Balance {
   readonly sent: number
   readonly accepted: number
   readonly done: number
   readonly dead: number
   readonly pending: number
-  /** Executions beyond the first of events that needed no more than one. */
+  /** Executions beyond the first, of events that need only one. */
   readonly again: number
-  /** Keys that were accepted and are nowhere. */
+  /** The keys of accepted events that are neither pending nor have a verdict. */
   readonly lost: readonly string[]
-  /** What is otherwise not as it must be, in words. */
+  /** A sentence for everything else that is wrong. */
   readonly wrong: readonly string[]
 }
 
-/** The codes with which an event may end that asked for something else than a good end. */
+/** The codes with which an event may become a dead letter, by what it asked for; none when it must end well. */
 const CODES: Readonly<Record<Wish, readonly string[]>> = {
   ok: [],
   spin: [],
@@ -51,12 +51,12 @@ const CODES: Readonly<Record<Wish, readonly string[]>> = {
   trap: ['MODULE_TRAP'],
   loop: ['TIMEOUT'],
 }
-/** A process that dies on every attempt ends any event. */
+/** Any event may end with this code, when the process died on every attempt. */
 const PROCESS_DIED = 'PROCESS_DIED'
-/** Dead letters are two messages: the verdict, and the event as it was. */
+/** The messages of a verdict in the outcome stream. A dead letter has two: the verdict, and the original event. */
 const MESSAGES = { done: 1, dead: 2 } as const
 
-/** Balances what was sent against what the streams hold. Pure. */
+/** Compares the events that were sent with the messages that the streams hold. Pure. */
 export function balance(entries: readonly Entry[], { pending, endings, written }: Holding): Balance {
   const known = new Set(entries.map(({ key }) => key))
   const lost = entries.filter(({ key, accepted }) => accepted && !pending.has(key) && !endings.has(key))

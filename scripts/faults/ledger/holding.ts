@@ -7,7 +7,7 @@ import { readVerdict } from '../../../functions/outcomes/event-state.ts'
 import type { Verdict } from '../../../functions/outcomes/verdict.ts'
 import type { Ending, Holding } from './books.ts'
 
-/** A way to the streams. */
+/** The connections through which to read the streams. */
 export interface Store {
   readonly requests: Requests
   readonly manager: JetStreamManager
@@ -15,7 +15,10 @@ export interface Store {
 
 const AT_ONCE = 50
 
-/** Reads what the streams hold of an event, in the order in which events move. Throws QUEUE_UNAVAILABLE. */
+/**
+ * Reads what the streams hold for an event: queue, retries, outcomes. That is the order in which events move, so none is
+ * missed. Throws QUEUE_UNAVAILABLE.
+ */
 export async function readHolding({ requests, manager }: Store, ref: EventRef): Promise<Holding> {
   const names = streamNames(ref)
   const subjects = eventSubjects(ref)
@@ -45,7 +48,7 @@ function endingOf(verdict: Verdict): Ending {
   return verdict.kind === 'dead' ? { kind, attempts, code: verdict.code } : { kind, attempts }
 }
 
-/** How many messages wait in the queue and among the retries of the event's Job. Throws QUEUE_UNAVAILABLE. */
+/** The number of messages in the queue and the retry stream of the event's Job. Throws QUEUE_UNAVAILABLE. */
 export async function countPending({ manager }: Store, ref: EventRef): Promise<number> {
   const { queue, retry } = streamNames(ref)
   const infos = await Promise.all([queue, retry].map((name) => answerIfThere(manager.streams.info(name))))

@@ -1,14 +1,14 @@
-/** Numbers that look random and are the same for the same seed. */
+/** Pseudo-random numbers; the same seed gives the same numbers. */
 export interface Random {
-  /** From 0 up to 1. */
+  /** A number from 0 up to, but not including, 1. */
   next(): number
-  /** A whole number; both ends may come. */
+  /** A whole number from `least` to `most`, both included. */
   between(least: number, most: number): number
-  /** One of some. */
+  /** One of the values. */
   pick<T>(some: readonly [T, ...T[]]): T
 }
 
-/** Starts the numbers of a seed: mulberry32, of Tommy Ettinger, in the public domain. */
+/** Creates the generator of a seed: mulberry32 by Tommy Ettinger, in the public domain. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = () => {

@@ -1,21 +1,21 @@
 import type { Random } from './random.ts'
 
-/** Something that is done to a system at some time. */
+/** A disturbance of a system at some time. */
 export interface Fault<Kind extends string = string> {
   /** Milliseconds after the start. */
   readonly atMs: number
   readonly kind: Kind
 }
 
-/** How long faults go on, and the mean time between two. */
+/** How long a schedule lasts, and the mean time between two faults. */
 export interface Span {
   readonly lengthMs: number
   readonly everyMs: number
 }
 
 /**
- * Faults of the given kinds at irregular times: each kind comes before any comes again, in an order of its own each
- * round, and two are between a half and one and a half of `everyMs` apart. The same numbers give the same schedule.
+ * Faults of the given kinds at irregular times. Each round has every kind once, in random order. Two faults are between 0.5
+ * and 1.5 times `everyMs` apart. The same random numbers give the same schedule.
  */
 export function scheduleFaults<Kind extends string>(
   random: Random,
@@ -32,7 +32,7 @@ export function scheduleFaults<Kind extends string>(
   }
 }
 
-/** A schedule in words, so that a failure can be told and run again. */
+/** A schedule in words, to report it with a failure. */
 export function scheduleWords(faults: readonly Fault[]): string {
   return faults.map(({ atMs, kind }) => `${(atMs / 1_000).toFixed(1)} s ${kind}`).join(', ')
 }

@@ -5,7 +5,7 @@ import { eventKey } from '../../../functions/queues/names.ts'
 import type { Wish } from './books.ts'
 import type { Random } from './random.ts'
 
-/** Where to send: an address, how the request gets there, and the Host that an ingress routes by. */
+/** The address to send to; `virtualHost` is the Host header by which an ingress routes. */
 export interface Target {
   readonly host: string
   readonly port: number
@@ -13,16 +13,16 @@ export interface Target {
   readonly virtualHost?: string
 }
 
-/** What came of one request. */
+/** The answer to one request. */
 export interface Answer {
-  /** The status, or the code of the fault where none came, such as ECONNRESET. */
+  /** The status, or the code of the error when no answer came, such as ECONNRESET. */
   readonly said: number | string
   readonly ms: number
   readonly retryAfter: string | undefined
   readonly duplicate: boolean
 }
 
-/** An event that is being sent, and all that came of it so far. */
+/** An event that is being sent, with its answers so far. */
 export interface Sent {
   readonly id: string
   readonly key: string
@@ -33,26 +33,26 @@ export interface Sent {
 
 /** How to send. */
 export interface SenderOptions {
-  /** Where to send the next request; undefined while nobody is there, which counts as a refused connection. */
+  /** Where to send the next request; undefined when nobody listens, which counts as a refused connection. */
   readonly target: () => Target | undefined
   readonly perSecond: number
   readonly random: Random
-  /** What events ask for; `ok` most of the time, unless this is told. */
+  /** What events ask for, chosen at random; by default mostly `ok`. */
   readonly wishes?: readonly [Wish, ...Wish[]]
-  /** More of each event's data. */
+  /** More members for each event's data. */
   readonly data?: object
-  /** Whether what was not answered with 202 is sent again, under the same id, until it is; true by default. */
+  /** Whether to send an event again, with the same id, until the answer is 202; true by default. */
   readonly again?: boolean
-  /** Of the ids, so that those of two senders differ. */
+  /** The prefix of the ids, so that the ids of two senders differ. */
   readonly prefix?: string
-  /** Events that have no 202 yet, at which none is begun; 300 by default. */
+  /** The most events without a 202; at that number no new event is begun. Default: 300. */
   readonly mostUnderWay?: number
 }
 
-/** Events that flow to a listener at a steady rate, as long as most are answered, each with an id of its own. */
+/** Sends events to a listener at a steady rate, each with an id of its own, as long as most are answered. */
 export interface Sender {
   readonly sent: readonly Sent[]
-  /** Begins no new event; resolves when each has been answered with 202, or given up on after `limitMs`. */
+  /** Begins no new event. Resolves when each has been answered with 202; gives up after `limitMs`. */
   stop(limitMs?: number): Promise<readonly Sent[]>
 }
 
@@ -62,13 +62,13 @@ const MOSTLY_OK: readonly [Wish, ...Wish[]] = [
   ...(['reject', 'retry', 'trap', 'spin'] as const),
 ]
 const SOURCE = '/faults'
-/** Events that have no 202 yet. Where there are more, sending them again would be all that the machine does. */
+/** With more events without a 202, the machine would do nothing but send them again. */
 const MOST_UNDER_WAY = 300
 const TICK_MS = 10
 const AGAIN_MS = 150
 const TIMEOUT_MS = 10_000
 const STOP_LIMIT_MS = 60_000
-/** Answers that say: the same once more, later. */
+/** The statuses after which the same request may succeed later. */
 const LATER: readonly (number | string)[] = [408, 429, 500, 502, 503, 504]
 
 interface Open {
@@ -79,7 +79,7 @@ interface Open {
   accepted: boolean
 }
 
-/** Starts to send; the owner stops it. A connection is made for each request, so that none is refused for another's sake. */
+/** Starts to send; the caller has to stop it. Each request has its own connection, so that none fails because of another. */
 export function startSender(options: SenderOptions): Sender {
   const { perSecond, random, wishes = MOSTLY_OK, again = true, prefix = 'event' } = options
   const { mostUnderWay = MOST_UNDER_WAY } = options

@@ -1,12 +1,12 @@
 import { aligned } from '../../testing/table.ts'
 import type { Balance } from './books.ts'
 
-/** One case's books, as the table shows them. */
+/** The balance of one case, as a row of the table. */
 export type Row = { readonly fault: string; readonly lost: number } & Omit<Balance, 'lost' | 'wrong'>
 
 const HEAD = ['fault', 'sent', 'accepted', 'done', 'dead', 'pending', 'executed again', 'lost']
 
-/** A line for each case. Pure. */
+/** The table of all cases, with a line for each. Pure. */
 export function booksTable(rows: readonly Row[]): string {
   const lines = rows.map(({ fault, ...counts }) => {
     const { sent, accepted, done, dead, pending, again, lost } = counts

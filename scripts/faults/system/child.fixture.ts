@@ -9,29 +9,29 @@ import { startProcess } from '../../dev/processes/process.ts'
 import type { ChildLine, Report } from '../../dev/output/report.ts'
 import { supervise } from '../../dev/processes/supervisor.ts'
 
-/** Takes a log line of a process of an event. */
+/** Called for each log line of an event's process. */
 export type Hear = (line: ChildLine, event: string) => void
 
 /** A listener or runner that is started again whenever it ends. */
 export interface Child {
   readonly spec: ChildSpec
-  /** Where it listens; undefined while it does not. */
+  /** The port at which it listens; undefined while it does not. */
   port(): number | undefined
-  /** Waits until it serves; at once where it does. */
+  /** Waits until it serves. */
   serves(): Promise<void>
   /** Sends a signal to the process that runs now. */
   signal(name: NodeJS.Signals): void
-  /** Ends it in good order, for good. */
+  /** Shuts it down gracefully, and does not start it again. */
   stop(): Promise<void>
 }
 
 const READY: readonly string[] = ['Connected to NATS', 'Ready']
-/** Signals that end nothing. */
+/** The signals that do not end a process. */
 const PAUSES: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT']
 const STOP_LIMIT_MS = 20_000
 const CACHE = join(import.meta.dirname, '..', 'build', 'cache')
 
-/** Starts a child; its lines go to `hear`, and words about its ends to `notes`. */
+/** Starts a child. Its log lines go to `hear`, and notes about how it ended go to `notes`. */
 export function openChild(
   spec: ChildSpec,
   { notes, hear }: { readonly notes: string[]; readonly hear: Hear },
@@ -46,7 +46,7 @@ export function openChild(
     if (READY.includes(report.line.msg)) isServing = true
     hear(report.line, spec.event)
   }
-  // What is shipped, since it starts in less than half the time.
+  // The bundle that is shipped starts in less than half the time.
   const program = fileURLToPath(packageFile(`dist/${spec.component}.js`))
   const environment = { ...process.env, NODE_COMPILE_CACHE: CACHE, ...spec.environment }
   const kept = supervise(spec, { launch: () => startProcess(program, environment), show }, () => undefined)
@@ -60,7 +60,7 @@ export function openChild(
     signal(name) {
       if (!PAUSES.includes(name)) isServing = false
       const pid = kept.pid()
-      // One that has ended already is as good.
+      // The process may have ended already, which is fine.
       if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(pid, name)
     },
     stop: () => kept.stop(STOP_LIMIT_MS),

@@ -1,31 +1,31 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** One message of NATS's client protocol, as it passes the proxy. */
+/** One message of the NATS client protocol that passes the proxy. */
 export interface Passing {
-  /** Whether a client sent it, or the server. */
+  /** Who sent it. */
   readonly from: 'client' | 'server'
-  /** PUB, HPUB, MSG, HMSG, or anything else that is said. */
+  /** PUB, HPUB, MSG, HMSG, or another verb of the protocol. */
   readonly verb: string
   readonly subject: string
-  /** The subject that an answer is to be sent to; empty where there is none. */
+  /** The subject for an answer; empty when there is none. */
   readonly reply: string
   readonly payload: Buffer
 }
 
-/** What is to happen to a message. */
+/** Whether a message passes the proxy or is dropped. */
 export type Verdict = 'pass' | 'drop'
 
-/** A way to a nats-server that lets messages through one by one. */
+/** A proxy in front of a nats-server that decides about each message. */
 export interface Proxy {
   readonly url: string
-  /** Asks about each message from now on; all pass before. */
+  /** Calls `judge` for each message from now on. Until then, all messages pass. */
   judge(judge: (passing: Passing) => Verdict): void
   close(): void
 }
 
 const LINE_END = Buffer.from('\r\n')
-/** How many words a line has beside its verb, subject and sizes tells whether there is a reply subject. */
+/** The number of sizes and of other fixed words in a line; one word more is the reply subject. */
 const SIZES: Readonly<Record<string, { readonly sizes: number; readonly fixed: number }>> = {
   PUB: { sizes: 1, fixed: 1 },
   HPUB: { sizes: 2, fixed: 1 },
@@ -34,8 +34,8 @@ const SIZES: Readonly<Record<string, { readonly sizes: number; readonly fixed: n
 }
 
 /**
- * Starts a proxy on loopback before the server at a URL: by it a test can end a process between two of its messages, with
- * no hook in the process. See the NATS client protocol.
+ * Starts a proxy on loopback in front of the server at a URL. With it, a test can kill a process between two of its
+ * messages, without a hook in the process. See the NATS client protocol.
  */
 export async function startProxy(serverUrl: string): Promise<Proxy> {
   const { hostname, port } = new URL(serverUrl)
@@ -76,7 +76,7 @@ function couple(from: Socket, to: Socket, judge: (spoken: Spoken) => Verdict): v
   from.on('close', () => to.destroy())
 }
 
-/** The first message of some bytes, and its length; undefined where it is not whole. */
+/** The first message in some bytes, and its length; undefined while it is incomplete. */
 function frame(bytes: Buffer): { readonly spoken: Spoken; readonly length: number } | undefined {
   const end = bytes.indexOf(LINE_END)
   if (end < 0) return undefined

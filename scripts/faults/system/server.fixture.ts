@@ -1,14 +1,14 @@
 import { startNatsServer, type NatsServer, type StartOptions } from '../../nats-server/start.ts'
 
-/** How the server is to run. */
+/** How to run the server. */
 export type ServerOptions = Pick<StartOptions, 'wrapper' | 'syncInterval'>
 
-/** A nats-server that is there, and away, as told; always at the same address and with the same streams. */
+/** A nats-server that can be killed and started again, always at the same address and with the same streams. */
 export interface Server {
   readonly url: string
-  /** Ends it at once, as a crash does; resolves when it is gone. */
+  /** Kills it at once, like a crash. Resolves when it has ended. */
   kill(): Promise<void>
-  /** Starts it again; resolves when it listens. */
+  /** Starts it again. Resolves when it listens. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -30,7 +30,7 @@ export async function openServer(storeDir: string, how: ServerOptions): Promise<
       running = await startNatsServer({ ...options, port })
     },
     async stop() {
-      // The server itself, since whatever wraps it need not heed the signal.
+      // The signal goes to the server itself, since its wrapper may ignore it.
       if (running !== undefined) process.kill(running.pid, 'SIGTERM')
       await running?.ended
     },
@@ -38,8 +38,8 @@ export async function openServer(storeDir: string, how: ServerOptions): Promise<
 }
 
 /**
- * An address of loopback that no other process of the tests has: while a server is away, what looks for it must not find the
- * server of another case, which got its port from the system meanwhile. Linux has all of 127.0.0.0/8 on loopback.
+ * A loopback address that only this test process uses. While its server is down, another case's server may get the same
+ * port; the clients must not connect to that one. Linux has all of 127.0.0.0/8 on loopback.
  */
 function addressOf(pid: number): string {
   return `127.${64 | ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`

@@ -21,43 +21,43 @@ import { openServer, type Server, type ServerOptions } from './server.fixture.ts
 
 type Environment = Readonly<Record<string, string>>
 
-/** How an event of the system is served. */
+/** The processes and settings of one event of the system. */
 export interface EventSetup {
   readonly name: string
   readonly listeners?: number
   readonly runners?: number
-  /** The event that results go to, if any. */
+  /** The event to which results are handed over, if any. */
   readonly output?: string
-  /** Beside the environment contract, or in place of some of it. */
+  /** More variables, or other values, for the environment of the listeners and of the runners. */
   readonly listener?: Environment
   readonly runner?: Environment
 }
 
-/** What a system is to be. */
+/** How to set up a system. */
 export interface SystemOptions {
   readonly server?: ServerOptions
   readonly events?: readonly EventSetup[]
   readonly queue?: Partial<QueueSettings>
-  /** Whose messages go through the proxy. */
+  /** The processes whose messages go through the proxy. */
   readonly proxied?: { readonly component: Component; readonly event: string }
 }
 
-/** A Job on real processes of this machine, which are started again when they end, as Kubernetes does it. */
+/** A Job that runs on real processes of this machine. They are restarted when they end, as Kubernetes does. */
 export interface System {
   readonly server: Server
   readonly store: Store
-  /** What the messages of `proxied` go through. */
+  /** The proxy for the messages of `proxied`. */
   readonly proxy: Proxy
   ref(event?: string): EventRef
   /** The processes of an event, at least one. */
   children(component: Component, event?: string): readonly [Child, ...Child[]]
-  /** An address of an event, another one of those that serve each time. */
+  /** The address of a listener of an event; each call takes the next listener in turn. */
   target(event?: string): Target | undefined
-  /** How often the module was seen to begin with each key, as its runners' logs tell. */
+  /** How often the module began with each key, by the runners' logs. */
   readonly executions: ReadonlyMap<string, number>
-  /** Calls back for each log line from now on. */
+  /** Calls `hear` for each log line from now on. */
   onLine(hear: Hear): void
-  /** What was noted beside logs, such as how processes ended. */
+  /** Notes that are not log lines, such as how processes ended. */
   readonly notes: readonly string[]
 }
 
@@ -71,7 +71,7 @@ const QUEUE: QueueSettings = {
 const SCHEMA = 'schema.json'
 const JOB = { namespace: 'faults', job: 'ledger' }
 
-/** Starts a system, which ends with the test; resolves when all of it serves. */
+/** Starts a system that ends with the test. Resolves when all its processes serve. */
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {} } = options
   const folder = testFolder(t)
@@ -147,7 +147,7 @@ async function startChildren(t: Test, place: Place) {
   return { children, notes, executions, onLine: (each: Hear) => void hearers.push(each) }
 }
 
-/** A line by which the module says that it begins; see assembly/guest.ts. */
+/** Whether this is the line that the module logs when it begins; see assembly/guest.ts. */
 function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } {
   return line['guest'] === true && line.msg === 'begin' && typeof line['key'] === 'string'
 }

@@ -64,7 +64,7 @@ class Account {
   ) {}
 }
 
-// What it gives back is the data of the next event, which job.yaml names as its output.
+// Returns the data of the next event: job.yaml names it under output.
 export function handle(text: string): string | null {
   const signup = parseEvent(text).decode<Signup>()
   return encode(new Account(signup.email.trim().toLowerCase(), signup.name.split(" ")[0]))

@@ -1,10 +1,10 @@
 /** A project that `jobico init` can make. */
 export interface Project {
-  /** The event that its `event.json` goes to. */
+  /** The event to which `event.json` is sent. */
   readonly event: string
-  /** What the README says that it does. */
+  /** First paragraph of the README: what the project does. */
   readonly about: string
-  /** Rows of the README's table of files, beside those that all projects have. */
+  /** Rows of the README's table of files, in addition to those of all projects. */
   readonly rows: readonly (readonly [file: string, what: string])[]
   /** Its own files, by path. */
   readonly files: Readonly<Record<string, string>>
@@ -40,7 +40,7 @@ export function commonFiles(name: string, { event, about, rows }: Project): Read
   }
 }
 
-/** One document of a Job file. */
+/** The document of the Job in a Job file; `events` is YAML, indented by four blanks. */
 export function jobDocument(name: string, events: string): string {
   return `# yaml-language-server: $schema=.jobico/job.schema.json
 apiVersion: jobico.coeux.dev/v1
@@ -71,7 +71,7 @@ function readme(name: string, event: string, about: string, rows: Project['rows'
   const all = [
     ['job.yaml', "the Job, and the JSON Schema of each event's data"],
     ...rows,
-    ['event.json, expected.json', 'an example, and what comes of it'],
+    ['event.json, expected.json', 'an example event, and its expected result'],
     ['test/', 'tests of the modules with plain Node'],
   ]
   return `# ${name}
@@ -89,6 +89,6 @@ npm test                                             # runs the examples, then t
 ${all.map(([file = '', what = '']) => `| \`${file.replaceAll(', ', '`, `')}\` | ${what} |`).join('\n')}
 
 More examples go into \`examples/<event>/<name>.json\`, with \`<name>.expected.json\` beside each; \`npx jobico test --update\`
-writes what comes out. \`.jobico/\`, \`build/\` and the link \`node_modules/jobico\` are made by \`jobico\` and need not be kept.
+writes these files. \`jobico\` makes \`.jobico/\`, \`build/\` and the link \`node_modules/jobico\`; you can delete them.
 `
 }

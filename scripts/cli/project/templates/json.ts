@@ -1,6 +1,6 @@
 import { jobDocument, json, schemaDocument, type Project } from './common.ts'
 
-/** One event whose data is read into classes, and a result that is one. */
+/** One event, and a module that decodes the data into classes and encodes the result from one. */
 export function jsonClasses(name: string): Project {
   return {
     event: 'order',
@@ -84,7 +84,7 @@ class Receipt {
   ) {}
 }
 
-// Called with each event that passed the schema. What it gives back, as JSON text, is the data of the result.
+// Called with each event whose data passed the schema. Returns the data of the result, as JSON text.
 export function handle(text: string): string | null {
   const order = parseEvent(text).decode<Order>()
   let total: i64 = 0

@@ -33,7 +33,7 @@ const SCHEMA = {
 
 const MODULE = `import { Json, log, parseEvent } from "jobico"
 
-// Called with each event that passed the schema. What it gives back, as JSON text, is the data of the result.
+// Called with each event whose data passed the schema. Returns the data of the result, as JSON text.
 // reject("why") ends an event for good; retry(60, "why") asks for another attempt in a minute.
 export function handle(text: string): string | null {
   const event = parseEvent(text)

@@ -11,7 +11,7 @@ export type Template = (typeof TEMPLATES)[number]
 
 const MAKERS: Readonly<Record<Template, (name: string) => Project>> = { minimal, json: jsonClasses, chain }
 
-/** A new project: its files by path, and the event that its event.json goes to; `name` is the Job's. Pure. */
+/** The files of a new project by path, and the event to which event.json is sent; `name` is the Job's. Pure. */
 export function newProject(
   name: string,
   template: Template,

@@ -1,14 +1,14 @@
 import type { Outcome } from '../../functions/guests/abi.ts'
 
-/** Where an example ended, as the file with what is expected says it: a value of JSON. */
-export type Seen = unknown
+/** How an example ended, in the form of the files with expected outcomes: a JSON value. */
+export type OutcomeJson = unknown
 
 /**
- * An outcome as a value: the result's data; else an object with `$none`, `$reject`, `$retry` or, where the module emitted
- * or the data has such a member itself, `$result`. Pure.
+ * An outcome as JSON: the result's data, or an object with `$none`, `$reject` or `$retry`. When the module emitted, or the
+ * data itself has a member that begins with `$`, it is an object with `$result` (and `$emitted`). Pure.
  */
-export function seenOf(outcome: Outcome): Seen {
-  if (outcome.kind === 'ok') return seenOk(outcome)
+export function outcomeJson(outcome: Outcome): OutcomeJson {
+  if (outcome.kind === 'ok') return okJson(outcome)
   const { kind, reason, code } = outcome
   const asked = code === 'REJECTED' || code === 'RETRY_REQUESTED'
   const after =
@@ -16,15 +16,15 @@ export function seenOf(outcome: Outcome): Seen {
   return { [`$${kind}`]: reason, ...after, ...(asked ? {} : { code }) }
 }
 
-/** That a schema refused data: of the event itself, or of one that the data was to go on to. Pure. */
-export function seenInvalid(
+/** The JSON for data that the schema of `event` refused: its own data, or a result or emitted data for it. Pure. */
+export function invalidJson(
   event: string,
   faults: readonly { readonly pointer: string; readonly detail: string }[],
-): Seen {
+): OutcomeJson {
   return { $invalid: event, errors: faults.map(({ pointer, detail }) => `${pointer || '/'} ${detail}`) }
 }
 
-function seenOk({ data, emitted = [] }: Extract<Outcome, { kind: 'ok' }>): Seen {
+function okJson({ data, emitted = [] }: Extract<Outcome, { kind: 'ok' }>): OutcomeJson {
   const result = data === undefined ? {} : { $result: JSON.parse(data) as unknown }
   if (emitted.length > 0)
     return {

@@ -2,8 +2,8 @@ import { kubectl, SYSTEM } from './kube.fixture.ts'
 
 const LOG_LINES = '--tail=60'
 
-/** Writes on standard error what explains a failure in a namespace: its Jobs, objects, events and pods' last words, and the operator's. */
-export async function tellWhatIsThere(namespace: string): Promise<void> {
+/** Writes the Jobs, objects, events and logs of a namespace, and the operator's logs, to standard error. */
+export async function printDiagnostics(namespace: string): Promise<void> {
   const all = [
     ['get', 'jobs.jobico.coeux.dev', '-n', namespace, '-o', 'yaml', '--show-managed-fields=false'],
     ['get', 'pods,ksvc,deployments,scaledobjects,configmaps', '-n', namespace, '-o', 'wide'],

@@ -6,20 +6,20 @@ import { timed, type Case } from './case.fixture.ts'
 import { send, type Outgoing } from './http.fixture.ts'
 import type { Nats } from './nats.fixture.ts'
 
-/** Which event is to be woken, and with what. */
-export interface Sleeping {
+/** An event without pods, and the request that scales it up. */
+export interface ScaledToZero {
   readonly c: Case
   readonly nats: Nats
   readonly ref: EventRef
-  /** The request, and the keys of the events in it, from its answer. */
   readonly request: Outgoing
+  /** Reads the keys of the request's events from the body of its answer. */
   readonly keysOf: (answer: string) => readonly string[]
 }
 
-/** Waits until an event has no pods, sends to it, and measures how long its listener and its runner took; gives the verdicts. */
-export async function wakeFromZero(
+/** Waits until an event has no pods, sends the request, and times listener and runner. Returns the verdicts. */
+export async function scaleFromZero(
   t: Test,
-  { c, nats, ref, request, keysOf }: Sleeping,
+  { c, nats, ref, request, keysOf }: ScaledToZero,
 ): Promise<readonly Verdict[]> {
   const url = await c.url(ref.job, ref.event)
   await Promise.all([c.atZero('listener', ref.event), c.atZero('runner', ref.event)])
