@@ -41,6 +41,11 @@ async function runQuietly(...scripts: readonly string[]): Promise<{ code: number
 }
 
 async function runTests(kinds: readonly Kind[], coverage: boolean): Promise<boolean> {
+  const built = await runQuietly('build:tap')
+  if (built.code !== 0) {
+    process.stdout.write(built.output)
+    return false
+  }
   const options = coverage ? [] : ['--disable-coverage']
   // Coverage of code that comes from the cache is less exact.
   const environment = {
@@ -67,22 +72,38 @@ async function prepareKubernetes(): Promise<boolean> {
   return false
 }
 
+/** Runs the static checks; the answer shows what they have found, and says whether there is nothing. */
+async function runStatic(): Promise<() => boolean> {
+  const { code, output } = await runQuietly('check:static')
+  return () => {
+    process.stdout.write(`${output}# static checks: ${code === 0 ? 'passed' : 'failed'}\n`)
+    return code === 0
+  }
+}
+
+async function checkCoverage(): Promise<boolean> {
+  const { code, output } = await runQuietly('coverage')
+  process.stdout.write(output)
+  return code === 0
+}
+
+/** Says how many test files another command runs. */
+function sayWhatIsLeft(kinds: readonly Kind[]): void {
+  if (!kinds.includes('int') || kinds.includes('api')) return
+  const count = testFiles(ROOT, ['api']).length
+  process.stdout.write(
+    `# not run: ${count} test files that need the API server of Kubernetes; npm run test:api runs them\n`,
+  )
+}
+
 async function run({ kinds, isStatic, coverage }: Options): Promise<boolean> {
   if (kinds.includes('api') && !(await prepareKubernetes())) return !testingConfig().isCi
-  const checking = isStatic ? runQuietly('check:static') : undefined
-  const built = await runQuietly('build:tap')
-  if (built.code !== 0) process.stdout.write(built.output)
-  const passed = built.code === 0 && (await runTests(kinds, coverage))
-  const checked = await checking
-  if (checked !== undefined)
-    process.stdout.write(`${checked.output}# static checks: ${checked.code === 0 ? 'passed' : 'failed'}\n`)
-  if (kinds.includes('int') && !kinds.includes('api'))
-    process.stdout.write(
-      `# not run: ${testFiles(ROOT, ['api']).length} test files that need the API server of Kubernetes; npm run test:api runs them\n`,
-    )
-  const covered = coverage ? await runQuietly('coverage') : undefined
-  if (covered !== undefined) process.stdout.write(covered.output)
-  return passed && (checked?.code ?? 0) === 0 && (covered?.code ?? 0) === 0
+  const checking = isStatic ? runStatic() : undefined
+  const passed = [await runTests(kinds, coverage)]
+  if (checking !== undefined) passed.push((await checking)())
+  if (coverage) passed.push(await checkCoverage())
+  sayWhatIsLeft(kinds)
+  return !passed.includes(false)
 }
 
 function isKind(name: string): name is Kind {
