@@ -19,8 +19,8 @@ export async function cleanUpRemovedEvents(
   current: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const { cluster, kube } = deps
-  const isRemoved = (child: KubeObject) => !current.has(eventOf(child)) && isChildOf(child, job)
-  const removedAmong = <T extends KubeObject>(children: readonly T[]) => children.filter(isRemoved)
+  const removedAmong = <T extends KubeObject>(children: readonly T[]) =>
+    children.filter((child) => !current.has(eventOf(child)) && isChildOf(child, job))
   const { namespace } = job.metadata
   await removeObjects(kube, KINDS.knativeService, removedAmong(cluster.services.list(namespace)))
   const scaledObjects = removedAmong(cluster.scaledObjects.list(namespace))
@@ -32,8 +32,8 @@ export async function cleanUpRemovedEvents(
   const waiting: string[] = []
   for (const event of events) {
     const ofEvent = (child: KubeObject) => eventOf(child) === event
-    const hasSource = hasRunningSource(cluster, job, event) || runners.some((pod) => handsOverTo(pod, event))
-    if (withBacklog.has(event) || hasSource) waiting.push(event)
+    const isFed = hasRunningSource(cluster, job, event) || runners.some((pod) => handsOverTo(pod, event))
+    if (withBacklog.has(event) || isFed) waiting.push(event)
     else {
       await removeObjects(kube, KINDS.scaledObject, scaledObjects.filter(ofEvent))
       await removeObjects(kube, KINDS.deployment, deployments.filter(ofEvent))

@@ -8,7 +8,7 @@ import { compileAssemblyScript } from '../assemblyscript.ts'
 import { debianFile } from '../testing/debian.ts'
 import { runProgram } from '../testing/program.ts'
 import { BOUNDS, clusterEnvironment, faultsEnvironment, type FaultsConfig } from './config.ts'
-import { booksTable, type Row } from './ledger/table.ts'
+import { auditTable, type Row } from './ledger/table.ts'
 
 /**
  * Runs the fault cases. Each starts real processes on this machine, kills, stops, disconnects or slows them down or changes
@@ -56,7 +56,7 @@ async function runLocally(files: readonly string[], chosen: Pick<FaultsConfig, '
     ]
     const environment = faultsEnvironment(config)
     const { code } = await runProgram('tap', ['run', ...options, ...files], { environment, show: true })
-    process.stdout.write(`\n${booksTable(await readRows(resultsFile))}\n\n`)
+    process.stdout.write(`\n${auditTable(await readRows(resultsFile))}\n\n`)
     return code === 0
   } finally {
     await rm(scratch, { recursive: true, force: true })

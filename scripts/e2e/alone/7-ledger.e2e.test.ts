@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
 import { clusterConfig } from '../../faults/config.ts'
-import { balance } from '../../faults/ledger/books.ts'
-import { countPending, readHolding } from '../../faults/ledger/holding.ts'
+import { auditEvents } from '../../faults/ledger/audit.ts'
+import { countPending, readStreamContents } from '../../faults/ledger/stream-contents.ts'
 import { createRandom } from '../../faults/ledger/random.ts'
 import { scheduleFaults, scheduleWords } from '../../faults/ledger/schedule.ts'
 import { startSender } from '../../faults/ledger/sender.ts'
-import { booksTable } from '../../faults/ledger/table.ts'
+import { auditTable } from '../../faults/ledger/table.ts'
 import { startCase, type Case, type PodObject } from '../case.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { followExecutions } from '../executions.fixture.ts'
@@ -44,7 +44,7 @@ const FAULTS: Readonly<Record<string, (c: Case) => Promise<unknown>>> = {
 }
 const KINDS = Object.keys(FAULTS) as [string, ...string[]]
 
-t.test('pods are killed at random times, and the books balance', async (t) => {
+t.test('pods are killed at random times, and the books auditEvents', async (t) => {
   const lengthMs = minutes * 60_000
   const schedule = scheduleFaults(random, KINDS, { lengthMs, everyMs: 7_000 })
   t.comment(`seed ${seed}: ${scheduleWords(schedule)}`)
@@ -76,10 +76,10 @@ t.test('pods are killed at random times, and the books balance', async (t) => {
     withinMs: DRAIN_LIMIT_MS,
   })
   const entries = sent.map((each) => ({ ...each, executions: executions.get(each.key) ?? 0 }))
-  const closed = balance(entries, await readHolding(nats, ref))
-  t.comment(`\n${booksTable([{ fault: 'pods killed', ...closed, lost: closed.lost.length }])}`)
+  const audit = auditEvents(entries, await readStreamContents(nats, ref))
+  t.comment(`\n${auditTable([{ fault: 'pods killed', ...audit, lost: audit.lost.length }])}`)
   t.ok(sent.length > 0 && sent.every(({ accepted }) => accepted), 'every event was accepted in the end')
   t.ok(executions.size > sent.length / 2, `most executions were seen, of ${executions.size} events`)
-  t.same(closed.lost, [], 'every event that was accepted is pending, done or dead')
-  t.same(closed.wrong, [], 'every event has one verdict, and the right one')
+  t.same(audit.lost, [], 'every event that was accepted is pending, done or dead')
+  t.same(audit.wrong, [], 'every event has one verdict, and the right one')
 })

@@ -5,13 +5,13 @@ export function handle(text: string): string | null {
   const event = parseEvent(text)
   const data = event.data
   log.info('begin')
-  const wish = data.string('do')
-  if (wish == 'reject') return reject('as it was asked to')
-  if (wish == 'retry')
+  const action = data.string('do')
+  if (action == 'reject') return reject('as it was asked to')
+  if (action == 'retry')
     return retry(data.has('after') ? <f64>data.integer('after') : 0.2, 'as it was asked to')
-  if (wish == 'trap') unreachable()
-  if (wish == 'loop') spin(i64.MAX_VALUE / 2)
-  if (wish == 'spin') spin(data.has('spinMs') ? data.integer('spinMs') : 100)
+  if (action == 'trap') unreachable()
+  if (action == 'loop') spin(i64.MAX_VALUE / 2)
+  if (action == 'spin') spin(data.has('spinMs') ? data.integer('spinMs') : 100)
   // When the result becomes the data of a next event, it asks that execution to end well.
   return Json.object().set('do', 'ok').set('id', event.id).toString()
 }

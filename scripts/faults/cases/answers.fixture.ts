@@ -1,6 +1,6 @@
 import { eventKey } from '../../../functions/queues/names.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
-import type { Ending } from '../ledger/books.ts'
+import type { Ending } from '../ledger/audit.ts'
 import type { System } from '../system/system.fixture.ts'
 
 /** The number of events to ask about; enough to see that listeners answer all alike. */

@@ -7,7 +7,7 @@ import t from 'tap'
 import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 const WRITES = 'pwrite64,fsync,fdatasync'
 const DELAY_MS = 20
@@ -29,5 +29,5 @@ t.test('the disk is slow', async (t) => {
   const times = accepted.map(({ ms }) => ms).sort((a, b) => a - b)
   t.comment(`the median answer took ${Math.round(times[Math.floor(times.length / 2)] ?? NaN)} ms`)
   t.ok((times[0] ?? 0) > DELAY_MS, 'what is acknowledged is on disk')
-  await closeBooks(t, { fault, system, sent })
+  await auditCase(t, { fault, system, sent })
 })

@@ -5,7 +5,7 @@ import { startSender, type Sent } from '../ledger/sender.ts'
 import type { Child } from '../system/child.fixture.ts'
 import type { Passing, Proxy } from '../system/proxy.fixture.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 /** Between which messages of a process it is to die. */
 interface Moment {
@@ -45,10 +45,10 @@ t.test('a listener dies between the acknowledgement of the store and its answer'
       random.next() < 0.2,
     times,
   })
-  const sender = startSender({ target: () => system.target(), perSecond: 10, random, wishes: ['ok'] })
+  const sender = startSender({ target: () => system.target(), perSecond: 10, random, actions: ['ok'] })
   await over
   const sent = await sender.stop()
-  await closeBooks(t, { fault, system, sent })
+  await auditCase(t, { fault, system, sent })
   const duplicates = sent.filter(({ answers }) => answers.at(-1)?.duplicate === true)
   t.ok(duplicates.length >= times, 'what was sent again is known to be stored already')
 })
@@ -70,7 +70,7 @@ t.test('a runner dies between the hand-over of its result and the acknowledgemen
 })
 
 async function chainWithDeaths(
-  t: Parameters<typeof closeBooks>[0],
+  t: Parameters<typeof auditCase>[0],
   fault: string,
   before: (passing: Passing, system: System) => boolean,
 ): Promise<void> {
@@ -84,18 +84,18 @@ async function chainWithDeaths(
     times: 2,
   })
   const target = () => system.target('a')
-  const sender = startSender({ target, perSecond: 10, random, wishes: ['ok'] })
+  const sender = startSender({ target, perSecond: 10, random, actions: ['ok'] })
   await over
   const sent = await sender.stop()
-  const { holding } = await closeBooks(t, {
+  const { contents } = await auditCase(t, {
     ...{ fault, system, events: ['a', 'b'] },
     sent: [...sent, ...sent.map((cause) => resultOf(system, cause))],
   })
-  t.equal(holding.endings.size, 2 * sent.length, 'each event, and each output event, has its verdict')
-  t.ok([...holding.endings.values()].every(({ kind }) => kind === 'done'))
+  t.equal(contents.endings.size, 2 * sent.length, 'each event, and each output event, has its verdict')
+  t.ok([...contents.endings.values()].every(({ kind }) => kind === 'done'))
 }
 
 /** The event that b gets for one of a. */
-function resultOf(system: System, { key, accepted }: Sent): Pick<Sent, 'key' | 'wish' | 'accepted'> {
-  return { key: eventKey(resultSource(system.ref('a')), key), wish: 'ok', accepted }
+function resultOf(system: System, { key, accepted }: Sent): Pick<Sent, 'key' | 'action' | 'accepted'> {
+  return { key: eventKey(resultSource(system.ref('a')), key), action: 'ok', accepted }
 }

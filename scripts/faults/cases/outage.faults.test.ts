@@ -5,7 +5,7 @@ import t from 'tap'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 const AWAY_MS = 5 * 60_000
 const ANSWER_LIMIT_MS = 2_000
@@ -42,6 +42,6 @@ t.test('NATS is away for five minutes', async (t) => {
   t.comment(`recovered ${(recoveredMs / 1_000).toFixed(1)} s after NATS was started`)
   t.ok(recoveredMs < RECOVERY_LIMIT_MS, 'all processes recover by themselves within ten seconds')
   const sent = [...accepted, ...refused, ...(await after.stop())]
-  await closeBooks(t, { fault, system, sent })
+  await auditCase(t, { fault, system, sent })
   t.same(system.notes, [], 'no process has ended')
 })

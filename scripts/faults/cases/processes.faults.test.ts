@@ -5,7 +5,7 @@ import t from 'tap'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 t.test('runners are killed at random moments', async (t) => {
   const fault = 'runner SIGKILL'
@@ -18,7 +18,7 @@ t.test('runners are killed at random moments', async (t) => {
     await child.serves()
     child.signal('SIGKILL')
   }
-  await closeBooks(t, { fault, system, sent: await sender.stop() })
+  await auditCase(t, { fault, system, sent: await sender.stop() })
 })
 
 t.test('runners are told to stop in the middle of executions', async (t) => {
@@ -27,7 +27,7 @@ t.test('runners are told to stop in the middle of executions', async (t) => {
   const system = await startSystem(t, { events: [{ name: 'ev1', runners: 2 }] })
   const sender = startSender({
     ...{ target: system.target, perSecond: 12, random },
-    wishes: ['spin'],
+    actions: ['spin'],
     data: { spinMs: 120 },
   })
   for (let stops = 0; stops < 5; stops++) {
@@ -36,9 +36,9 @@ t.test('runners are told to stop in the middle of executions', async (t) => {
     await child.serves()
     child.signal('SIGTERM')
   }
-  const { closed, holding } = await closeBooks(t, { fault, system, sent: await sender.stop() })
-  t.equal(closed.again, 0, 'what runs is finished, and what does not is handed back')
-  t.same(new Set([...holding.endings.values()].map(({ attempts }) => attempts)), new Set([1]))
+  const { audit, contents } = await auditCase(t, { fault, system, sent: await sender.stop() })
+  t.equal(audit.again, 0, 'what runs is finished, and what does not is handed back')
+  t.same(new Set([...contents.endings.values()].map(({ attempts }) => attempts)), new Set([1]))
   const ends = system.notes.filter((note) => note.startsWith('the runner'))
   t.equal(ends.length, 5)
   for (const note of ends) t.match(note, /ended \(exit code 0\)/, 'within its grace')
@@ -48,7 +48,7 @@ t.test('a listener is told to stop under load', async (t) => {
   const fault = 'listener SIGTERM'
   const random = randomOf(fault)
   const system = await startSystem(t, { events: [{ name: 'ev1', listeners: 2 }] })
-  const sender = startSender({ target: system.target, perSecond: 60, random, wishes: ['ok'], again: false })
+  const sender = startSender({ target: system.target, perSecond: 60, random, actions: ['ok'], again: false })
   for (let stops = 0; stops < 6; stops++) {
     await delay(random.between(300, 1_200))
     const child = random.pick(system.children('listener'))
@@ -56,10 +56,10 @@ t.test('a listener is told to stop under load', async (t) => {
     child.signal('SIGTERM')
   }
   const sent = await sender.stop()
-  const { holding } = await closeBooks(t, { fault, system, sent })
+  const { contents } = await auditCase(t, { fault, system, sent })
   const reset = sent.filter(({ answers }) => answers[0]?.said === 'ECONNRESET')
   t.same(
-    reset.filter(({ key }) => holding.endings.has(key)).map(({ id }) => id),
+    reset.filter(({ key }) => contents.endings.has(key)).map(({ id }) => id),
     [],
     'no connection is reset on a request that was stored',
   )
@@ -76,14 +76,14 @@ t.test('a process dies on each attempt of some events, and their neighbours lose
     target: system.target,
     perSecond: 10,
     random,
-    wishes: ['ok', 'ok', 'ok', 'ok', 'ok'],
+    actions: ['ok', 'ok', 'ok', 'ok', 'ok'],
   })
   const [runner] = system.children('runner')
   const poison = startSender({
     target: system.target,
     perSecond: 4,
     random,
-    wishes: ['loop'],
+    actions: ['loop'],
     prefix: 'poison',
   })
   system.onLine((line) => {
@@ -94,10 +94,10 @@ t.test('a process dies on each attempt of some events, and their neighbours lose
   const poisoned = await poison.stop()
   await delay(3_000)
   const sent = await sender.stop()
-  const { holding } = await closeBooks(t, { fault, system, sent: [...sent, ...poisoned] })
+  const { contents } = await auditCase(t, { fault, system, sent: [...sent, ...poisoned] })
   for (const { key } of poisoned)
-    t.match(holding.endings.get(key), { kind: 'dead', code: 'PROCESS_DIED', attempts: 2 })
-  const others = sent.map(({ key }) => holding.endings.get(key))
+    t.match(contents.endings.get(key), { kind: 'dead', code: 'PROCESS_DIED', attempts: 2 })
+  const others = sent.map(({ key }) => contents.endings.get(key))
   t.same(new Set(others.map((ending) => ending?.attempts)), new Set([1]), 'a neighbour loses no attempt')
   t.ok(others.every((ending) => ending?.kind === 'done'))
 })

@@ -6,7 +6,7 @@ import { faultsConfig } from '../config.ts'
 import { scheduleFaults, scheduleWords } from '../ledger/schedule.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 const FAULTS = {
   'runner SIGKILL': (system: System, pick: Pick) => pick(system.children('runner')).signal('SIGKILL'),
@@ -37,5 +37,5 @@ t.test('everything dies at random times', async (t) => {
     await FAULTS[kind](system, random.pick)
   }
   await until(lengthMs)
-  await closeBooks(t, { fault, system, sent: await sender.stop() })
+  await auditCase(t, { fault, system, sent: await sender.stop() })
 })

@@ -7,7 +7,7 @@ import { eventState } from '../../../functions/outcomes/event-state.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 const SMALL = { maxBytes: 300 * 1024 }
 /** Few of these fill a small queue. */
@@ -27,7 +27,7 @@ t.test('the queue is full', async (t) => {
   // Nothing is run at first, so that the queue fills before the outcomes do.
   runner.signal('SIGSTOP')
   const data = { ...BULKY, spinMs: 60 }
-  const sender = startSender({ target: () => system.target(), perSecond: 60, random, wishes: ['spin'], data })
+  const sender = startSender({ target: () => system.target(), perSecond: 60, random, actions: ['spin'], data })
   await eventually('the queue is full', isFull(system))
   await eventually('the listener says so', () =>
     Promise.resolve(sender.sent.some(({ answers }) => answers.some(({ said }) => said === 503))),
@@ -42,7 +42,7 @@ t.test('the queue is full', async (t) => {
   const refusals = sent.flatMap(({ answers }) => answers).filter(({ said }) => said !== 202)
   t.same(new Set(refusals.map(({ said }) => said)), new Set([503]))
   t.ok(refusals.every(({ retryAfter }) => retryAfter !== undefined))
-  await closeBooks(t, { fault, system, sent })
+  await auditCase(t, { fault, system, sent })
 })
 
 t.test('a chain of events does not stand still when the queue is full', async (t) => {
@@ -57,10 +57,10 @@ t.test('a chain of events does not stand still when the queue is full', async (t
     target,
     perSecond: 40,
     random,
-    wishes: ['spin'],
+    actions: ['spin'],
     data: { ...BULKY, spinMs: 80 },
     // A slow machine would begin so many before the queue is seen to be full that the outcomes have no room for them.
-    mostUnderWay: 40,
+    mostInFlight: 40,
   })
   await eventually('the queue is full', isFull(system))
   runner.signal('SIGCONT')
@@ -68,10 +68,10 @@ t.test('a chain of events does not stand still when the queue is full', async (t
   const sent = await sender.stop()
   const results = sent.map(({ key, accepted }) => ({
     key: eventKey(resultSource(system.ref('a')), key),
-    wish: 'ok' as const,
+    action: 'ok' as const,
     accepted,
   }))
-  await closeBooks(t, { fault, system, sent: [...sent, ...results], events: ['a', 'b'] })
+  await auditCase(t, { fault, system, sent: [...sent, ...results], events: ['a', 'b'] })
 })
 
 t.test('the outcomes are full', async (t) => {
@@ -81,7 +81,7 @@ t.test('the outcomes are full', async (t) => {
   const { queue, outcomes } = streamNames(system.ref())
   const { manager } = system.store
   const { config } = await manager.streams.info(outcomes)
-  const sender = startSender({ target: () => system.target(), perSecond: 100, random, wishes: ['ok'] })
+  const sender = startSender({ target: () => system.target(), perSecond: 100, random, actions: ['ok'] })
   await eventually(
     'some outcomes are written',
     async () => (await manager.streams.info(outcomes)).state.messages > 50,
@@ -94,13 +94,13 @@ t.test('the outcomes are full', async (t) => {
   const waiting = (await manager.streams.info(queue)).state.messages
   t.ok(waiting > 0, 'nothing is acknowledged that has no verdict')
   await manager.streams.update(outcomes, config)
-  const { holding, closed } = await closeBooks(t, { fault, system, sent: await sender.stop() })
+  const { contents, audit } = await auditCase(t, { fault, system, sent: await sender.stop() })
   t.same(
-    new Set([...holding.endings.values()].map(({ attempts }) => attempts)),
+    new Set([...contents.endings.values()].map(({ attempts }) => attempts)),
     new Set([1]),
     'no attempt is spent',
   )
-  t.equal(closed.again, 0, 'nothing is run again')
+  t.equal(audit.again, 0, 'nothing is run again')
 })
 
 t.test('there are no outcomes for a while', async (t) => {
@@ -110,15 +110,15 @@ t.test('there are no outcomes for a while', async (t) => {
   const { queue, outcomes } = streamNames(system.ref())
   const { manager } = system.store
   await manager.streams.delete(outcomes)
-  const sender = startSender({ target: () => system.target(), perSecond: 50, random, wishes: ['ok'] })
+  const sender = startSender({ target: () => system.target(), perSecond: 50, random, actions: ['ok'] })
   await eventually('something waits', async () => (await manager.streams.info(queue)).state.messages > 20)
   await eventually(
     'they are there again',
     async () => (await manager.streams.info(outcomes)).state.messages > 0,
   )
-  const { holding } = await closeBooks(t, { fault, system, sent: await sender.stop() })
+  const { contents } = await auditCase(t, { fault, system, sent: await sender.stop() })
   t.same(
-    new Set([...holding.endings.values()].map(({ attempts }) => attempts)),
+    new Set([...contents.endings.values()].map(({ attempts }) => attempts)),
     new Set([1]),
     'no attempt is spent',
   )

@@ -6,7 +6,7 @@ import { streamNames } from '../../../functions/queues/names.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 t.test('nats-server is killed under load and started again', async (t) => {
   const fault = 'nats-server SIGKILL'
@@ -19,7 +19,7 @@ t.test('nats-server is killed under load and started again', async (t) => {
     await delay(random.between(0, 1_500))
     await system.server.start()
   }
-  await closeBooks(t, { fault, system, sent: await sender.stop() })
+  await auditCase(t, { fault, system, sent: await sender.stop() })
   t.same(system.notes, [], 'no process has ended')
 })
 
@@ -38,7 +38,7 @@ t.test('the durable consumers are deleted under a running system', async (t) => 
     return true
   })
   await delay(500)
-  await closeBooks(t, { fault, system, sent: await sender.stop() })
+  await auditCase(t, { fault, system, sent: await sender.stop() })
 })
 
 for (const which of ['queue', 'retry', 'outcomes'] as const) {
@@ -61,6 +61,6 @@ for (const which of ['queue', 'retry', 'outcomes'] as const) {
     await delay(500)
     // What was accepted before went with the stream, or did not: the server can't tell any more.
     const sent = [...gone, ...(await after.stop())]
-    await closeBooks(t, { fault, system, sent, countsWrites: false })
+    await auditCase(t, { fault, system, sent, countsWrites: false })
   })
 }

@@ -8,7 +8,7 @@ import { eventually } from '../../testing/eventually.fixture.ts'
 import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
-import { closeBooks, randomOf } from './books.fixture.ts'
+import { auditCase, randomOf } from './audit.fixture.ts'
 
 t.test('an execution takes three times as long as the ack wait', async (t) => {
   const fault = 'execution of three ack waits'
@@ -17,10 +17,10 @@ t.test('an execution takes three times as long as the ack wait', async (t) => {
     events: [{ name: 'ev1', runners: 2, runner: { JOBICO_TIMEOUT_MS: '200000' } }],
   })
   const data = { spinMs: 3 * ACK_WAIT_MS + 2_000 }
-  const sender = startSender({ target: () => system.target(), perSecond: 20, random, wishes: ['spin'], data })
+  const sender = startSender({ target: () => system.target(), perSecond: 20, random, actions: ['spin'], data })
   await eventually('an event is sent', () => Promise.resolve(sender.sent.length >= 1), { everyMs: 5 })
-  const { closed } = await closeBooks(t, { fault, system, sent: await sender.stop() })
-  t.equal(closed.again, 0, 'it runs once')
+  const { audit } = await auditCase(t, { fault, system, sent: await sender.stop() })
+  t.equal(audit.again, 0, 'it runs once')
 })
 
 for (const [words, offset] of [
@@ -36,9 +36,9 @@ for (const [words, offset] of [
     await delay(5_000)
     const sent = await sender.stop()
     const began = performance.now()
-    await closeBooks(t, { fault, system, sent })
+    await auditCase(t, { fault, system, sent })
     t.ok(performance.now() - began < 30_000, 'retries are due by the clock of the server')
-    t.ok(sent.some(({ wish }) => wish === 'retry'))
+    t.ok(sent.some(({ action }) => action === 'retry'))
   })
 }
 
@@ -50,14 +50,14 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
   const { manager } = system.store
   const parked = startSender({
     ...{ target: () => system.target(), perSecond: 400, random, prefix: 'parked' },
-    ...{ wishes: ['retry'] as const, data: { after: 45 } },
+    ...{ actions: ['retry'] as const, data: { after: 45 } },
   })
   await eventually(
     'thousands are parked',
     async () => (await manager.streams.info(retry)).state.messages >= 2_000,
   )
   const waiting = await parked.stop()
-  const others = startSender({ target: () => system.target(), perSecond: 50, random, wishes: ['ok'] })
+  const others = startSender({ target: () => system.target(), perSecond: 50, random, actions: ['ok'] })
   await delay(3_000)
   const sent = await others.stop()
   await eventually(
@@ -65,5 +65,5 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
     async () => (await manager.streams.info(queue)).state.messages === 0,
   )
   t.ok((await manager.streams.info(retry)).state.messages >= 1_000, 'while the parked ones wait')
-  await closeBooks(t, { fault, system, sent: [...waiting, ...sent] })
+  await auditCase(t, { fault, system, sent: [...waiting, ...sent] })
 })

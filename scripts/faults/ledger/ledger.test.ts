@@ -1,17 +1,17 @@
 import t from 'tap'
 
-import { balance, type Ending, type Entry, type Holding } from './books.ts'
+import { auditEvents, type Ending, type Entry, type StreamContents } from './audit.ts'
 import { createRandom } from './random.ts'
 import { scheduleFaults, scheduleWords } from './schedule.ts'
-import { booksTable } from './table.ts'
+import { auditTable } from './table.ts'
 
 const DONE: Ending = { kind: 'done', attempts: 1 }
 const dead = (code: string): Ending => ({ kind: 'dead', code, attempts: 3 })
 const entry = (key: string, more: Partial<Entry> = {}): Entry => ({
-  ...{ key, wish: 'ok', accepted: true, executions: 1 },
+  ...{ key, action: 'ok', accepted: true, executions: 1 },
   ...more,
 })
-const holding = (endings: Readonly<Record<string, Ending>>, more: Partial<Holding> = {}): Holding => ({
+const contents = (endings: Readonly<Record<string, Ending>>, more: Partial<StreamContents> = {}): StreamContents => ({
   pending: new Set(),
   endings: new Map(Object.entries(endings)),
   written: undefined,
@@ -21,39 +21,39 @@ const holding = (endings: Readonly<Record<string, Ending>>, more: Partial<Holdin
 interface Case {
   readonly name: string
   readonly entries: readonly Entry[]
-  readonly holding: Holding
+  readonly contents: StreamContents
   readonly expect: object
 }
 
 const CASES: readonly Case[] = [
   {
     name: 'done, dead and pending are all accounted for',
-    entries: [entry('a'), entry('b', { wish: 'reject' }), entry('c')],
-    holding: holding({ a: DONE, b: dead('REJECTED') }, { pending: new Set(['c']), written: 3 }),
+    entries: [entry('a'), entry('b', { action: 'reject' }), entry('c')],
+    contents: contents({ a: DONE, b: dead('REJECTED') }, { pending: new Set(['c']), written: 3 }),
     expect: { sent: 3, accepted: 3, done: 1, dead: 1, pending: 1, again: 0, lost: [], wrong: [] },
   },
   {
     name: 'what was accepted and is nowhere is lost',
     entries: [entry('a'), entry('b')],
-    holding: holding({ a: DONE }),
+    contents: contents({ a: DONE }),
     expect: { lost: ['b'], wrong: [] },
   },
   {
     name: 'what was not answered may be there, or not',
     entries: [entry('a', { accepted: false }), entry('b', { accepted: false })],
-    holding: holding({ a: DONE }),
+    contents: contents({ a: DONE }),
     expect: { sent: 2, accepted: 0, done: 1, lost: [], wrong: [] },
   },
   {
     name: 'what nobody has sent is wrong',
     entries: [],
-    holding: holding({ a: DONE }, { pending: new Set(['b']) }),
+    contents: contents({ a: DONE }, { pending: new Set(['b']) }),
     expect: { wrong: ['b was never sent', 'a was never sent'] },
   },
   {
     name: 'an end that was not asked for is wrong',
-    entries: [entry('a'), entry('b', { wish: 'reject' }), entry('c', { wish: 'trap' })],
-    holding: holding({ a: dead('MODULE_TRAP'), b: DONE, c: dead('REJECTED') }),
+    entries: [entry('a'), entry('b', { action: 'reject' }), entry('c', { action: 'trap' })],
+    contents: contents({ a: dead('MODULE_TRAP'), b: DONE, c: dead('REJECTED') }),
     expect: {
       wrong: [
         'a, which asked for ok, is dead MODULE_TRAP',
@@ -64,26 +64,26 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'processes that die may end any event',
-    entries: [entry('a'), entry('b', { wish: 'retry' })],
-    holding: holding({ a: dead('PROCESS_DIED'), b: dead('PROCESS_DIED') }),
+    entries: [entry('a'), entry('b', { action: 'retry' })],
+    contents: contents({ a: dead('PROCESS_DIED'), b: dead('PROCESS_DIED') }),
     expect: { dead: 2, wrong: [] },
   },
   {
     name: 'a second verdict shows, though it took the place of the first',
-    entries: [entry('a'), entry('b', { wish: 'trap' })],
-    holding: holding({ a: DONE, b: dead('MODULE_TRAP') }, { written: 4 }),
+    entries: [entry('a'), entry('b', { action: 'trap' })],
+    contents: contents({ a: DONE, b: dead('MODULE_TRAP') }, { written: 4 }),
     expect: { wrong: ['the outcomes were written 4 times, not 3: some event has had two verdicts'] },
   },
   {
     name: 'executions count as repeated only where one was enough',
-    entries: [entry('a', { executions: 3 }), entry('b', { wish: 'retry', executions: 3 })],
-    holding: holding({ a: DONE, b: dead('RETRY_REQUESTED') }),
+    entries: [entry('a', { executions: 3 }), entry('b', { action: 'retry', executions: 3 })],
+    contents: contents({ a: DONE, b: dead('RETRY_REQUESTED') }),
     expect: { again: 2 },
   },
 ]
 
 t.test('books', (t) => {
-  for (const { name, entries, holding, expect } of CASES) t.match(balance(entries, holding), expect, name)
+  for (const { name, entries, contents, expect } of CASES) t.match(auditEvents(entries, contents), expect, name)
   t.end()
 })
 
@@ -114,7 +114,7 @@ t.test('random numbers are within their bounds', (t) => {
 
 t.test('the table has a line for each case', (t) => {
   const row = { sent: 10, accepted: 9, done: 8, dead: 1, pending: 0, again: 2, lost: 0 }
-  const lines = booksTable([
+  const lines = auditTable([
     { fault: 'second', ...row },
     { fault: 'first', ...row },
   ]).split('\n')

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { eventKey } from '../../../functions/queues/names.ts'
-import type { Wish } from './books.ts'
+import type { Action } from './audit.ts'
 import type { Random } from './random.ts'
 
 /** The address to send to; `virtualHost` is the Host header by which an ingress routes. */
@@ -26,7 +26,7 @@ export interface Answer {
 export interface Sent {
   readonly id: string
   readonly key: string
-  readonly wish: Wish
+  readonly action: Action
   readonly answers: readonly Answer[]
   readonly accepted: boolean
 }
@@ -38,7 +38,7 @@ export interface SenderOptions {
   readonly perSecond: number
   readonly random: Random
   /** What events ask for, chosen at random; by default mostly `ok`. */
-  readonly wishes?: readonly [Wish, ...Wish[]]
+  readonly actions?: readonly [Action, ...Action[]]
   /** More members for each event's data. */
   readonly data?: object
   /** Whether to send an event again, with the same id, until the answer is 202; true by default. */
@@ -46,7 +46,7 @@ export interface SenderOptions {
   /** The prefix of the ids, so that the ids of two senders differ. */
   readonly prefix?: string
   /** The most events without a 202; at that number no new event is begun. Default: 300. */
-  readonly mostUnderWay?: number
+  readonly mostInFlight?: number
 }
 
 /** Sends events to a listener at a steady rate, each with an id of its own, as long as most are answered. */
@@ -56,14 +56,14 @@ export interface Sender {
   stop(limitMs?: number): Promise<readonly Sent[]>
 }
 
-const MOSTLY_OK: readonly [Wish, ...Wish[]] = [
+const MOSTLY_OK: readonly [Action, ...Action[]] = [
   'ok',
-  ...Array.from({ length: 15 }, (): Wish => 'ok'),
+  ...Array.from({ length: 15 }, (): Action => 'ok'),
   ...(['reject', 'retry', 'trap', 'spin'] as const),
 ]
 const SOURCE = '/faults'
 /** With more events without a 202, the machine would do nothing but send them again. */
-const MOST_UNDER_WAY = 300
+const MOST_IN_FLIGHT = 300
 const TICK_MS = 10
 const AGAIN_MS = 150
 const TIMEOUT_MS = 10_000
@@ -74,17 +74,17 @@ const LATER: readonly (number | string)[] = [408, 429, 500, 502, 503, 504]
 interface Open {
   readonly id: string
   readonly key: string
-  readonly wish: Wish
+  readonly action: Action
   readonly answers: Answer[]
   accepted: boolean
 }
 
 /** Starts to send; the caller has to stop it. Each request has its own connection, so that none fails because of another. */
 export function startSender(options: SenderOptions): Sender {
-  const { perSecond, random, wishes = MOSTLY_OK, again = true, prefix = 'event' } = options
-  const { mostUnderWay = MOST_UNDER_WAY } = options
+  const { perSecond, random, actions = MOSTLY_OK, again = true, prefix = 'event' } = options
+  const { mostInFlight = MOST_IN_FLIGHT } = options
   const sent: Open[] = []
-  const underWay = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   let skipped = 0
   const over = new AbortController()
   const started = performance.now()
@@ -102,15 +102,15 @@ export function startSender(options: SenderOptions): Sender {
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - started) / 1_000) * perSecond)
     while (sent.length + skipped < due) {
-      if (underWay.size >= mostUnderWay) {
+      if (inFlight.size >= mostInFlight) {
         skipped++
         continue
       }
       const id = `${prefix}-${sent.length}`
-      const event = { id, key: eventKey(SOURCE, id), wish: random.pick(wishes), answers: [], accepted: false }
+      const event = { id, key: eventKey(SOURCE, id), action: random.pick(actions), answers: [], accepted: false }
       sent.push(event)
-      const task = send(event).finally(() => underWay.delete(task))
-      underWay.add(task)
+      const task = send(event).finally(() => inFlight.delete(task))
+      inFlight.add(task)
     }
   }, TICK_MS)
   return {
@@ -118,7 +118,7 @@ export function startSender(options: SenderOptions): Sender {
     async stop(limitMs = STOP_LIMIT_MS) {
       clearInterval(timer)
       const limit = setTimeout(() => over.abort(), limitMs)
-      await Promise.all(underWay)
+      await Promise.all(inFlight)
       clearTimeout(limit)
       return sent
     },
@@ -130,7 +130,7 @@ const agent = new Agent({ keepAlive: false })
 /** Sends one event once, as a binary CloudEvent. Never rejects. */
 export function post(
   { target, data = {} }: Pick<SenderOptions, 'target' | 'data'>,
-  event: Pick<Open, 'id' | 'wish'>,
+  event: Pick<Open, 'id' | 'action'>,
 ): Promise<Answer> {
   const began = performance.now()
   const place = target()
@@ -142,7 +142,7 @@ export function post(
     ...more,
   })
   if (place === undefined) return Promise.resolve(answer('ECONNREFUSED'))
-  const body = JSON.stringify({ do: event.wish, ...data })
+  const body = JSON.stringify({ do: event.action, ...data })
   return new Promise((resolve) => {
     const { host, port, path, virtualHost } = place
     const headers = {

@@ -1,13 +1,13 @@
 import { aligned } from '../../testing/table.ts'
-import type { Balance } from './books.ts'
+import type { Audit } from './audit.ts'
 
-/** The balance of one case, as a row of the table. */
-export type Row = { readonly fault: string; readonly lost: number } & Omit<Balance, 'lost' | 'wrong'>
+/** The auditEvents of one case, as a row of the table. */
+export type Row = { readonly fault: string; readonly lost: number } & Omit<Audit, 'lost' | 'wrong'>
 
 const HEAD = ['fault', 'sent', 'accepted', 'done', 'dead', 'pending', 'executed again', 'lost']
 
 /** The table of all cases, with a line for each. Pure. */
-export function booksTable(rows: readonly Row[]): string {
+export function auditTable(rows: readonly Row[]): string {
   const lines = rows.map(({ fault, ...counts }) => {
     const { sent, accepted, done, dead, pending, again, lost } = counts
     return [fault, ...[sent, accepted, done, dead, pending, again, lost].map(String)]
