@@ -210,7 +210,7 @@ async function lettersAreShown(t: Test, chain: Chain, id: string): Promise<void>
   t.match(await cli('purge', JOB, '--all'), {
     ...{ code: 1, stdout: '' },
     stderr: new RegExp(
-      `EVENT +CODE +LETTERS\nev1 +REJECTED +${COUNT}\nerror: nothing was deleted, .* add --yes`,
+      `EVENT +CODE +LETTERS\nev1 +REJECTED +${COUNT}\nerror: nothing was deleted: .* add --yes`,
     ),
   })
   t.same(await outcomes(chain), written({ died: COUNT, done: 0, dead: COUNT }))
