@@ -46,7 +46,7 @@ const newerKeywords = [
 ]
 /** The keywords of both drafts that check data. */
 export const validatingKeywords: readonly string[] = [...draft07Keywords, ...newerKeywords]
-const passive = [
+const annotations = [
   'title',
   'description',
   'default',
@@ -68,7 +68,7 @@ const containers = [
   'contentSchema',
 ]
 const content = ['contentEncoding', 'contentMediaType']
-const known = new Set([...validatingKeywords, ...passive, ...containers, ...content])
+const known = new Set([...validatingKeywords, ...annotations, ...containers, ...content])
 
 const single = [
   'additionalItems',

@@ -36,7 +36,7 @@ export function unevaluatedFaults(root: unknown): Fault[] {
       if (schema[keyword] === undefined) continue
       const fix = fixOf({ schema, root, keyword, certain: allInPlace(schema, root, alwaysHolding) })
       if (fix === undefined) continue
-      const detail = `"${keyword}" can not be told what other keywords have seen here; write ${fix}, or do without "${keyword}"`
+      const detail = `"${keyword}" can not know what other keywords evaluate here; write ${fix}, or do without "${keyword}"`
       faults.push({ pointer: `${pointer}/${keyword}`, detail })
     }
     for (const [path, child] of subschemas(schema)) visit(child, pointer + path)
@@ -73,32 +73,32 @@ function conditionFix(one: Schema, scope: Scope): string | undefined {
   const [condition] = conditions
   if (condition === undefined) return undefined
   const beside = condition === 'if' ? FORGOTTEN : [...FORGOTTEN, 'properties', 'prefixItems']
-  const isForgetful = conditions.length > 1 || beside.some((keyword) => one[keyword] !== undefined)
-  if (isForgetful || !scope.certain.has(one)) return `"${condition}" in a schema of its own within "allOf"`
-  return condition === 'if' ? unseenFix(one, scope) : undefined
+  const forgets = conditions.length > 1 || beside.some((keyword) => one[keyword] !== undefined)
+  if (forgets || !scope.certain.has(one)) return `"${condition}" in a schema of its own within "allOf"`
+  return condition === 'if' ? unevaluatedFix(one, scope) : undefined
 }
 
 /**
  * ajv may take what `if` has evaluated as evaluated although `if` does not match, or as not evaluated although it does. So
  * another keyword has to evaluate it.
  */
-function unseenFix(one: Schema, { schema, root, keyword }: Scope): string | undefined {
-  const inElse = seenBy(one['else'], keyword)
-  const inBoth = seenBy(one['then'], keyword).filter((name) => inElse.includes(name))
-  const outside = new Set([...seenBy(one, keyword), ...seenBy(schema, keyword), ...inBoth])
+function unevaluatedFix(one: Schema, { schema, root, keyword }: Scope): string | undefined {
+  const inElse = evaluatedBy(one['else'], keyword)
+  const inBoth = evaluatedBy(one['then'], keyword).filter((name) => inElse.includes(name))
+  const outside = new Set([...evaluatedBy(one, keyword), ...evaluatedBy(schema, keyword), ...inBoth])
   const condition = isSchema(one['if']) ? [...allInPlace(one['if'], root, inPlaceSchemas)] : []
-  const unseen = condition.flatMap((part) => seenBy(part, keyword)).find((name) => !outside.has(name))
-  if (unseen === undefined) return undefined
+  const missing = condition.flatMap((part) => evaluatedBy(part, keyword)).find((name) => !outside.has(name))
+  if (missing === undefined) return undefined
   const isItem = keyword === 'unevaluatedItems'
-  const what = isItem ? `item ${unseen}` : `the field ${JSON.stringify(unseen.slice(0, 50))}`
+  const what = isItem ? `item ${missing}` : `the field ${JSON.stringify(missing.slice(0, 50))}`
   const where = `${isItem ? '"prefixItems"' : '"properties"'} beside "if", or of both "then" and "else"`
   return `${what}, which "if" looks at, also into ${where} (true will do)`
 }
 
 /** The names of the fields, or the indexes of the items, that a schema evaluates by itself. */
-function seenBy(schema: unknown, keyword: Keyword): readonly string[] {
-  const keywordOfSeen = keyword === 'unevaluatedItems' ? 'prefixItems' : 'properties'
-  return isSchema(schema) ? Object.keys(schema[keywordOfSeen] ?? {}) : []
+function evaluatedBy(schema: unknown, keyword: Keyword): readonly string[] {
+  const evaluating = keyword === 'unevaluatedItems' ? 'prefixItems' : 'properties'
+  return isSchema(schema) ? Object.keys(schema[evaluating] ?? {}) : []
 }
 
 /** The schemas that always apply when this one does. */

@@ -38,7 +38,7 @@ export async function sampleModules(sample: string): Promise<SampleModule[]> {
 }
 
 /** Compiles each module that is older than its source, the SDK, the compiler or this script. Reports each in a line. */
-export async function buildExamples(tell: (line: string) => void): Promise<void> {
+export async function buildExamples(report: (line: string) => void): Promise<void> {
   const toolsChanged = await newestChange([
     ...(await filesOf(join(sdkDir(), 'assembly'))),
     fileURLToPath(import.meta.resolve('assemblyscript/package.json')),
@@ -51,7 +51,7 @@ export async function buildExamples(tell: (line: string) => void): Promise<void>
     for (const module of modules) {
       const isFresh =
         existsSync(module.out) && (await changeOf(module.out)) > Math.max(toolsChanged, sourceChanged)
-      tell(`${sample}/build/${basename(module.out)}: ${isFresh ? 'up to date' : await build(module)}`)
+      report(`${sample}/build/${basename(module.out)}: ${isFresh ? 'up to date' : await build(module)}`)
     }
   }
 }

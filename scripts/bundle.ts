@@ -8,8 +8,8 @@ import { licences } from './bundling/licences.ts'
 import { compiledMetaSchemas } from './bundling/meta-schemas.ts'
 
 /**
- * Bundles the entry files into `dist` for the package: Node strips no types under `node_modules`, and a bundle starts faster.
- * The licences of all bundled packages are in dist/licences.txt.
+ * Bundles the entry files into `dist` for the package: Node strips no types under `node_modules`, and a bundle starts
+ * faster. The licences of all bundled packages are in dist/licences.txt.
  */
 
 const root = join(import.meta.dirname, '..')
@@ -56,7 +56,7 @@ await writeFile(
 )
 await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
 
-/** What a file that stands for itself declares to those who import it. */
+/** The type declarations of a file that imports no types of other files. */
 async function declarations(file: string): Promise<string> {
   const source = await readFile(join(root, file), 'utf8')
   return ts.transpileDeclaration(source, {

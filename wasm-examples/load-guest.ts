@@ -4,17 +4,17 @@ import { abiNamed } from '../functions/guests/abis.ts'
 import { checkModule } from '../functions/guests/check/check.ts'
 import type { CloudEvent } from '../functions/cloudevents/cloudevent.ts'
 
-const MEMORY_BYTES = 64 * 2 ** 20 // what a Job gives by default
+const MEMORY_BYTES = 64 * 2 ** 20 // the default of a Job
 
-/** A module that runs one text or event after another, each in a fresh instance; `logged` grows as it logs. */
+/** A module that runs one text or event after another, each in a fresh instance; `logged` has all log lines so far. */
 export interface LoadedGuest {
   readonly execute: (text: string) => Outcome
-  /** Gives the module what its ABI has it given of an event. */
+  /** Runs an event, whose input the ABI of the module makes. */
   readonly executeEvent: (event: CloudEvent) => Outcome
   readonly logged: readonly string[]
 }
 
-/** Checks and compiles a module as the runner does, with these variables as its environment, and the other events of its Job. */
+/** Checks and compiles a module as a runner does. `env` has its variables, `events` the other events of its Job. */
 export function loadGuest(
   file: string,
   env: Iterable<readonly [string, string]> = [],
@@ -31,7 +31,7 @@ export function loadGuest(
   return { execute: (text) => run({ text }), executeEvent: (event) => run(input(event)), logged }
 }
 
-/** The result data of an execution; throws the reason of one that was not ok. */
+/** The data of the result; throws the reason when the outcome is not ok. */
 export function dataOf(outcome: Outcome): unknown {
   if (outcome.kind !== 'ok') throw new Error(`${outcome.kind}: ${outcome.reason}`)
   return outcome.data === undefined ? undefined : JSON.parse(outcome.data)

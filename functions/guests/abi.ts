@@ -38,7 +38,7 @@ export interface GuestInput {
 /** Runs one execution in a new instance. Never throws; returns when the guest has ended. */
 export type Execute = (input: GuestInput) => Outcome
 
-/** An export that a module must have: `types` are the allowed types, such as `(i32) -> i32` or `memory`; `fix` says how to add it. */
+/** An export that a module must have: its allowed `types`, such as `(i32) -> i32` or `memory`; `fix` says how to add it. */
 export interface NeededExport {
   readonly types: readonly string[]
   readonly fix: string

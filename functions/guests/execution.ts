@@ -35,7 +35,7 @@ export function executor<G extends Guest>(
   }
 }
 
-/** Ends the execution with an outcome, by an exception through the guest. If the guest catches it, the outcome stands all the same. */
+/** Ends the execution with an outcome, by an exception. If the guest catches it, the outcome stands all the same. */
 export function end(guest: Guest, outcome: Outcome): never {
   guest.ended ??= outcome
   throw ENDED

@@ -94,8 +94,8 @@ function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Gu
   const data = ENCODER.encode(text)
   const given = allocate(exports, guest, data.length)
   bytesAt(memory, given)?.set(data)
-  // An old malloc in Rust returns memory that it has freed already, so both calls may give the same address. That does no harm:
-  // such modules have read the data before they write the result.
+  // An old malloc in Rust returns memory that it has freed already, so both calls may give the same address. That does no
+  // harm: such modules have read the data before they write the result.
   const result = allocate(exports, guest, RESULT_BYTES)
   exports.event(result.start, given.start, given.length)
   return outcomeAt(memory, result)

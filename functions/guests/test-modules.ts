@@ -3,7 +3,7 @@ import wabt from 'wabt'
 
 const wat = await wabt()
 
-/** All exports that the ABI `assemblyscript` needs but `handle`. The allocator never frees; the string `hi` is at 32, `42` at 64. */
+/** The exports that the ABI `assemblyscript` needs, but `handle`. Nothing is freed; the string `hi` is at 32, `42` at 64. */
 export const RUNTIME = `
   (memory (export "memory") 1)
   (data (i32.const 24) "\\02\\00\\00\\00\\04\\00\\00\\00" "h\\00i\\00")

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 
 import t, { type Test } from 'tap'
 
-import { startProxy, type Passing } from '../../scripts/faults/system/proxy.fixture.ts'
+import { startProxy, type ProxiedMessage } from '../../scripts/faults/system/proxy.fixture.ts'
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { digestOf } from './digest.ts'
 import { connectNats } from '../jetstream/connection.ts'
@@ -43,9 +43,9 @@ async function newProxied(t: Test) {
   return { proxy, ...(await newStore(proxy.url)) }
 }
 
-const isChunk = ({ from, subject }: Passing) => from === 'client' && subject.includes('.C.')
-const isMeta = ({ from, subject }: Passing) => from === 'client' && subject.includes('.M.')
-const isAck = ({ from, payload }: Passing) =>
+const isChunk = ({ from, subject }: ProxiedMessage) => from === 'client' && subject.includes('.C.')
+const isMeta = ({ from, subject }: ProxiedMessage) => from === 'client' && subject.includes('.M.')
+const isAck = ({ from, payload }: ProxiedMessage) =>
   from === 'server' && payload.includes('"stream":"OBJ_') && payload.includes('"seq":')
 
 t.test('several chunks are under way, and no more than that', async (t) => {

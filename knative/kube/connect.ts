@@ -23,8 +23,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Makes a client, without a request to the API server yet. Throws a KubeError with the reason NoCluster, which names the fix,
- * when there is neither a kubeconfig nor a service account.
+ * Makes a client, without a request to the API server yet. Throws a KubeError with the reason NoCluster, which names the
+ * fix, when there is neither a kubeconfig nor a service account.
  */
 export async function connectKube(options: ConnectOptions = {}): Promise<Kube> {
   const { namespace, onRequest = () => undefined } = options

@@ -30,7 +30,7 @@ export interface HttpRequest {
   readonly onStatus: (status: number) => void
 }
 
-/** Sends a request, and gives the parsed body. Throws KubeError for a status other than 2xx, and for no answer within 15 s. */
+/** Sends a request, and gives the parsed body. Throws KubeError for a status other than 2xx and for no answer in 15 s. */
 export async function callJson(access: Access, request: HttpRequest): Promise<unknown> {
   const body = await exchange(access, request, text)
   try {

@@ -5,8 +5,8 @@ import { agentKeeper, type Access } from './access.ts'
 const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * The access of a pod by its service account; undefined if the pod has none. Only tunnels load the client library: its generated
- * classes would make the operator larger, and its start slower.
+ * The access of a pod by its service account; undefined if the pod has none. Only tunnels load the client library: its
+ * generated classes would make the operator larger, and its start slower.
  */
 export async function inClusterAccess(server: string, folder = FOLDER): Promise<Access | undefined> {
   const read = (name: string) => readFile(`${folder}/${name}`, 'utf8')

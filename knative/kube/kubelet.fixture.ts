@@ -34,8 +34,8 @@ export interface PodPort {
 }
 
 /**
- * Starts a fake kubelet that can only forward ports: `serve` gets each connection to a port of a pod. Gives the port on which
- * the kubelet listens; it stops when the test ends.
+ * Starts a fake kubelet that can only forward ports: `serve` gets each connection to a port of a pod. Gives the port on
+ * which the kubelet listens; it stops when the test ends.
  */
 export async function startKubelet(
   t: Test,

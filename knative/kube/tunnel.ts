@@ -12,8 +12,8 @@ const MAX_WAITING_BYTES = 1024 * 1024
 /** How often a paused client is checked. */
 const PAUSE_CHECK_MS = 20
 /**
- * Kubernetes can't forward a half-close to the pod. So after the client has ended its side, the connection stays open until the
- * pod has sent nothing for this long.
+ * Kubernetes can't forward a half-close to the pod. So after the client has ended its side, the connection stays open until
+ * the pod has sent nothing for this long.
  */
 const HALF_CLOSED_MS = 5_000
 
@@ -32,7 +32,7 @@ interface Link {
 
 /** Opens a local port; each connection to it gets one to the port of the pod. Throws what the first `connect` throws. */
 export async function openTunnel(connect: Connect): Promise<Tunnel> {
-  // Connects before there is a client, so that a refusal of the API server is known at once. The first client gets this link.
+  // Connects before there is a client, so that a refusal by the API server is known at once. The first client gets the link.
   let prepared: Link | undefined = await openLink(connect)
   let fault: Error | undefined
   const locals = new Set<Socket>()
@@ -107,7 +107,7 @@ async function withinTime(connecting: Promise<PortConnection>): Promise<PortConn
   }
 }
 
-/** Forwards data in both directions until one side is closed. Rejects with the error message of the node, if there is one. */
+/** Forwards data in both directions until one side is closed. Rejects with the node's error message, if there is one. */
 async function join(local: Socket, { connection, input, received, faultText }: Link): Promise<void> {
   const pauseWhileFull = () => {
     const full = connection.waitingBytes() > MAX_WAITING_BYTES && !local.destroyed

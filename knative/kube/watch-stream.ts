@@ -19,8 +19,8 @@ interface Status {
 }
 
 /**
- * Reads the events from the body of a watch. Ends when the server ends it, when the signal aborts, and when nothing comes for
- * 75 s. Throws KubeError for an error event of the server, and when the connection breaks. Destroys the body at its end.
+ * Reads the events from the body of a watch. Ends when the server ends it, when the signal aborts, and when nothing comes
+ * for 75 s. Throws KubeError for an error event of the server, and when the connection breaks. Destroys the body at its end.
  */
 export async function* watchEvents<T>(
   access: Access,

@@ -46,16 +46,16 @@ const EMIT_FOLDER = '/etc/jobico/emit'
 /** The grace period of a pod is this much longer than the process may take to stop. */
 const STOP_MARGIN_S = 10
 
-/** Memory of the runner process without instances. Measured: 150 MB under load, 400 MB while it starts with a module of 64 MiB. */
+/** Memory of a runner without instances. Measured: 150 MB under load, 400 MB while it starts with a module of 64 MiB. */
 const PROCESS_BYTES = 512 * 2 ** 20
 /** Memory of a runner process that has not run an event yet. */
 const IDLE_BYTES = 96 * 2 ** 20
-/** How many instances a worker thread holds: the one that runs, and earlier ones until they are garbage-collected; measured. */
+/** How many instances a worker thread holds: the running one, and earlier ones until they are collected; measured. */
 const INSTANCES_PER_THREAD = 4
 
 /**
- * The Deployment of an event's runner. It has no `replicas`, since KEDA owns that field; whoever creates the Deployment sets 0,
- * as the default is 1. A pod that stops finishes what it runs, and gives the other events back to the queue.
+ * The Deployment of an event's runner. It has no `replicas`, since KEDA owns that field; whoever creates the Deployment sets
+ * 0, as the default is 1. A pod that stops finishes what it runs, and gives the other events back to the queue.
  */
 export function runnerDeployment(plan: RunnerPlan, platform: Platform): RunnerDeployment {
   const { job, event, module } = plan

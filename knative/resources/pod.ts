@@ -47,7 +47,7 @@ export function literals(values: Readonly<Record<string, string>>): EnvVar[] {
   return Object.entries(values).map(([name, value]) => literal(name, value))
 }
 
-/** An environment variable with a literal value. Escapes `$`, since Kubernetes replaces `$(NAME)` by a variable and `$$` by `$`. */
+/** An environment variable with a literal value. Escapes `$`: Kubernetes replaces `$(NAME)` by a variable, `$$` by `$`. */
 export function literal(name: string, value: string): EnvVar {
   // The API server does not store an empty value, so the object would always differ from the one that was applied.
   return value === '' ? { name } : { name, value: value.replaceAll('$', '$$$$') }

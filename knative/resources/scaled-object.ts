@@ -13,7 +13,7 @@ export interface ScaledObject extends KubeObject {
   readonly spec: IScaledObjectSpec
 }
 
-/** How often KEDA polls NATS. An event waits half of it on average for the first pod; each poll makes NATS list all consumers. */
+/** KEDA polls NATS this often. For its first pod an event waits half of it on average; each poll lists all consumers. */
 const POLLING_S = 2
 /** Failed polls before the fallback applies: about a minute, longer than a restart of NATS takes. */
 const FAILURES = 30
@@ -22,10 +22,10 @@ const MAX_STABILIZATION_S = 3_600
 const PERIOD_S = 15
 
 /**
- * The ScaledObject of an event's runner. KEDA scales by the messages that wait or run at the event's two consumers, in the queue
- * and in the retry stream. The first message starts a pod. The target is 2 × concurrency messages per pod: as many waiting as
- * running. Pods are added all at once, and removed when there was less to do for the whole cooldown; they finish what they run.
- * The consumers have to exist first.
+ * The ScaledObject of an event's runner. KEDA scales by the messages that wait or run at the event's two consumers, in the
+ * queue and in the retry stream. The first message starts a pod. The target is 2 × concurrency messages per pod: as many
+ * waiting as running. Pods are added all at once, and removed when there was less to do for the whole cooldown; they finish
+ * what they run. The consumers have to exist first.
  */
 export function runnerScaledObject({ job, event }: RunnerPlan, platform: Platform): ScaledObject {
   const { runner } = event

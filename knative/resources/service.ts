@@ -30,16 +30,16 @@ const PORT = 8080
 const SCHEMA_FOLDER = '/etc/jobico/schema'
 const AUTH_FOLDER = '/etc/jobico/auth'
 
-/** Requests in flight per pod. Each may hold a body of 1 MiB and the JSON parsed from it: 100 of them fit into MEMORY_LIMIT. */
+/** Requests in flight per pod. Each may hold a body of 1 MiB and its parsed JSON: 100 of them fit into MEMORY_LIMIT. */
 const MAX_IN_FLIGHT = 100
 const MEMORY_LIMIT = '512Mi'
 /** A request may take 20 s to arrive, then wait 60 s for its outcome. This is also the grace period of the pod. */
 const TIMEOUT_SECONDS = 100
 
 /**
- * The Knative Service of an event's listener. At zero pods, one request starts one pod; the activator buffers a burst and spreads
- * it over the pods; after a minute without requests there is no pod. docs/decisions/0008-how-listeners-scale.md explains the
- * figures.
+ * The Knative Service of an event's listener. At zero pods, one request starts one pod; the activator buffers a burst and
+ * spreads it over the pods; after a minute without requests there is no pod. docs/decisions/0008-how-listeners-scale.md
+ * explains the figures.
  */
 export function listenerService(plan: ListenerPlan, platform: Platform): KnativeService {
   const { job, event, schema } = plan

@@ -50,7 +50,7 @@ export function latestPods<Pod extends PodObject>(
   return pods.filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === latest)
 }
 
-/** The state of a runner's Deployment; undefined if there is none. No pods, or pods that are still starting, are no fault. */
+/** The state of a runner's Deployment; undefined if there is none. No pods, or pods that still start, are no fault. */
 export function deploymentState(deployment: DeploymentObject | undefined): State {
   if (deployment === undefined) return unknown('NotCreated', 'the Deployment is not there yet')
   const { name } = deployment.metadata
@@ -146,6 +146,6 @@ function isBehind({ metadata, status }: KubeObject & { status?: { observedGenera
 function notObserved(what: string, namespace: string): State {
   return unknown(
     'NotSeenYet',
-    `the ${what} has not been looked at since its last change; where this lasts, see whether the pods of the namespace ${namespace} run`,
+    `the ${what} has not been reconciled since its last change; where this lasts, see whether the pods of the namespace ${namespace} run`,
   )
 }

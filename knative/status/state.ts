@@ -1,6 +1,6 @@
 import type { Condition } from '../kube/object.ts'
 
-/** The state of a part of an event: a reason for programs, and a message that tells people what is wrong and how to fix it. */
+/** The state of a part of an event: a reason for programs, and a message that says what is wrong and how to fix it. */
 export interface State {
   /** `False` when somebody has to fix it; `Unknown` when it is not known yet, or resolves by itself. */
   readonly status: 'True' | 'False' | 'Unknown'

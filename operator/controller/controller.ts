@@ -24,9 +24,7 @@ export interface ControllerOptions {
   readonly platform: Platform
   readonly metrics: OperatorMetrics
   readonly log: Log
-  /**
-   * Called with the work queue and the cluster when the controller starts, and with undefined when it ends; for the metrics.
-   */
+  /** For the metrics: called with the queue and the cluster when the controller starts, and with undefined when it ends. */
   readonly onWork: (work: { readonly queue: WorkQueue; readonly cluster: Cluster } | undefined) => void
 }
 

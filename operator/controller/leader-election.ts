@@ -13,12 +13,9 @@ export interface LeaseTiming {
   readonly renewMs: number
   /** From a renewal that failed to the next try. */
   readonly renewRetryMs: number
-  /**
-   * The leader stops leading this long after it sent its last successful renewal; `lead` has the rest of `durationMs` to
-   * end.
-   */
+  /** The leader stops this long after it sent its last successful renewal; `lead` has the rest of `durationMs` to end. */
   readonly keepMs: number
-  /** How long a candidate waits between two looks at the Lease, at most; at least half of it. */
+  /** How long a candidate waits before it reads the Lease again, at most; at least half of it. */
   readonly lookMs: number
 }
 
@@ -107,7 +104,7 @@ async function acquire(candidate: Candidate): Promise<Held | undefined> {
       if (isFree(candidate, current, performance.now() - seen.at))
         return { lease: await write(candidate, current), askedAt }
     } catch (err) {
-      if (!isRace(err)) log.warn({ err }, 'The Lease could not be looked at')
+      if (!isRace(err)) log.warn({ err }, 'The Lease could not be read')
     }
     await pause(timing.lookMs * jitter(), signal)
   }

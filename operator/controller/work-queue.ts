@@ -5,10 +5,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** How a work queue processes its keys. */
 export interface QueueOptions {
-  /**
-   * Processes a key. Gives in how many ms to process it again, or undefined for never. When it throws, the key is retried
-   * with backoff.
-   */
+  /** Processes a key; gives in how many ms to do so again, undefined for never. When it throws, the key backs off. */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | undefined>
   /** How many keys are processed at once. */
   readonly concurrency: number
@@ -18,10 +15,7 @@ export interface QueueOptions {
 
 /** A queue of keys. A key that is added several times waits only once, and is never processed twice at the same time. */
 export interface WorkQueue {
-  /**
-   * Processes the key as soon as possible, even if it waits for a later time; if it is being processed, once more after
-   * that.
-   */
+  /** Processes the key as soon as possible, even if it waits for a later time; once more if it is being processed. */
   add(key: string): void
   /** Processes the key in that many ms, or earlier if something else asked for that. */
   addAfter(key: string, ms: number): void

@@ -1,7 +1,4 @@
-/**
- * What is wrong with a part of a Job: a reason for programs, and a message that tells people what is wrong and how to fix
- * it.
- */
+/** A fault of a part of a Job: a reason for programs, and a message that says what is wrong and how to fix it. */
 export interface Fault {
   /** `False` when somebody has to fix it; `Unknown` when it is not known yet, or resolves by itself. */
   readonly status: 'False' | 'Unknown'
@@ -26,10 +23,7 @@ export function unsure(reason: string, message: string): Fault {
   return { status: 'Unknown', reason, message }
 }
 
-/**
- * The result for a new version that has a fault: the earlier version, if there is one, keeps serving, and the message says
- * so.
- */
+/** The result for a new version with a fault: the earlier version, if there is one, keeps serving; the message says so. */
 export function keepServing<T>(fault: Fault, earlier: T | undefined): Resolved<T> {
   if (earlier === undefined) return { serves: undefined, fault }
   return {

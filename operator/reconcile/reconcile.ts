@@ -117,10 +117,7 @@ function lastCounted({ countedAt }: Previous): Previous {
   return countedAt === undefined ? {} : { countedAt }
 }
 
-/**
- * Serves the events; gives their reports in the order of the spec. All schemas are resolved first, since outputs need those
- * of other events.
- */
+/** Serves the events; gives reports in the order of the spec. Schemas are resolved first: outputs need those of others. */
 async function serveEvents(
   deps: ReconcileDeps,
   job: LiveJob,
@@ -252,10 +249,7 @@ function unlessGone(thrown: unknown): void {
   if (!(thrown instanceof KubeError) || thrown.status !== 404) throw thrown
 }
 
-/**
- * Deletes the queue of a Job that is gone, unless it has pending events or dead letters. Logs those, and again when their
- * numbers change.
- */
+/** Deletes the queue of a Job that is gone, unless it has pending events or dead letters; logs how many if that changed. */
 async function settleOrphanedQueue(
   { kube, nats, log }: ReconcileDeps,
   { namespace, name }: ObjectName,

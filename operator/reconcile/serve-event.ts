@@ -53,10 +53,7 @@ const KEDA_MISSING = wrong(
 /** The field manager that sets the replicas of a runner once; after that KEDA owns them. */
 const SEED_MANAGER = `${MANAGER}-seed`
 
-/**
- * Applies the listener and the runner of an event, and reports their state. Throws KubeError when the API server can't be
- * reached.
- */
+/** Applies the listener and the runner of an event, and reports their state. Throws KubeError. */
 export async function serveEvent(
   deps: ServeDeps,
   job: LiveJob,

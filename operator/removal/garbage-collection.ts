@@ -75,9 +75,7 @@ export function isSchemaCopy({ metadata: { labels, annotations } }: KubeObject):
   return labels?.[LABELS.managedBy] === MANAGER && annotations?.[ANNOTATIONS.schema] !== undefined
 }
 
-/**
- * Counts Revisions too: one that is not in reserve may start a pod at any time, even if a newer Revision is to replace it.
- */
+/** Counts Revisions too: one that is not in reserve may start a pod at any time, even if a newer one is to replace it. */
 async function schemasInUse(kube: Kube, cluster: Cluster, namespace: string): Promise<string[]> {
   const { items } = await kube.list<Volumed>(KINDS.revision, { namespace, labels: OURS })
   const revisions = items.filter(({ metadata }) => metadata.labels?.[ROUTING_STATE] !== 'reserve')

@@ -55,10 +55,7 @@ async function eventsWithBacklog(
   return found
 }
 
-/**
- * Whether a pod of the Job may still add events: a listener that stores its last requests, or a runner that hands over to
- * it.
- */
+/** Whether a pod of the Job may still add events: a listener with requests in flight, or a runner that hands over to it. */
 function hasRunningSource({ pods }: Cluster, job: LiveJob, event: string): boolean {
   return pods
     .list(job.metadata.namespace)

@@ -137,10 +137,7 @@ async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string)
   return configMap && filesOf(configMap).get(wasm)
 }
 
-/**
- * The files of a ConfigMap. Those under `data` count too: a module put there by mistake gets a fault that says it is no
- * WebAssembly.
- */
+/** The files of a ConfigMap, also those under `data`: a text put there as a module gets a fault that says so. */
 function filesOf({ data = {}, binaryData = {} }: ConfigMap): ReadonlyMap<string, Uint8Array> {
   return new Map([
     ...Object.entries(data).map(([name, text]): [string, Uint8Array] => [name, Buffer.from(text)]),

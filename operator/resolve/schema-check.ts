@@ -8,10 +8,7 @@ const LIMIT_MS = 10_000
 /** The heap that a thread may have to compile a schema. */
 const LIMIT_MB = 128
 
-/**
- * Gives what is wrong with the text of a JSON Schema; undefined if it is valid. Rejects with an Error that names the fix if
- * the check was aborted.
- */
+/** Gives what is wrong with the text of a JSON Schema, or undefined. Rejects with an Error with a fix if it was aborted. */
 export type SchemaCheck = (text: string) => Promise<string | undefined>
 
 /**

@@ -94,7 +94,7 @@ function textsOf({ data = {} }: ConfigMap): ReadonlyMap<string, string> {
   return new Map(Object.entries(data))
 }
 
-/** The digest of the newest copy: that is what served if there is no listener whose annotation would tell. */
+/** The digest of the newest copy, which served last; needed when there is no listener with the digest in its annotation. */
 function newestCopy(job: LiveJob, { name }: JobEvent, configMaps: readonly KubeObject[]): string | undefined {
   const age = ({ metadata }: KubeObject) => Date.parse(metadata.creationTimestamp ?? '')
   const [newest] = configMaps

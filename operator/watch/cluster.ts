@@ -116,9 +116,7 @@ function jobsSharingEvents(job: LiveJob, jobs: readonly LiveJob[]): readonly Liv
   )
 }
 
-/**
- * The keys of the Jobs that a change of a child affects: its owner and, when it was removed, all Jobs with the event. Pure.
- */
+/** The keys of the Jobs that a change of a child affects: its owner; if it was removed, all Jobs with the event. Pure. */
 export function jobsAffectedByChild(child: KubeObject, change: Change, jobs: readonly LiveJob[]): string[] {
   const { namespace = '', labels = {} } = child.metadata
   const owner = labels[LABELS.job]

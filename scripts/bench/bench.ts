@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   }
 }
 
-function tell(line: string): void {
+function progress(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
@@ -96,9 +96,9 @@ async function measure(place: Place, extent: Extent): Promise<readonly Figure[]>
 }
 
 async function processFigures(place: Place, { seconds, rounds, backlog }: Extent) {
-  tell(`listener: ${rounds} rounds of ${seconds} s each, and as many of a bare node:http server`)
+  progress(`listener: ${rounds} rounds of ${seconds} s each, and as many of a bare node:http server`)
   const accept = await measureAccept(place, Number(seconds), Number(rounds))
-  tell(`runner: a backlog of ${backlog} events, twice`)
+  progress(`runner: a backlog of ${backlog} events, twice`)
   const run = await measureRun(place, Number(backlog))
   return [
     figure('listener accepts / bare node:http answers', 'requests/s', accept.listener, accept.bare),
@@ -107,9 +107,9 @@ async function processFigures(place: Place, { seconds, rounds, backlog }: Extent
 }
 
 async function guestFigures(place: Place) {
-  tell('guests: an echo of 1 KiB in AssemblyScript')
+  progress('guests: an echo of 1 KiB in AssemblyScript')
   const cost = await measureInvocation(place)
-  tell('guests: events beside others on another thread, which do harm or are honest')
+  progress('guests: events while a harmful or a harmless guest runs on another thread')
   const neighbours = await measureNeighbours(place)
   return [
     figure('an instantiation / a call of a function', 'µs', cost.instantiation, cost.call),
@@ -128,13 +128,13 @@ async function guestFigures(place: Place) {
 }
 
 async function reloadFigures(place: Place) {
-  tell('dev: from a save of a module to its first result')
+  progress('dev: from a save of a module to its first result')
   const { result, compiled } = await measureReload(place)
   return [figure('from a save to its first result in dev / to compile it', 'ms', result, compiled)]
 }
 
 async function durabilityFigures({ seconds, rounds }: Extent) {
-  tell('durability: the listener again, with NATS forcing what it stores to disk more or less often')
+  progress('durability: the listener again, with NATS syncing its data to disk at several intervals')
   const durable = await measureDurability(processEnvironment(), Number(seconds), Number(rounds))
   const relaxed = durable.get('2m') ?? NaN
   return SYNC_INTERVALS.slice(1).map((interval) =>

@@ -19,6 +19,6 @@ for (const name of readdirSync(folder)) {
   setFlagsFromString('--lazy') // V8 accepts cached data only under the flags with which it was created
   const cachedData = script.createCachedData()
   if (new Script(source, { filename, cachedData }).cachedDataRejected === true)
-    throw new Error(`V8 does not take back what it made of ${name}`)
+    throw new Error(`V8 rejects the cached data that it made for ${name}`)
   writeFileSync(`${filename}.cache`, cachedData)
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** The echo sample, as the original system has it. */
+/** The Job file of the sample echo. */
 export const ECHO_JOB = fileURLToPath(new URL('../../wasm-examples/echo/job.yaml', import.meta.url))
 /** Data that echo's schema accepts. */
 export const PERSON = { firstName: 'Andres', lastName: 'Costa' } as const
@@ -16,10 +16,10 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** A command that runs. */
+/** A running command. */
 export interface RunningCli {
   readonly pid: number
-  /** All that it wrote on standard output so far. */
+  /** Its standard output so far. */
   readonly output: () => string
   /** Resolves when standard output matches, with the match; rejects when the command ends first. */
   waitFor(pattern: RegExp): Promise<RegExpExecArray>
@@ -32,16 +32,16 @@ export function startCli(args: readonly string[], cwd: string, options?: Program
   return startProgram([CLI, ...args], cwd, options)
 }
 
-/** What a program reads on standard input, and variables beside those of this process. */
+/** The standard input of a program, and variables in addition to those of this process. */
 export interface ProgramOptions {
   readonly input?: string | undefined
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Whose tests run here may have a cluster, which is none of theirs. */
+/** The tests must not use the cluster of the person who runs them. */
 const NO_CLUSTER = { KUBECONFIG: '/no/kubeconfig' }
 
-/** Starts a program of JavaScript with its arguments in a folder. */
+/** Starts a JavaScript program, with its arguments, in a folder. */
 export function startProgram(
   command: readonly string[],
   cwd: string,
@@ -57,7 +57,7 @@ export function startProgram(
   child.stdin.end(input)
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out.stdout += text
-    for (const look of waiting) look()
+    for (const check of waiting) check()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (out.stderr += text))
   const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
@@ -74,16 +74,17 @@ export function startProgram(
     signal: (name) => void child.kill(name),
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
-        const look = () => {
+        const check = () => {
           const match = pattern.exec(out.stdout)
           if (match === null) return
-          waiting.delete(look)
+          waiting.delete(check)
           resolve(match)
         }
-        waiting.add(look)
-        look()
+        waiting.add(check)
+        check()
         void finished.then(() => {
-          if (waiting.delete(look)) reject(new Error(`no ${String(pattern)} in:\n${out.stdout}${out.stderr}`))
+          if (waiting.delete(check))
+            reject(new Error(`no ${String(pattern)} in:\n${out.stdout}${out.stderr}`))
         })
       }),
   }

@@ -6,7 +6,7 @@ import { restartDelayMs } from './processes/backoff.ts'
 import { desiredOf, type PreparedEvent, type PreparedJob } from './desired.ts'
 import { diffChildren } from './processes/diff.ts'
 import { curlLine } from './sample-data/example.ts'
-import { inTimeOrder } from './output/order.ts'
+import { reorderBuffer } from './output/reorder-buffer.ts'
 import { parseChildLine, type Report } from './output/report.ts'
 import { sampleOf } from './sample-data/sample.ts'
 import { coalesce } from './coalesce.ts'
@@ -310,7 +310,7 @@ t.test('a curl line is one command of a shell', (t) => {
 t.test('reports come in the order of their times', async (t) => {
   const shown: string[] = []
   const all = Promise.withResolvers<undefined>()
-  const { show, flush } = inTimeOrder((report) => {
+  const { show, flush } = reorderBuffer((report) => {
     shown.push(report.kind === 'line' ? report.line.msg : report.text)
     if (shown.length === 2) all.resolve(undefined)
   })
@@ -329,7 +329,7 @@ t.test('reports come in the order of their times', async (t) => {
 
 t.test('what a runner does with an event is shown after its acceptance, however late that is told', (t) => {
   const shown: unknown[] = []
-  const { show, flush } = inTimeOrder((report) => {
+  const { show, flush } = reorderBuffer((report) => {
     if (report.kind === 'line') shown.push([report.line.msg, report.line['key']])
   })
   const line = (msg: string, key: string, time: number): Report => ({

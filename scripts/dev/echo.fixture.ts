@@ -9,7 +9,7 @@ import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
 
-/** A folder with the echo sample, and `jobico dev` in it. */
+/** Starts `jobico dev` in a new folder with the sample echo. It is killed when the test ends. */
 export async function startEcho(t: Test, ...options: readonly string[]) {
   const folder = testFolder(t)
   cpSync(ECHO_JOB, join(folder, 'job.yaml'))
@@ -25,7 +25,7 @@ export async function startEcho(t: Test, ...options: readonly string[]) {
   return { folder, dev, body, url }
 }
 
-/** Saves a file of text with one place of it changed. */
+/** Replaces the first `from` in a text file. Throws if it is not there. */
 export function edit(file: string, from: string, to: string): void {
   const text = readFileSync(file, 'utf8')
   if (!text.includes(from)) throw new Error(`no ${from} in ${file}`)

@@ -12,7 +12,7 @@ import { auditTable, type Row } from './ledger/table.ts'
 
 /**
  * Runs the fault cases. Each starts real processes on this machine, kills, stops, disconnects or slows them down or changes
- * their clock, and keeps books: a count of what became of every event. Prints the books.
+ * their clock, and then audits what became of every event. Prints the counts of all audits.
  */
 
 const HELP = `npm run test:faults -- [--seed N] [--minutes N] [--cluster] [NAME...]

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { bringsModule, loadForCluster, type ClusterPlace } from './cluster-files.ts'
+import { holdsModule, loadForCluster, type ClusterPlace } from './cluster-files.ts'
 import { JobFileError } from './fault.ts'
 import { configMap, documents, job, jobOf, schema, secret } from './test-files.ts'
 
@@ -136,10 +136,10 @@ for (const { name, files, place, want } of wrong) {
 
 t.test('ConfigMaps that bring a module', (t) => {
   const labels = { 'jobico.coeux.dev/modules': 'true' }
-  t.ok(bringsModule({ metadata: { labels }, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
-  t.ok(bringsModule({ metadata: { labels }, data: { 'a.wasm': '' } }, 'a.wasm'))
-  t.notOk(bringsModule({ metadata: { labels }, data: { 'b.wasm': '' } }, 'a.wasm'))
-  t.notOk(bringsModule({ metadata: {}, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
-  t.notOk(bringsModule(null, 'a.wasm'))
+  t.ok(holdsModule({ metadata: { labels }, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
+  t.ok(holdsModule({ metadata: { labels }, data: { 'a.wasm': '' } }, 'a.wasm'))
+  t.notOk(holdsModule({ metadata: { labels }, data: { 'b.wasm': '' } }, 'a.wasm'))
+  t.notOk(holdsModule({ metadata: {}, binaryData: { 'a.wasm': '' } }, 'a.wasm'))
+  t.notOk(holdsModule(null, 'a.wasm'))
   t.end()
 })

@@ -134,12 +134,12 @@ async function moduleOf(
 function hasInFiles({ texts }: Manifests, namespace: string, wasm: string): boolean {
   return texts.some(
     (text) =>
-      text.kind === 'ConfigMap' && text.namespace === namespace && bringsModule(text.document.value, wasm),
+      text.kind === 'ConfigMap' && text.namespace === namespace && holdsModule(text.document.value, wasm),
   )
 }
 
 /** Whether a ConfigMap has the label for modules, and a module of this name. */
-export function bringsModule(configMap: unknown, wasm: string): boolean {
+export function holdsModule(configMap: unknown, wasm: string): boolean {
   const { metadata, data, binaryData } = isRecord(configMap) ? configMap : {}
   const labels = isRecord(metadata) ? metadata['labels'] : undefined
   const isLabelled = isRecord(labels) && labels[LABELS.modules] === 'true'

@@ -25,7 +25,7 @@ export interface Member {
 }
 
 /** Reports a problem of a class at its place in the source. */
-export type Complain = (range: Range, problem: string) => void
+export type Report = (range: Range, problem: string) => void
 
 /** Types of the standard library that JSON does not have. */
 const COLLECTIONS: readonly string[] = ['Map', 'Set', 'StaticArray', 'ArrayBuffer', 'Date', 'Function']
@@ -34,16 +34,16 @@ const TYPED_ARRAY = /^(?:Uint8Clamped|(?:Int|Uint)(?:8|16|32|64)|Float(?:32|64))
 const PRIMITIVE = /^(?:bool|[iu](?:8|16|32|64|size)|f32|f64)$/
 
 /** The members of a class. Reports those that JSON can't have; `plain` are the names of the classes without `@json`. */
-export function membersOf(declaration: Class, plain: ReadonlySet<string>, complain: Complain): Member[] {
+export function membersOf(declaration: Class, plain: ReadonlySet<string>, report: Report): Member[] {
   const parameters = constructorOf(declaration)?.signature.parameters ?? []
   const members = instanceFields(declaration).flatMap((field) => {
     const initial = field.initializer ?? parameters[field.parameterIndex]?.initializer ?? null
-    return memberOf(field, initial === null ? undefined : sourceText(initial.range), plain, complain) ?? []
+    return memberOf(field, initial === null ? undefined : sourceText(initial.range), plain, report) ?? []
   })
   const keys = members.flatMap(({ key }) => key ?? [])
-  const twice = keys.find((key, index) => keys.indexOf(key) < index)
-  if (twice !== undefined)
-    complain(declaration.name.range, `two members are ${twice} in JSON: rename one of them`)
+  const duplicate = keys.find((key, index) => keys.indexOf(key) < index)
+  if (duplicate !== undefined)
+    report(declaration.name.range, `two members have the JSON name ${duplicate}: rename one of them`)
   return members
 }
 
@@ -56,14 +56,14 @@ function memberOf(
   field: Field,
   initial: string | undefined,
   plain: ReadonlySet<string>,
-  complain: Complain,
+  report: Report,
 ): Member | undefined {
   const { name, type } = field
   const fault = faultOf(field, initial, plain)
-  if (fault !== undefined) complain(type.range, `${name.text} ${fault}`)
+  if (fault !== undefined) report(type.range, `${name.text} ${fault}`)
   const text = typeText(type)
   if (text === undefined || fault !== undefined) return undefined
-  const key = isHidden(field) ? undefined : keyOf(field, complain)
+  const key = isHidden(field) ? undefined : keyOf(field, report)
   return { field: name.text, key, type: text, isNullable: type.isNullable, initial }
 }
 
@@ -74,16 +74,16 @@ function faultOf(field: Field, initial: string | undefined, plain: ReadonlySet<s
       ? 'is of a type that JSON does not have'
       : typeFault(typeNames(type), plain)
   return initial === undefined && !hasZero(type)
-    ? 'needs a value to begin with, as decode calls no constructor'
+    ? 'needs an initial value, because decode calls no constructor'
     : undefined
 }
 
-function keyOf(field: Field, complain: Complain): string {
+function keyOf(field: Field, report: Report): string {
   const decorator = decoratorOf(field, 'key')
   if (decorator === undefined) return field.name.text
   const key = stringArgument(decorator)
   if (key === undefined)
-    complain(decorator.range, `@key needs the name in JSON: write @key("order-id"), or what it is`)
+    report(decorator.range, `@key needs the name in JSON as a string, such as @key("order-id")`)
   return key ?? field.name.text
 }
 

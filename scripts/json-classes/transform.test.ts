@@ -44,17 +44,17 @@ const faults = [
   {
     name: 'a name that is there twice',
     source: '@json class A {\n  a: i32\n  @key("a") b: i32\n}',
-    message: /two members are a in JSON: rename one of them[^]*:1:13/,
+    message: /two members have the JSON name a: rename one of them[^]*:1:13/,
   },
   {
     name: 'a name that is no string',
     source: '@json class A {\n  @key(1) a: i32\n}',
-    message: /@key needs the name in JSON: write @key\("order-id"\)[^]*:2:3/,
+    message: /@key needs the name in JSON as a string, such as @key\("order-id"\)[^]*:2:3/,
   },
   {
     name: 'what nobody sets',
     source: '@json class A {\n  private b: string\n}',
-    message: /b needs a value to begin with, as decode calls no constructor[^]*:2:14/,
+    message: /b needs an initial value, because decode calls no constructor[^]*:2:14/,
   },
 ]
 

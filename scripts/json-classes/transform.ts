@@ -12,7 +12,7 @@ import {
   type Source,
 } from './ast.ts'
 import { jsonMethods } from './code.ts'
-import { hasZero, membersOf, type Complain } from './members.ts'
+import { hasZero, membersOf, type Report } from './members.ts'
 
 const USER_DEFINED = 102 // the code of a diagnostic whose whole text is given
 
@@ -23,35 +23,32 @@ const USER_DEFINED = 102 // the code of a diagnostic whose whole text is given
 export class JsonClasses {
   /** Called by the compiler when all sources are parsed. */
   afterParse(parser: Parser): void {
-    const complain: Complain = (range, problem) => parser.error(USER_DEFINED, range, problem)
+    const report: Report = (range, problem) => parser.error(USER_DEFINED, range, problem)
     const all = ownClasses(parser.sources)
     const marked = all.filter((each) => decoratorOf(each, 'json') !== undefined)
     const names = new Set(marked.map(({ name }) => name.text))
     const plain = new Set(all.map(({ name }) => name.text).filter((name) => !names.has(name)))
-    for (const declaration of marked) complete(declaration, { parser, names, plain, complain })
+    for (const declaration of marked) complete(declaration, { parser, names, plain, report })
   }
 }
 
-interface Surroundings {
+interface Context {
   readonly parser: Parser
   /** The names of all classes with `@json`. */
   readonly names: ReadonlySet<string>
   /** The names of the other classes of the user. */
   readonly plain: ReadonlySet<string>
-  readonly complain: Complain
+  readonly report: Report
 }
 
-function complete(declaration: Class, { parser, names, plain, complain }: Surroundings): void {
+function complete(declaration: Class, { parser, names, plain, report }: Context): void {
   const { name, typeParameters, extendsType } = declaration
   const base = extendsType?.name.identifier.text
   if (base !== undefined && !names.has(base)) {
-    complain(
-      name.range,
-      `${name.text} extends ${base}, which is not for JSON: put @json before class ${base}`,
-    )
+    report(name.range, `${name.text} extends ${base}, which is not for JSON: put @json before class ${base}`)
     return
   }
-  const members = membersOf(declaration, plain, complain)
+  const members = membersOf(declaration, plain, report)
   const parameters = (typeParameters ?? []).map((each) => each.name.text)
   const type = parameters.length === 0 ? name.text : `${name.text}<${parameters.join(', ')}>`
   addMethods(declaration, parsed(parser, jsonMethods({ type, extendsJson: base !== undefined, members })))

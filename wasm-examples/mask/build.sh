@@ -11,7 +11,7 @@ need /usr/lib/rustlib/wasm32-unknown-unknown/lib libstd-rust-dev-wasm32
 need $linker lld
 stop_if_missing
 
-# The names of functions stay in: they are shown where a trap was.
+# Keeps the names of functions, because the message of a trap shows them.
 "$root/usr/bin/rustc" --sysroot="$root/usr" --target wasm32-unknown-unknown --crate-name mask --crate-type cdylib \
   --edition 2021 -D warnings -C opt-level=s -C codegen-units=1 -C lto -C panic=abort -C strip=debuginfo \
   -C linker="$root$linker" -o "$out" src/lib.rs

@@ -18,8 +18,8 @@ clang() {
   "$root$llvm/bin/clang" --target=wasm32-wasi --sysroot="$root/usr" "$@"
 }
 
-# Given -Os, the step that links would also run a wasm-opt that happens to be on PATH. The names of functions stay in: they
-# are shown where a trap was.
+# The link step has no -Os, because it would then run any wasm-opt that is on PATH. It keeps the names of functions, because
+# the message of a trap shows them.
 clang -std=c17 -Wall -Wextra -Werror -Os -c -o "$objects/readings.o" readings.c
 clang -Wl,--gc-sections -Wl,--strip-debug -o "$out" "$objects/readings.o"
 chmod -x "$out"

@@ -1,4 +1,4 @@
-// Sums up a series of readings, such as [21.5, 22, 20.75], of a sensor that measures from SENSOR_MIN to SENSOR_MAX.
+// Summarizes a series of readings, such as [21.5, 22, 20.75], of a sensor that measures from SENSOR_MIN to SENSOR_MAX.
 
 #include <math.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@ struct series {
   size_t count;
 };
 
-// Ends the program: EX_DATAERR rejects the event, EX_TEMPFAIL has it run again later. The last line on stderr is the reason.
+// Ends the program: EX_DATAERR rejects the event, EX_TEMPFAIL retries it later. The last line on stderr is the reason.
 _Noreturn static void fail(int status, const char *reason, ...) {
   va_list details;
   va_start(details, reason);
@@ -21,7 +21,7 @@ _Noreturn static void fail(int status, const char *reason, ...) {
   exit(status);
 }
 
-// A number from the Job's `env`.
+// Reads a number from the Job's `env`.
 static double setting(const char *name) {
   const char *text = getenv(name);
   if (!text) fail(EX_TEMPFAIL, "%s is not set: add it to the env of the Job", name);
@@ -31,26 +31,26 @@ static double setting(const char *name) {
   return value;
 }
 
-static void append(struct series *series, size_t *room, double value) {
-  if (series->count == *room) {
-    *room = *room ? *room * 2 : 64;
-    series->values = realloc(series->values, *room * sizeof value);
-    if (!series->values) fail(EX_TEMPFAIL, "no memory for %zu readings", *room);
+static void append(struct series *series, size_t *capacity, double value) {
+  if (series->count == *capacity) {
+    *capacity = *capacity ? *capacity * 2 : 64;
+    series->values = realloc(series->values, *capacity * sizeof value);
+    if (!series->values) fail(EX_TEMPFAIL, "no memory for %zu readings", *capacity);
   }
   series->values[series->count++] = value;
 }
 
-// The schema lets only arrays of numbers through, and scanf takes any number that JSON has.
+// The schema allows only arrays of numbers, and scanf reads every number that JSON has.
 static struct series read_series(void) {
   struct series series = {NULL, 0};
-  size_t room = 0;
+  size_t capacity = 0;
   double value;
   char next = 0;
   if (scanf(" %c", &next) != 1 || next != '[') fail(EX_DATAERR, "the data is no array");
   while (next != ']') {
     if (scanf(" %lf %c", &value, &next) != 2 || (next != ',' && next != ']'))
       fail(EX_DATAERR, "reading %zu is no number", series.count + 1);
-    append(&series, &room, value);
+    append(&series, &capacity, value);
   }
   return series;
 }
@@ -68,9 +68,9 @@ static int ascending(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-// Sorts the series, and writes the result: one JSON value on stdout.
+// Sorts the series and writes the result to stdout, as one JSON value.
 static void print_summary(struct series series) {
-  // Welford's method: sums of squares would cancel each other out.
+  // Welford's method: the difference of two large sums of squares would lose digits.
   double mean = 0, squares = 0;
   for (size_t i = 0; i < series.count; i++) {
     double delta = series.values[i] - mean;

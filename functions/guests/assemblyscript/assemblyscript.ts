@@ -19,7 +19,7 @@ interface GuestExports extends Record<string, unknown> {
 const EXPORT_RUNTIME = 'compile it with --exportRuntime'
 const IDLE_SCRIPT: Omit<ScriptGuest, 'module'> = { ...IDLE_GUEST, newString: undefined, emitted: [] }
 
-/** The ABI of modules in AssemblyScript that export `handle(event: string): string | null`; null is a result without data. */
+/** The ABI of AssemblyScript: modules export `handle(event: string): string | null`; null is a result without data. */
 export const assemblyscript: Abi<'assemblyscript'> = {
   name: 'assemblyscript',
   entry: new Map([
@@ -39,7 +39,7 @@ export const assemblyscript: Abi<'assemblyscript'> = {
     ['_start', { types: ['() -> nothing'], fix: EXPORT_START }],
     ['_initialize', { types: ['() -> nothing'], fix: EXPORT_START }],
   ]),
-  // The loader turns such names into objects, accessors and members. They could reach Object.prototype or the memory we read.
+  // The loader makes objects, accessors and members of such names: they could reach Object.prototype or the memory we read.
   forbidden: /#|:|__proto__|\.(?:buffer|grow)(?:\.|$)/,
   imports: new Map([
     ['env', typesOf(ENV)],

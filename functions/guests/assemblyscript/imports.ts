@@ -81,7 +81,7 @@ export const SDK: HostFunctions<ScriptGuest> = {
   }),
 }
 
-/** Allocates a string in the guest's memory, and gives its pointer. If that traps, `guest.wanted` has the bytes that were asked for. */
+/** Allocates a string in the guest's memory; gives its pointer. If that traps, `guest.wanted` is the size in bytes. */
 export function writeString(guest: ScriptGuest, text: string): number {
   guest.wanted = text.length * 2
   const pointer = guest.newString?.(text) ?? 0

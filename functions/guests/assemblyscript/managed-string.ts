@@ -7,7 +7,7 @@ export const EXPORT_START = 'compile it with --exportStart _initialize'
 const STRING_ID = 2
 const FIRST_POINTER = 20 // a managed object has its header of 20 bytes before it
 
-/** The UTF-16 bytes of the string at a pointer of AssemblyScript; undefined if there is no string. Trusts nothing of the guest. */
+/** The UTF-16 bytes of the string at a pointer of AssemblyScript; undefined if none is there. The pointer is not trusted. */
 export function stringAt(memory: WebAssembly.Memory | undefined, pointer: number): Buffer | undefined {
   if (!memory) return undefined
   const { buffer } = memory

@@ -24,9 +24,9 @@ export interface CheckInThreadOptions extends CheckOptions {
 const inTurn = createSerialQueue()
 
 /**
- * As checkModule, for a process that must not block: a large module is checked in a worker thread, which is terminated when it
- * takes too long. One module is checked at a time, so that many need no more memory than one. Throws MODULE_UNCHECKED when there
- * is no result, which says nothing about the module.
+ * As checkModule, for a process that must not block: a large module is checked in a worker thread, which is terminated when
+ * it takes too long. One module is checked at a time, so that many need no more memory than one. Throws MODULE_UNCHECKED
+ * when there is no result, which says nothing about the module.
  */
 export async function checkModuleInThread(
   bytes: Uint8Array,

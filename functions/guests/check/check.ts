@@ -30,7 +30,7 @@ export interface CheckedModule {
 const SHOWN_FAULTS = 12
 const COMPILE = 'npx asc assembly/index.ts --exportRuntime --outFile'
 
-/** Checks whether a module may be run, and with which ABI. Pure; throws one MODULE_INVALID that lists all faults and their fixes. */
+/** Checks whether a module may be run, and with which ABI. Pure. Throws one MODULE_INVALID with all faults and fixes. */
 export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptions): CheckedModule {
   const refused = (problem: string, cause?: unknown) =>
     new JobicoError('MODULE_INVALID', `${printableName(name)} ${problem}`, {

@@ -1,6 +1,6 @@
 import { malformed } from './bytes.ts'
 
-/** A position in the code of a function. Most of a module is code, so this is a plain object, which is faster than a Cursor. */
+/** A position in the code of a function. A plain object, since most of a module is code, and a Cursor would be slower. */
 export interface CodeReader {
   readonly bytes: Uint8Array
   readonly end: number
@@ -54,12 +54,12 @@ export function twoNumbers(reader: CodeReader): void {
   number(reader)
 }
 
-/** Whether a byte alone is a type, or the empty type of a block. Such a byte is a negative number; the index of a type is not. */
+/** Whether a byte alone is a type, or the empty type of a block: it is a negative number then, which no type index is. */
 export function isTypeByte(byte: number): boolean {
   return byte >= NEGATIVE && byte < 0x80
 }
 
-/** Reads a type index where a type could stand too. Throws on an encoding with more bytes than needed, which would be ambiguous. */
+/** Reads a type index where a type could stand too. Throws if it has more bytes than needed, which would be ambiguous. */
 export function typeIndexAt(reader: CodeReader): number {
   const { at } = reader
   const index = numberAt(reader)

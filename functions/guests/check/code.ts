@@ -31,9 +31,9 @@ export interface BodyCost {
   readonly locals: number
   /** The deepest nesting of blocks. */
   readonly nesting: number
-  /** The sum, over all instructions, of the values that may be alive there: the compiler may search them for a free register. */
+  /** The sum, over all instructions, of the values that may be alive: the compiler may search them for a free register. */
   readonly lookups: number
-  /** The same sum over all branches and merges of the control flow, once per target: there the compiler records where each value is. */
+  /** The same sum over the targets of all branches and merges: there the compiler records for each value where it is. */
   readonly notes: number
   /** Whether it has tail calls. */
   readonly tailCalls: boolean
@@ -139,8 +139,8 @@ function part(reading: Reading, skip: Skip, flow: Instruction['flow'], { base, a
 }
 
 /**
- * The targets of a br_table that count: a target that occurs twice is recorded once, and most targets are recorded already, so
- * that a comparison is enough, which takes a fourth of the time.
+ * The targets of a br_table that count: a target that occurs twice is recorded once, and most targets are recorded already,
+ * so that a comparison is enough, which takes a fourth of the time.
  */
 function tableTargets(targets: number, depth: number): number {
   return Math.ceil(Math.min(targets, depth) / 4)

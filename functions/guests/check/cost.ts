@@ -2,16 +2,17 @@ import { cursorOver, malformed } from './bytes.ts'
 import { readBody, type Arity, type BodyCost, type CodeContext } from './code.ts'
 import type { WasmModule } from './wasm.ts'
 
-// V8 compiles a function when it is first called, and neither a deadline nor a memory limit can stop it then. So the cost of
-// one function is limited here, to about a second and 150 MB: a lookup takes up to 4 ns, a note 60 ns and 25 bytes. Nearly all
-// modules in C, Rust, Go and AssemblyScript have a tenth of each limit or less in their most expensive function.
+// V8 compiles a function when it is first called, and neither a deadline nor a memory limit can stop it then. So the cost
+// of one function is limited here, to about a second and 150 MB: a lookup takes up to 4 ns, a note 60 ns and 25 bytes. In
+// nearly all modules in C, Rust, Go and AssemblyScript, the most expensive function has a tenth of each limit or less.
 const MOST = { lookups: 250_000_000, notes: 5_000_000, nesting: 20_000, allLocals: 50_000_000 } as const
 const SHOWN_FAULTS = 3
 const FIX = 'compile it with optimisation, or split it'
 
 /**
- * The faults of a module's code, each with its fix: functions that are too expensive to compile, and tail calls, which nothing
- * could stop. Empty if there are none. Linear in the size of the code. Throws MODULE_INVALID when the code can't be read.
+ * The faults of a module's code, each with its fix: functions that are too expensive to compile, and tail calls, which
+ * nothing could stop. Empty if there are none. Linear in the size of the code. Throws MODULE_INVALID when the code can't be
+ * read.
  */
 export function codeFaults(bytes: Uint8Array, module: WasmModule): string[] {
   if (!module.code) return []

@@ -46,7 +46,7 @@ export function memoryFaults(module: WasmModule, maxBytes: number): string[] {
   return faults
 }
 
-/** The faults of a module's tables. Their entries are on the heap of the thread, where too many would end the whole process. */
+/** The faults of a module's tables. Their entries are on the thread's heap, where too many would end the whole process. */
 export function tableFaults(module: WasmModule): string[] {
   const { elementBytes } = module
   const entries = leastEntries(module)

@@ -11,8 +11,8 @@ import {
 } from './code-reader.ts'
 
 /**
- * How an instruction changes the control flow, or the operand stack by more than a fixed number. The code after `jump`, `table`
- * and `tail call` is unreachable.
+ * How an instruction changes the control flow, or the operand stack by more than a fixed number. The code after `jump`,
+ * `table` and `tail call` is unreachable.
  */
 export type Flow =
   | 'block'

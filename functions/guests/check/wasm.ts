@@ -117,7 +117,7 @@ export function isWasm(bytes: Uint8Array): boolean {
   return MAGIC_AND_VERSION.every((byte, at) => bytes[at] === byte)
 }
 
-/** Reads all of a module but its code. Pure; for any bytes gives a result, or throws MODULE_INVALID with the offset of the fault. */
+/** Reads all of a module but its code. Pure; any bytes give a result, or MODULE_INVALID with the offset of the fault. */
 export function readWasm(bytes: Uint8Array): WasmModule {
   if (!isWasm(bytes)) throw malformed(0, 'it does not start with the WebAssembly magic and version 1')
   const sections = readSections(bytes)

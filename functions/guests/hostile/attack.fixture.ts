@@ -39,7 +39,7 @@ export function exited(status: number) {
   return trap(new RegExp(`^it exited with status ${status}$`))
 }
 
-/** Runs each attack twice in this thread; checks its outcome, its log, its memory, and that it does not change Object.prototype. */
+/** Runs each attack twice in this thread; checks outcome, log and memory, and that Object.prototype is unchanged. */
 export function attackAll(t: Test, attacks: readonly Attack[]): void {
   for (const { name, bytes, want, logs, ...options } of attacks) {
     const before = Reflect.ownKeys(Object.prototype)

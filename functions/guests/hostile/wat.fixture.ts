@@ -30,8 +30,8 @@ export interface OriginalParts {
 const MALLOC = '(global.get $top) (global.set $top (i32.add (global.get $top) (local.get 0)))'
 
 /**
- * A module of the ABI `jobico`: the body of `event`, with the locals `$result`, `$data` and `$length`. The function `$answer`
- * writes the number of the error, a pointer and a length to `$result`.
+ * A module of the ABI `jobico`: the body of `event`, with the locals `$result`, `$data` and `$length`. The function
+ * `$answer` writes the number of the error, a pointer and a length to `$result`.
  */
 export function original(
   body: string,

@@ -9,7 +9,7 @@ export function customSection(name: string, content: Uint8Array): Uint8Array<Arr
   return joined([Uint8Array.of(CUSTOM), body])
 }
 
-/** A copy of a module without custom sections of that name; with `content`, one is added at its end. Throws MODULE_INVALID. */
+/** A copy of a module without custom sections of that name; `content` is added as one at its end. Throws MODULE_INVALID. */
 export function withCustomSection(
   bytes: Uint8Array,
   name: string,

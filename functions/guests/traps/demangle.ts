@@ -21,7 +21,7 @@ export function demangle(name: string): string {
   return name
 }
 
-/** Demangles a nested name of C++ or of Rust's older scheme: each part follows its length; the last part of Rust's is a hash. */
+/** Demangles a nested name of C++ or of Rust's older scheme: each part follows its length; Rust's last part is a hash. */
 function demangleNested(mangled: string): string | undefined {
   const parts: string[] = []
   let at = 0

@@ -7,7 +7,7 @@ export interface Frame extends CodePlace {
   readonly index: number
 }
 
-/** How many frames an error should keep (Error.stackTraceLimit), so that the guest's own are among them below those of libraries. */
+/** The value for Error.stackTraceLimit: large enough to have the guest's own frames after those of libraries. */
 export const FRAMES_KEPT = 40
 
 const FUNCTION = /wasm-function\[(\d+)\]:0x[0-9a-f]+\)?$/

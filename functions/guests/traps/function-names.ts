@@ -1,7 +1,7 @@
 import { demangle } from './demangle.ts'
 import { printableName } from '../check/printable-name.ts'
 
-// Functions of the library and runtime of AssemblyScript, Rust, TinyGo and C, which may be above the module's own in a stack.
+// Functions of the library and runtime of AssemblyScript, Rust, TinyGo and C, which may stand above the module's own.
 const LIBRARY =
   /^(?:~lib\/|export:|<?(?:core|std|alloc|compiler_builtins|dlmalloc)::|rust_(?:panic|begin_unwind|oom)|_+rustc?(?:_|::)|__rg_|__wasi_|runtime\.|wasm_)|^(?:_*abort|_*exit|_*assert_fail|_start|_initialize|__original_main|__main_void|__wasm_call_ctors|(?:dl|emmalloc_)?(?:malloc|calloc|realloc|free))(?:$|\.)/
 // Folders in names of AssemblyScript and packages in names of Go, also within type arguments.

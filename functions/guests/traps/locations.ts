@@ -27,9 +27,9 @@ const CALLS_SHOWN = 3
 const maps = new WeakMap<WebAssembly.Module, SourceMap | false>()
 
 /**
- * Where a guest was when it threw: the functions of its author, innermost first. Their locations are in the source if the module
- * has a source map, else offsets in the module's file. `known` says that the reason has the innermost location already. Never
- * throws.
+ * Where a guest was when it threw: the functions of its author, innermost first. Their locations are in the source if the
+ * module has a source map, else offsets in the module's file. `known` says that the reason has the innermost location
+ * already. Never throws.
  */
 export function trapLocations(thrown: unknown, module: WebAssembly.Module, known = false): TrapLocations {
   const calls = callsOf(guestFrames(thrown), module)

@@ -1,4 +1,4 @@
-/** Called for a mapping: the code from `offset` on comes from this place, counted from 0; `source` is -1 if from none. True ends. */
+/** Called with a mapping: code from `offset` on comes from this place, counted from 0, or `source` is -1. True ends. */
 export type Visit = (offset: number, source: number, line: number, column: number) => boolean | undefined
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'

@@ -39,8 +39,8 @@ export function isLibrarySource(source: string): boolean {
 }
 
 /**
- * The source map that is embedded in a module as a `data:` URL. Undefined if there is none, if it is elsewhere (nothing is ever
- * fetched), longer than SOURCE_MAP_BYTES, or malformed.
+ * The source map that is embedded in a module as a `data:` URL. Undefined if there is none, if it is elsewhere (nothing is
+ * ever fetched), longer than SOURCE_MAP_BYTES, or malformed.
  */
 export function sourceMapOf(module: WebAssembly.Module): SourceMap | undefined {
   const [section] = WebAssembly.Module.customSections(module, SOURCE_MAP_SECTION)

@@ -19,8 +19,9 @@ interface Subscription {
 const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
 /**
- * `poll_oneoff(subscriptions, events, count, eventCount)` of WASI preview 1: waits for the first of some clock subscriptions,
- * without using the CPU. Terminating the thread ends the wait. Standard streams are always ready. Gives an errno.
+ * `poll_oneoff(subscriptions, events, count, eventCount)` of WASI preview 1: waits for the first of some clock
+ * subscriptions, without using the CPU. Terminating the thread ends the wait. Standard streams are always ready. Gives an
+ * errno.
  */
 export function pollOneoff(
   { buffer }: WebAssembly.Memory,

@@ -17,7 +17,7 @@ export interface Process {
   readonly exited: (status: number) => Outcome
 }
 
-/** The functions of WASI preview 1, without files and sockets: standard streams, clocks, random numbers. One execution at a time. */
+/** The functions of WASI preview 1, without files and sockets: standard streams, clocks, random numbers. */
 export interface Preview1 {
   readonly imports: Record<string, unknown>
   begin(process: Process): void

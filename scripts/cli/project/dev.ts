@@ -4,7 +4,7 @@ import { processEnvironment } from '../../dev/config.ts'
 import { startDev, type Dev, type Serving } from '../../dev/dev.ts'
 import { writeEditorFiles } from '../../dev/project-links/editor-files.ts'
 import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
-import { inTimeOrder } from '../../dev/output/order.ts'
+import { reorderBuffer } from '../../dev/output/reorder-buffer.ts'
 import type { Show } from '../../dev/output/report.ts'
 import { jsonView, textView } from '../../dev/output/view.ts'
 import { jobFiles } from './job-files.ts'
@@ -25,7 +25,7 @@ const KILLED_EXIT_CODE = 130
 /** Runs Jobs on this machine until a signal stops it in order; a second Ctrl-C kills it, with exit code 130. */
 export async function dev(files: readonly string[], options: DevCommandOptions): Promise<void> {
   const view = options.output === 'json' ? jsonView() : textView(pc, options.verbose ?? false)
-  const { show, flush } = inTimeOrder((report) => {
+  const { show, flush } = reorderBuffer((report) => {
     const line = view(report)
     if (line !== undefined) print(line)
   })

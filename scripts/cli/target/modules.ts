@@ -2,7 +2,7 @@ import type { ModuleStore, PutModule } from '../../../functions/modules/module-s
 import { formatBytes } from '../../../functions/jetstream/refusal.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { LABELS } from '../../../knative/resources/labels.ts'
-import { bringsModule } from '../../job-files/cluster-files.ts'
+import { holdsModule } from '../../job-files/cluster-files.ts'
 import type { Progress } from '../terminal/progress.ts'
 import type { ClusterTarget } from './cluster.ts'
 
@@ -23,7 +23,7 @@ export function clusterModules(
 ): ClusterModules {
   const shadows = async (namespace: string, name: string) => {
     const { items } = await kube.list(KINDS.configMap, { namespace, labels: `${LABELS.modules}=true` })
-    return items.filter((each) => bringsModule(each, name)).map(({ metadata }) => metadata.name)
+    return items.filter((each) => holdsModule(each, name)).map(({ metadata }) => metadata.name)
   }
   const store = async (namespace: string, create = {}): Promise<ModuleStore> => {
     const { openModuleStore } = await import('../../../functions/modules/module-store.ts')

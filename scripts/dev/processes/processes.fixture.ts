@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 20
 
-/** The processes that a process has started, and those that they have; Linux only. */
+/** The ids of all descendants of a process; Linux only. */
 export async function descendants(pid: number): Promise<readonly number[]> {
   const parents = new Map<number, number>()
   for (const name of await readdir('/proc')) {
@@ -16,7 +16,7 @@ export async function descendants(pid: number): Promise<readonly number[]> {
   return below(pid)
 }
 
-/** Waits until a process is gone; one that nobody has waited for counts as gone. */
+/** Waits until a process has ended; a zombie counts as ended. */
 export async function gone(pid: number): Promise<void> {
   while ((await stateOf(pid)) !== undefined) await delay(POLL_MS)
 }
@@ -26,7 +26,7 @@ async function parentOf(pid: number): Promise<number | undefined> {
   return state === undefined ? undefined : Number(state.split(' ')[1])
 }
 
-/** The fields of /proc/<pid>/stat from the state on; undefined for a process that is gone or a zombie. */
+/** The fields of /proc/<pid>/stat from the state on; undefined for a process that has ended, or is a zombie. */
 async function stateOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')

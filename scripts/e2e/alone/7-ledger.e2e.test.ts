@@ -44,7 +44,7 @@ const FAULTS: Readonly<Record<string, (c: Case) => Promise<unknown>>> = {
 }
 const KINDS = Object.keys(FAULTS) as [string, ...string[]]
 
-t.test('pods are killed at random times, and the books auditEvents', async (t) => {
+t.test('pods are killed at random times, and every event is accounted for', async (t) => {
   const lengthMs = minutes * 60_000
   const schedule = scheduleFaults(random, KINDS, { lengthMs, everyMs: 7_000 })
   t.comment(`seed ${seed}: ${scheduleWords(schedule)}`)

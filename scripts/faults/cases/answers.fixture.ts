@@ -7,14 +7,14 @@ import type { System } from '../system/system.fixture.ts'
 const SAMPLE = 20
 const WAIT_S = 30
 
-/** Asks a listener about events. Returns a sentence for each answer that differs from the books. */
+/** Asks a listener about events. Returns a sentence for each answer that differs from the stored verdict. */
 export async function wrongAnswers(
   system: System,
   event: string,
   endings: ReadonlyMap<string, Ending>,
 ): Promise<readonly string[]> {
   const known = [...endings].slice(-SAMPLE)
-  const said = await Promise.all(
+  const wrong = await Promise.all(
     known.map(async ([key, { kind }]) => {
       const { status, body } = await get(system, event, key)
       return status === 200 && body.state === kind
@@ -23,7 +23,10 @@ export async function wrongAnswers(
     }),
   )
   const unknown = await get(system, event, eventKey('/faults', 'never sent'))
-  return [...said.flat(), ...(unknown.status === 404 ? [] : [`an unknown key is answered ${unknown.status}`])]
+  return [
+    ...wrong.flat(),
+    ...(unknown.status === 404 ? [] : [`an unknown key is answered ${unknown.status}`]),
+  ]
 }
 
 interface State {

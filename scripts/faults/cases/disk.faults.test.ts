@@ -25,7 +25,7 @@ t.test('the disk is slow', async (t) => {
   const sender = startSender({ target: () => system.target(), perSecond: 10, random })
   await delay(8_000)
   const sent = await sender.stop()
-  const accepted = sent.flatMap(({ answers }) => answers.filter(({ said }) => said === 202))
+  const accepted = sent.flatMap(({ answers }) => answers.filter(({ status }) => status === 202))
   const times = accepted.map(({ ms }) => ms).sort((a, b) => a - b)
   t.comment(`the median answer took ${Math.round(times[Math.floor(times.length / 2)] ?? NaN)} ms`)
   t.ok((times[0] ?? 0) > DELAY_MS, 'what is acknowledged is on disk')

@@ -3,14 +3,14 @@ import t from 'tap'
 import { eventKey, resultSource, streamNames } from '../../../functions/queues/names.ts'
 import { startSender, type Sent } from '../ledger/sender.ts'
 import type { Child } from '../system/child.fixture.ts'
-import type { Passing, Proxy } from '../system/proxy.fixture.ts'
+import type { ProxiedMessage, Proxy } from '../system/proxy.fixture.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
 import { auditCase, randomOf } from './audit.fixture.ts'
 
 /** Between which messages of a process it is to die. */
 interface Moment {
   /** The first message that the process's death keeps from passing. */
-  readonly before: (passing: Passing) => boolean
+  readonly before: (message: ProxiedMessage) => boolean
   readonly times: number
 }
 
@@ -19,8 +19,8 @@ function dieAt(child: Child, proxy: Proxy, { before, times }: Moment): Promise<v
   return new Promise((resolve) => {
     let deaths = 0
     let isArmed = true
-    proxy.judge((passing) => {
-      if (!isArmed || deaths === times || !before(passing)) return 'pass'
+    proxy.judge((message) => {
+      if (!isArmed || deaths === times || !before(message)) return 'pass'
       deaths++
       isArmed = false
       child.signal('SIGKILL')
@@ -55,7 +55,7 @@ t.test('a listener dies between the acknowledgement of the store and its answer'
 
 t.test('a runner dies between the verdict and the hand-over of its result', async (t) => {
   const fault = 'runner SIGKILL between verdict and hand-over (chain)'
-  const handsOver = ({ from, subject, payload }: Passing, { ref }: System) =>
+  const handsOver = ({ from, subject, payload }: ProxiedMessage, { ref }: System) =>
     from === 'client' &&
     subject.startsWith(`jobico-retry.${ref().namespace}.${ref().job}.b.`) &&
     payload.length > 0
@@ -64,7 +64,7 @@ t.test('a runner dies between the verdict and the hand-over of its result', asyn
 
 t.test('a runner dies between the hand-over of its result and the acknowledgement', async (t) => {
   const fault = 'runner SIGKILL between hand-over and ack (chain)'
-  const acknowledges = ({ from, subject, payload }: Passing) =>
+  const acknowledges = ({ from, subject, payload }: ProxiedMessage) =>
     from === 'client' && subject.startsWith('$JS.ACK.') && payload.toString() === '+ACK'
   await chainWithDeaths(t, fault, acknowledges)
 })
@@ -72,7 +72,7 @@ t.test('a runner dies between the hand-over of its result and the acknowledgemen
 async function chainWithDeaths(
   t: Parameters<typeof auditCase>[0],
   fault: string,
-  before: (passing: Passing, system: System) => boolean,
+  before: (message: ProxiedMessage, system: System) => boolean,
 ): Promise<void> {
   const random = randomOf(fault)
   const system = await startSystem(t, {
@@ -80,7 +80,7 @@ async function chainWithDeaths(
     proxied: { component: 'runner', event: 'a' },
   })
   const over = dieAt(system.children('runner', 'a')[0], system.proxy, {
-    before: (passing) => before(passing, system) && random.next() < 0.3,
+    before: (message) => before(message, system) && random.next() < 0.3,
     times: 2,
   })
   const target = () => system.target('a')

@@ -25,7 +25,7 @@ t.test('NATS is away for five minutes', async (t) => {
   const refused = await meanwhile.stop()
   const answers = refused.flatMap(({ answers }) => answers)
   t.equal(answers.length, refused.length)
-  t.same(new Set(answers.map(({ said }) => said)), new Set([503]), 'every answer is 503, and never 202')
+  t.same(new Set(answers.map(({ status }) => status)), new Set([503]), 'every answer is 503, and never 202')
   t.ok(
     answers.every(({ retryAfter }) => retryAfter !== undefined),
     'each says when to come again',

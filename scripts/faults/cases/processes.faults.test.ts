@@ -57,7 +57,7 @@ t.test('a listener is told to stop under load', async (t) => {
   }
   const sent = await sender.stop()
   const { contents } = await auditCase(t, { fault, system, sent })
-  const reset = sent.filter(({ answers }) => answers[0]?.said === 'ECONNRESET')
+  const reset = sent.filter(({ answers }) => answers[0]?.status === 'ECONNRESET')
   t.same(
     reset.filter(({ key }) => contents.endings.has(key)).map(({ id }) => id),
     [],

@@ -27,10 +27,16 @@ t.test('the queue is full', async (t) => {
   // Nothing is run at first, so that the queue fills before the outcomes do.
   runner.signal('SIGSTOP')
   const data = { ...BULKY, spinMs: 60 }
-  const sender = startSender({ target: () => system.target(), perSecond: 60, random, actions: ['spin'], data })
+  const sender = startSender({
+    target: () => system.target(),
+    perSecond: 60,
+    random,
+    actions: ['spin'],
+    data,
+  })
   await eventually('the queue is full', isFull(system))
   await eventually('the listener says so', () =>
-    Promise.resolve(sender.sent.some(({ answers }) => answers.some(({ said }) => said === 503))),
+    Promise.resolve(sender.sent.some(({ answers }) => answers.some(({ status }) => status === 503))),
   )
   const [oldest] = sender.sent
   const { state } = await eventually('NATS says what became of the oldest event', () =>
@@ -39,8 +45,8 @@ t.test('the queue is full', async (t) => {
   t.equal(state, 'pending', 'the oldest event is still there')
   runner.signal('SIGCONT')
   const sent = await sender.stop()
-  const refusals = sent.flatMap(({ answers }) => answers).filter(({ said }) => said !== 202)
-  t.same(new Set(refusals.map(({ said }) => said)), new Set([503]))
+  const refusals = sent.flatMap(({ answers }) => answers).filter(({ status }) => status !== 202)
+  t.same(new Set(refusals.map(({ status }) => status)), new Set([503]))
   t.ok(refusals.every(({ retryAfter }) => retryAfter !== undefined))
   await auditCase(t, { fault, system, sent })
 })

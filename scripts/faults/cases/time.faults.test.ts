@@ -17,7 +17,13 @@ t.test('an execution takes three times as long as the ack wait', async (t) => {
     events: [{ name: 'ev1', runners: 2, runner: { JOBICO_TIMEOUT_MS: '200000' } }],
   })
   const data = { spinMs: 3 * ACK_WAIT_MS + 2_000 }
-  const sender = startSender({ target: () => system.target(), perSecond: 20, random, actions: ['spin'], data })
+  const sender = startSender({
+    target: () => system.target(),
+    perSecond: 20,
+    random,
+    actions: ['spin'],
+    data,
+  })
   await eventually('an event is sent', () => Promise.resolve(sender.sent.length >= 1), { everyMs: 5 })
   const { audit } = await auditCase(t, { fault, system, sent: await sender.stop() })
   t.equal(audit.again, 0, 'it runs once')

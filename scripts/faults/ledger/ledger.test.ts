@@ -11,7 +11,10 @@ const entry = (key: string, more: Partial<Entry> = {}): Entry => ({
   ...{ key, action: 'ok', accepted: true, executions: 1 },
   ...more,
 })
-const contents = (endings: Readonly<Record<string, Ending>>, more: Partial<StreamContents> = {}): StreamContents => ({
+const contents = (
+  endings: Readonly<Record<string, Ending>>,
+  more: Partial<StreamContents> = {},
+): StreamContents => ({
   pending: new Set(),
   endings: new Map(Object.entries(endings)),
   written: undefined,
@@ -82,8 +85,9 @@ const CASES: readonly Case[] = [
   },
 ]
 
-t.test('books', (t) => {
-  for (const { name, entries, contents, expect } of CASES) t.match(auditEvents(entries, contents), expect, name)
+t.test('an audit', (t) => {
+  for (const { name, entries, contents, expect } of CASES)
+    t.match(auditEvents(entries, contents), expect, name)
   t.end()
 })
 

@@ -16,7 +16,7 @@ export interface Target {
 /** The answer to one request. */
 export interface Answer {
   /** The status, or the code of the error when no answer came, such as ECONNRESET. */
-  readonly said: number | string
+  readonly status: number | string
   readonly ms: number
   readonly retryAfter: string | undefined
   readonly duplicate: boolean
@@ -93,8 +93,8 @@ export function startSender(options: SenderOptions): Sender {
     for (;;) {
       const answer = await post(options, event)
       event.answers.push(answer)
-      if (answer.said === 202) event.accepted = true
-      const isFinal = typeof answer.said === 'number' && !LATER.includes(answer.said)
+      if (answer.status === 202) event.accepted = true
+      const isFinal = typeof answer.status === 'number' && !LATER.includes(answer.status)
       if (isFinal || !again || over.signal.aborted) return
       await delay(AGAIN_MS, undefined, { signal: over.signal }).catch(() => undefined)
     }
@@ -107,7 +107,13 @@ export function startSender(options: SenderOptions): Sender {
         continue
       }
       const id = `${prefix}-${sent.length}`
-      const event = { id, key: eventKey(SOURCE, id), action: random.pick(actions), answers: [], accepted: false }
+      const event = {
+        id,
+        key: eventKey(SOURCE, id),
+        action: random.pick(actions),
+        answers: [],
+        accepted: false,
+      }
       sent.push(event)
       const task = send(event).finally(() => inFlight.delete(task))
       inFlight.add(task)
@@ -134,8 +140,8 @@ export function post(
 ): Promise<Answer> {
   const began = performance.now()
   const place = target()
-  const answer = (said: Answer['said'], more: Partial<Answer> = {}): Answer => ({
-    said,
+  const answer = (status: Answer['status'], more: Partial<Answer> = {}): Answer => ({
+    status,
     ms: performance.now() - began,
     retryAfter: undefined,
     duplicate: false,

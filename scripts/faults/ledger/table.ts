@@ -1,7 +1,7 @@
 import { aligned } from '../../testing/table.ts'
 import type { Audit } from './audit.ts'
 
-/** The auditEvents of one case, as a row of the table. */
+/** The audit of one case, as a row of the table. */
 export type Row = { readonly fault: string; readonly lost: number } & Omit<Audit, 'lost' | 'wrong'>
 
 const HEAD = ['fault', 'sent', 'accepted', 'done', 'dead', 'pending', 'executed again', 'lost']

@@ -10,7 +10,7 @@ import type { ChildLine, Report } from '../../dev/output/report.ts'
 import { supervise } from '../../dev/processes/supervisor.ts'
 
 /** Called for each log line of an event's process. */
-export type Hear = (line: ChildLine, event: string) => void
+export type LineHandler = (line: ChildLine, event: string) => void
 
 /** A listener or runner that is started again whenever it ends. */
 export interface Child {
@@ -31,10 +31,10 @@ const PAUSES: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT']
 const STOP_LIMIT_MS = 20_000
 const CACHE = join(import.meta.dirname, '..', 'build', 'cache')
 
-/** Starts a child. Its log lines go to `hear`, and notes about how it ended go to `notes`. */
+/** Starts a child. Its log lines go to `onLine`, and notes about how it ended go to `notes`. */
 export function openChild(
   spec: ChildSpec,
-  { notes, hear }: { readonly notes: string[]; readonly hear: Hear },
+  { notes, onLine }: { readonly notes: string[]; readonly onLine: LineHandler },
 ): Child {
   let isServing = false
   const show = (report: Report) => {
@@ -44,7 +44,7 @@ export function openChild(
       return
     }
     if (READY.includes(report.line.msg)) isServing = true
-    hear(report.line, spec.event)
+    onLine(report.line, spec.event)
   }
   // The bundle that is shipped starts in less than half the time.
   const program = fileURLToPath(packageFile(`dist/${spec.component}.js`))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 /** One message of the NATS client protocol that passes the proxy. */
-export interface Passing {
+export interface ProxiedMessage {
   /** Who sent it. */
   readonly from: 'client' | 'server'
   /** PUB, HPUB, MSG, HMSG, or another verb of the protocol. */
@@ -14,13 +14,13 @@ export interface Passing {
 }
 
 /** Whether a message passes the proxy or is dropped. */
-export type Verdict = 'pass' | 'drop'
+export type Decision = 'pass' | 'drop'
 
 /** A proxy in front of a nats-server that decides about each message. */
 export interface Proxy {
   readonly url: string
   /** Calls `judge` for each message from now on. Until then, all messages pass. */
-  judge(judge: (passing: Passing) => Verdict): void
+  judge(judge: (message: ProxiedMessage) => Decision): void
   close(): void
 }
 
@@ -39,13 +39,13 @@ const SIZES: Readonly<Record<string, { readonly sizes: number; readonly fixed: n
  */
 export async function startProxy(serverUrl: string): Promise<Proxy> {
   const { hostname, port } = new URL(serverUrl)
-  let judge: (passing: Passing) => Verdict = () => 'pass'
+  let judge: (message: ProxiedMessage) => Decision = () => 'pass'
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     for (const socket of [client, upstream]) sockets.add(socket)
-    couple(client, upstream, (passing) => judge({ ...passing, from: 'client' }))
-    couple(upstream, client, (passing) => judge({ ...passing, from: 'server' }))
+    couple(client, upstream, (message) => judge({ ...message, from: 'client' }))
+    couple(upstream, client, (message) => judge({ ...message, from: 'server' }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -61,15 +61,15 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
   }
 }
 
-type Spoken = Omit<Passing, 'from'>
+type MessageContent = Omit<ProxiedMessage, 'from'>
 
-function couple(from: Socket, to: Socket, judge: (spoken: Spoken) => Verdict): void {
+function couple(from: Socket, to: Socket, judge: (message: MessageContent) => Decision): void {
   let rest = Buffer.alloc(0)
   from.on('data', (chunk: Buffer) => {
     rest = Buffer.concat([rest, chunk])
-    for (let cut = frame(rest); cut !== undefined; cut = frame(rest)) {
-      if (judge(cut.spoken) === 'pass') to.write(rest.subarray(0, cut.length))
-      rest = rest.subarray(cut.length)
+    for (let first = frame(rest); first !== undefined; first = frame(rest)) {
+      if (judge(first.message) === 'pass') to.write(rest.subarray(0, first.length))
+      rest = rest.subarray(first.length)
     }
   })
   from.on('error', () => to.destroy())
@@ -77,20 +77,20 @@ function couple(from: Socket, to: Socket, judge: (spoken: Spoken) => Verdict): v
 }
 
 /** The first message in some bytes, and its length; undefined while it is incomplete. */
-function frame(bytes: Buffer): { readonly spoken: Spoken; readonly length: number } | undefined {
+function frame(bytes: Buffer): { readonly message: MessageContent; readonly length: number } | undefined {
   const end = bytes.indexOf(LINE_END)
   if (end < 0) return undefined
   const [verb = '', ...words] = bytes.toString('latin1', 0, end).split(' ')
   const head = end + LINE_END.length
   const shape = SIZES[verb]
   if (shape === undefined)
-    return { spoken: { verb, subject: '', reply: '', payload: Buffer.alloc(0) }, length: head }
+    return { message: { verb, subject: '', reply: '', payload: Buffer.alloc(0) }, length: head }
   const size = Number(words.at(-1))
   const length = head + size + LINE_END.length
   if (bytes.length < length) return undefined
   const reply = words.length > shape.fixed + shape.sizes ? (words[shape.fixed] ?? '') : ''
   return {
-    spoken: { verb, subject: words[0] ?? '', reply, payload: bytes.subarray(head, head + size) },
+    message: { verb, subject: words[0] ?? '', reply, payload: bytes.subarray(head, head + size) },
     length,
   }
 }

@@ -15,7 +15,7 @@ import type { ChildLine } from '../../dev/output/report.ts'
 import type { Store } from '../ledger/stream-contents.ts'
 import type { Target } from '../ledger/sender.ts'
 import { faultsConfig } from '../config.ts'
-import { openChild, type Child, type Hear } from './child.fixture.ts'
+import { openChild, type Child, type LineHandler } from './child.fixture.ts'
 import { startProxy, type Proxy } from './proxy.fixture.ts'
 import { openServer, type Server, type ServerOptions } from './server.fixture.ts'
 
@@ -55,8 +55,8 @@ export interface System {
   target(event?: string): Target | undefined
   /** How often the module began with each key, by the runners' logs. */
   readonly executions: ReadonlyMap<string, number>
-  /** Calls `hear` for each log line from now on. */
-  onLine(hear: Hear): void
+  /** Calls `handle` for each log line from now on. */
+  onLine(handle: LineHandler): void
   /** Notes that are not log lines, such as how processes ended. */
   readonly notes: readonly string[]
 }
@@ -90,7 +90,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
     options.proxied?.component === component && options.proxied.event === event ? proxy.url : server.url
-  const { children, ...heard } = await startChildren(t, { events, folder, natsUrlOf })
+  const { children, ...running } = await startChildren(t, { events, folder, natsUrlOf })
 
   let turn = 0
   const of = (component: Component, event = 'ev1') => {
@@ -104,7 +104,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
     server,
     store,
     proxy,
-    ...heard,
+    ...running,
     ref: (event = 'ev1') => ({ ...JOB, event }),
     children: of,
     target(event = 'ev1') {
@@ -134,17 +134,17 @@ interface Place {
 async function startChildren(t: Test, place: Place) {
   const notes: string[] = []
   const executions = new Map<string, number>()
-  const hearers: Hear[] = []
+  const handlers: LineHandler[] = []
   await writeFile(join(place.folder, SCHEMA), '{"type":"object"}')
-  const hear: Hear = (line, event) => {
+  const onLine: LineHandler = (line, event) => {
     if (isBegin(line)) executions.set(line.key, (executions.get(line.key) ?? 0) + 1)
-    for (const each of hearers) each(line, event)
+    for (const each of handlers) each(line, event)
   }
   const specs = place.events.flatMap((event) => specsOf(event, place))
-  const children = specs.map((spec) => openChild(spec, { notes, hear }))
+  const children = specs.map((spec) => openChild(spec, { notes, onLine }))
   t.teardown(() => Promise.all(children.map((child) => child.stop())))
   await Promise.all(children.map((child) => child.serves()))
-  return { children, notes, executions, onLine: (each: Hear) => void hearers.push(each) }
+  return { children, notes, executions, onLine: (each: LineHandler) => void handlers.push(each) }
 }
 
 /** Whether this is the line that the module logs when it begins; see assembly/guest.ts. */

@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-// What ISO/IEC 7812 allows for the length of a card's number.
+// The lengths of a card's number that ISO/IEC 7812 allows.
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;
 const SHOWN: usize = 4;
 
-/// The text with its card numbers masked, and how many there were. Their digits may stand in groups, with one space or
-/// hyphen between two of them.
+/// Masks the card numbers in a text, and counts them. A number may have its digits in groups, with one space or hyphen
+/// between two groups.
 pub fn masked(text: &str) -> (String, usize) {
     let mut chars: Vec<char> = text.chars().collect();
     let groups = digit_groups(&chars);
@@ -26,7 +26,7 @@ pub fn masked(text: &str) -> (String, usize) {
     (chars.into_iter().collect(), count)
 }
 
-/// Where the runs of digits are.
+/// The index ranges of all runs of digits.
 fn digit_groups(chars: &[char]) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     for (index, _) in chars.iter().enumerate().filter(|(_, c)| c.is_ascii_digit()) {
@@ -38,7 +38,7 @@ fn digit_groups(chars: &[char]) -> Vec<Range<usize>> {
     groups
 }
 
-/// How many of the groups make up the card number that starts with the first of them: the longest that there is.
+/// The number of groups in the longest card number that starts with the first group.
 fn card_at(chars: &[char], groups: &[Range<usize>]) -> Option<usize> {
     let mut digits: Vec<u32> = Vec::new();
     let mut found = None;
@@ -59,7 +59,7 @@ fn is_gap(between: &[char]) -> bool {
     matches!(between, [' ' | '-'])
 }
 
-/// Luhn's check, which nine of ten numbers that belong to no card fail.
+/// Luhn's check. Nine of ten numbers that are not of a card fail it.
 fn has_check_digit(digits: &[u32]) -> bool {
     let doubled = |digit: u32| digit * 2 / 10 + digit * 2 % 10;
     let sum: u32 = digits

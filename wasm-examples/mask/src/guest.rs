@@ -1,9 +1,9 @@
-//! The ABI `jobico`: what the host calls, and what it offers. Takes the place of an SDK; copy it as it is.
+//! The ABI `jobico`: the functions that the host calls, and the one that it offers. Replaces an SDK; copy it as it is.
 
 use std::alloc::{alloc, dealloc, Layout};
 use std::{panic, ptr, slice, str};
 
-/// How grave a line of the log is.
+/// The level of a log line.
 #[allow(dead_code)]
 #[repr(u32)]
 pub enum Level {
@@ -40,7 +40,7 @@ impl Failure {
     }
 }
 
-/// Where the host finds the answer.
+/// The answer to the host.
 #[repr(C)]
 pub struct Answer {
     error: u64,
@@ -58,7 +58,7 @@ pub fn log(level: Level, line: &str) {
     unsafe { host_log(level as u32, line.as_ptr(), line.len()) }
 }
 
-/// 1: `free` takes the size as well.
+/// Version 1: `free` gets the size, too.
 #[no_mangle]
 pub extern "C" fn ver() -> i32 {
     1
@@ -66,18 +66,18 @@ pub extern "C" fn ver() -> i32 {
 
 #[no_mangle]
 pub extern "C" fn init() {
-    // A panic ends in a trap, which has no message.
+    // Logs the message of a panic: the trap that follows has none.
     panic::set_hook(Box::new(|info| log(Level::Panic, &info.to_string())));
 }
 
-/// Memory for `size` bytes; null where there is none.
+/// Allocates `size` bytes; null if there is no memory.
 #[no_mangle]
 pub extern "C" fn malloc(size: usize) -> *mut u8 {
     layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
 }
 
 /// # Safety
-/// `pointer` is what `malloc(size)` gave.
+/// `pointer` was returned by `malloc(size)`.
 #[no_mangle]
 pub unsafe extern "C" fn free(pointer: *mut u8, size: usize) {
     if let Some(layout) = layout(size) {
@@ -85,13 +85,13 @@ pub unsafe extern "C" fn free(pointer: *mut u8, size: usize) {
     }
 }
 
-// Aligned for an Answer. No bytes would have no address.
+// Aligned for an Answer. At least 1 byte, since 0 bytes would have no address.
 fn layout(size: usize) -> Option<Layout> {
     Layout::from_size_align(size.max(1), 8).ok()
 }
 
 /// # Safety
-/// `answer` and `data` are what `malloc` gave for an Answer and for `length` bytes.
+/// `malloc` returned `answer` for an Answer, and `data` for `length` bytes.
 #[no_mangle]
 pub unsafe extern "C" fn event(answer: *mut Answer, data: *const u8, length: usize) {
     let outcome = match str::from_utf8(slice::from_raw_parts(data, length)) {
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn event(answer: *mut Answer, data: *const u8, length: usi
     });
 }
 
-/// A copy of the text that the host may free: its address in the upper half, its length in the lower.
+/// Copies the text, so that the host may free it. Returns the address in the upper half, and the length in the lower.
 fn handed_over(text: &str) -> u64 {
     let copy = malloc(text.len());
     assert!(

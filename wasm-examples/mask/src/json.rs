@@ -1,11 +1,11 @@
-//! Strings of JSON, which is all that this module needs of it. One that takes objects is better off with serde_json.
+//! JSON strings: this module needs nothing else of JSON. For objects use the crate serde_json.
 
 use std::fmt::Write;
 use std::str::Chars;
 
 const WHITESPACE: &[char] = &[' ', '\t', '\n', '\r'];
 
-/// The text that a JSON string stands for, or what is wrong with it.
+/// Decodes a JSON string, or returns what is wrong with it.
 pub fn unquoted(json: &str) -> Result<String, &'static str> {
     let quoted = json
         .trim_matches(WHITESPACE)
@@ -38,7 +38,7 @@ fn escaped(rest: &mut Chars) -> Option<char> {
     }
 }
 
-/// A character outside of the basic plane is two escapes: a surrogate pair.
+/// Reads a \u escape; a character outside of the basic plane has two, a surrogate pair.
 fn unicode(rest: &mut Chars) -> Option<char> {
     let first = utf16_unit(rest)?;
     if !matches!(first, 0xd800..=0xdbff) {
@@ -59,13 +59,13 @@ fn utf16_unit(rest: &mut Chars) -> Option<u32> {
     (0..4).try_fold(0, |unit, _| Some(unit * 16 + rest.next()?.to_digit(16)?))
 }
 
-/// The text as a JSON string.
+/// Encodes a text as a JSON string.
 pub fn quoted(text: &str) -> String {
     let mut json = String::from('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => json.extend(['\\', c]),
-            '\0'..='\x1f' => write!(json, "\\u{:04x}", c as u32).unwrap(), // a String takes all
+            '\0'..='\x1f' => write!(json, "\\u{:04x}", c as u32).unwrap(), // writing to a String never fails
             _ => json.push(c),
         }
     }

@@ -6,7 +6,7 @@ mod json;
 
 use guest::{log, Failure, Level};
 
-/// Gets the data of an event, a JSON string, and gives back the result's data.
+/// Gets the data of an event, a JSON string, and returns the data of the result.
 fn handle(data: &str) -> Result<String, Failure> {
     let text = json::unquoted(data).map_err(Failure::reject)?;
     let (masked, count) = card::masked(&text);

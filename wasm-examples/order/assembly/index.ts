@@ -1,6 +1,6 @@
 import { Json, env, log, parseEvent, reject, retry } from 'jobico'
 
-// Amounts are whole cents, and rates whole basis points, hundredths of a percent: so no rounding error adds up.
+// Amounts are whole cents, and rates are whole basis points (hundredths of a percent), so that no rounding errors add up.
 const WHOLE: i64 = 10000
 
 export function handle(text: string): string | null {
@@ -48,12 +48,12 @@ function sum(lines: Json[]): i64 {
   return lines.reduce<i64>((total, line) => total + line.integer('amount'), 0)
 }
 
-/** A rate's part of an amount, half a cent rounded up. */
+/** The part of an amount at a rate; rounds half a cent up. */
 function part(amount: i64, rate: i64): i64 {
   return (amount * rate + WHOLE / 2) / WHOLE
 }
 
-/** The tax rate by the Job's TAX_PERCENT, such as "CH=8.1,DE=19". */
+/** The tax rate of a country, from TAX_PERCENT in the Job's env, such as "CH=8.1,DE=19". */
 function taxRateOf(country: string): i64 {
   const rates = env('TAX_PERCENT')
   if (rates === null) return retry<i64>(60, 'TAX_PERCENT is not set: add it to the env of the Job')
@@ -65,7 +65,7 @@ function taxRateOf(country: string): i64 {
   return reject<i64>(`No tax rate is known for ${country}: TAX_PERCENT has ${rates}`)
 }
 
-/** The highest total, in cents, by the Job's ORDER_LIMIT; as good as none where that is not set. */
+/** The highest total in cents, from ORDER_LIMIT in the Job's env; without it there is no limit. */
 function orderLimit(): i64 {
   const limit = env('ORDER_LIMIT')
   return limit === null ? i64.MAX_VALUE : I64.parseInt(limit)

@@ -40,8 +40,8 @@ export namespace log {
 }
 
 /**
- * Makes the event a dead letter with this reason; no attempt follows. Ends the function at once: write `return reject("…")`
- * in `handle`, and `return reject<T>("…")` in a function that returns a T.
+ * Makes the event a dead letter with this reason; no attempt follows. Ends the function at once: write
+ * `return reject("…")` in `handle`, and `return reject<T>("…")` in a function that returns a T.
  */
 export function reject<T = string | null>(reason: string): T {
   hostReject(reason)

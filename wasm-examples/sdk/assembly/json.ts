@@ -60,7 +60,7 @@ export class Json {
     return value
   }
 
-  /** The JSON value of a boolean, number, string, Json, @json class or array of those. NaN, infinities and null become `null`. */
+  /** The JSON of a boolean, number, string, Json, @json class or array of these. Null, NaN and infinities become `null`. */
   static of<T>(value: T): Json {
     if (isBoolean<T>()) return Json.ofBoolean(<bool>value)
     else if (isInteger<T>() && !isReference<T>()) return Json.ofNumberText(`${value}`)

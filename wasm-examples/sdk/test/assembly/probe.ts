@@ -1,4 +1,4 @@
-// Does with the SDK what the first line of its text says, so that tests can see what comes of it.
+// Calls the part of the SDK that the first line of the text names, so that tests can check the result.
 import { Json, emit, env, log, now, parseEvent, reject, retry } from 'jobico'
 
 const atStart = env('AT_START')
@@ -101,7 +101,7 @@ function describe(text: string): string {
     .toString()
 }
 
-/** Makes more text than memory could hold if nothing were freed. */
+/** Makes so much text that memory would not suffice without garbage collection. */
 function garbage(length: i32): string {
   let text = ''
   for (let i = 0; i < length; i++) text += 'x'

@@ -1,4 +1,4 @@
-// Reads a text as the type that its first line names, and writes it again, so that tests can see what comes of it.
+// Decodes the text as the type that its first line names, and encodes it again, so that tests can check the result.
 import { Json, decode, emit, encode, parseEvent } from 'jobico'
 
 enum Size {
@@ -130,7 +130,7 @@ function ring(): string {
   return encode(tree)
 }
 
-/** Reads so much that the collector has to work, and keeps what it reads. */
+/** Decodes so much that the garbage collector has to run, and checks that the values which are kept stay intact. */
 function many(count: i32): string {
   const orders: Order[] = []
   for (let i = 0; i < count; i++) {

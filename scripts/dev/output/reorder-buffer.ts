@@ -9,21 +9,21 @@ interface Timed {
 }
 
 /** Passes reports on in the order of their times. */
-export interface Ordered {
+export interface ReorderBuffer {
   readonly show: Show
   /** Passes on all reports that are held back. */
   flush(): void
 }
 
 /** Holds reports back for 150 ms, so that it can sort the reports of all children by time. */
-export function inTimeOrder(show: Show): Ordered {
+export function reorderBuffer(show: Show): ReorderBuffer {
   let held: Timed[] = []
   let timer: NodeJS.Timeout | undefined
 
   const release = (until: number) => {
     clearTimeout(timer)
     timer = undefined
-    const due = inOrder(held.filter(({ time }) => time <= until))
+    const due = sorted(held.filter(({ time }) => time <= until))
     held = held.filter(({ time }) => time > until)
     for (const { report } of due) show(report)
     if (held.length > 0) plan()
@@ -48,7 +48,7 @@ export function inTimeOrder(show: Show): Ordered {
  * Sorts by time, but puts the line `Accepted` of an event before the runner's lines of that event. The listener logs it only
  * when it has NATS's acknowledgement, and a quick runner may be done by then.
  */
-function inOrder(reports: readonly Timed[]): Timed[] {
+function sorted(reports: readonly Timed[]): Timed[] {
   const accepted = new Map(
     reports.filter(isAcceptance).map(({ time, report }) => [keyOf(report), time] as const),
   )
