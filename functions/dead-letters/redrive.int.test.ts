@@ -58,7 +58,7 @@ async function idsOf(ref: JobRef, filter: DeadLetterFilter, upTo?: number): Prom
 }
 
 /** Takes what was redriven as a runner does, and ends it as done or dead again. */
-async function runRedriven(ref: EventRef, id: string, kind: 'done' | 'bury'): Promise<void> {
+async function runRedriven(ref: EventRef, id: string, kind: 'done' | 'dead'): Promise<void> {
   const { requests } = nats
   const retry = streamNames(ref).retry
   const copy = await lastMessage(requests, retry, eventSubjects(ref).due(keyOf(id)))
@@ -149,7 +149,7 @@ t.test('a redrive sends all that is dead, once, over several pages, and deletes 
   t.same(await nats.messages(ref), [0, count, 2 * count])
 
   await runRedriven(ref, '7', 'done')
-  await runRedriven(ref, '8', 'bury')
+  await runRedriven(ref, '8', 'dead')
   const filter = { keys: ['7', '8', '9'].map(keyOf) }
   t.same(
     await redrive(connection, ref, work({ filter })),
@@ -163,7 +163,7 @@ t.test('what dies while a redrive goes on is not sent again by it', async (t) =>
   const ref = await newJob()
   await nats.deadLetterMany(ref, newIds(100))
   const dying: Promise<void>[] = []
-  const onLetter = ({ id }: { id: string }) => void dying.push(runRedriven(ref, id, 'bury'))
+  const onLetter = ({ id }: { id: string }) => void dying.push(runRedriven(ref, id, 'dead'))
   t.same(await redrive(nats.connection, ref, work({ rate: 500, onLetter })), { ...NOTHING, sent: 100 })
   await Promise.all(dying)
   t.same(await nats.messages(ref), [0, 0, 200])
@@ -302,7 +302,7 @@ t.test('a purge deletes what was planned, and nothing else', async (t) => {
     ...{ total: 3, pending: 3, missing: [] },
   })
   await runRedriven(ref, 'done', 'done')
-  await runRedriven(ref, 'again', 'bury')
+  await runRedriven(ref, 'again', 'dead')
   await nats.deadLetter(ref, 'later')
   const options = { ...work({ filter: { since: Date.parse('2021-01-01') } }), upTo: plan.upTo }
   t.same(await purgeDeadLetters(connection, ref, options), { deleted: 3, pending: 1, stopped: undefined })

@@ -47,17 +47,17 @@ t.test('states', async (t) => {
   t.same(await get(closed, key), { state: 'done', key, event: 'ev1' })
   t.equal((await open.inject({ method: 'HEAD', url: `/events/${key}` })).statusCode, 200)
 
-  const buried = await send()
-  await fixture.settle(buried, DEAD)
-  t.same(await get(open, buried), {
+  const dead = await send()
+  await fixture.settle(dead, DEAD)
+  t.same(await get(open, dead), {
     state: 'dead',
-    key: buried,
+    key: dead,
     event: 'ev1',
     error: { code: 'REJECTED', reason: 'no such item', attempts: 2 },
   })
-  t.same(await get(closed, buried), { state: 'dead', key: buried, event: 'ev1', error: { code: 'REJECTED' } })
-  await fixture.requests.send({ subject: eventSubjects(REF).due(buried), payload: '{}' })
-  t.match(await get(open, buried), { state: 'pending' }, 'a redrive is under way')
+  t.same(await get(closed, dead), { state: 'dead', key: dead, event: 'ev1', error: { code: 'REJECTED' } })
+  await fixture.requests.send({ subject: eventSubjects(REF).due(dead), payload: '{}' })
+  t.match(await get(open, dead), { state: 'pending' }, 'a redrive is under way')
 })
 
 t.test('Prefer: wait', async (t) => {
