@@ -1,5 +1,5 @@
 import { admitJob } from '../crds/admission.ts'
-import type { LiveJob } from './watch/cluster.ts'
+import type { LiveJob } from './watch/cluster-state.ts'
 
 /** The fields of a Job that a test sets; the rest gets the defaults of the API server. */
 export interface JobTraits {

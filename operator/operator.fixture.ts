@@ -17,7 +17,7 @@ import { startNatsServer } from '../scripts/nats-server/start.ts'
 import { NAMESPACE, startApiServer, until } from '../scripts/testing/api-server.fixture.ts'
 import { runController } from './controller/controller.ts'
 import { createOperatorMetrics } from './metrics.ts'
-import type { LiveJob } from './watch/cluster.ts'
+import type { LiveJob } from './watch/cluster-state.ts'
 
 const CRD: Kind = {
   apiVersion: 'apiextensions.k8s.io/v1',

@@ -8,7 +8,7 @@ import { messageOf } from '../functions/process/errors.ts'
 import { compactJson } from './cli/terminal/output.ts'
 import { processEnvironment } from './dev/config.ts'
 import { startDev, type Dev } from './dev/dev.ts'
-import { packageFile } from './dev/processes/entries.ts'
+import { packageFile } from './dev/processes/entry-points.ts'
 import type { ChildLine, Show } from './dev/output/report.ts'
 
 /** Sends an event to the echo sample with real processes, in a folder of its own. Prints the result event as the last line. */

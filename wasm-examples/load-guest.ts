@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Outcome } from '../functions/guests/abi.ts'
-import { abiNamed } from '../functions/guests/abis.ts'
+import { abiNamed } from '../functions/guests/abi-registry.ts'
 import { checkModule } from '../functions/guests/check/check.ts'
 import type { CloudEvent } from '../functions/cloudevents/cloudevent.ts'
 

@@ -1,5 +1,5 @@
 import type { LogLevel, Outcome } from './abi.ts'
-import { abiNamed, type AbiName } from './abis.ts'
+import { abiNamed, type AbiName } from './abi-registry.ts'
 import { checkModule } from './check/check.ts'
 import { createLogLimit } from './log-limit.ts'
 

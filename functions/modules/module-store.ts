@@ -7,7 +7,7 @@ import { JobicoError } from '../process/errors.ts'
 import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, subjectsIn } from '../jetstream/manager.ts'
 import { assertModuleName } from './module-name.ts'
 import { chunkSubject, metaSubject, uploadObject, type Bucket, type StoredObject } from './object-upload.ts'
-import { explainNoRoom, explainRefusal } from '../jetstream/refusal.ts'
+import { explainNoRoom, explainRefusal } from '../jetstream/stream-refusal.ts'
 
 /** A module in the store, without its bytes. */
 export interface StoredModule {

@@ -1,13 +1,13 @@
 import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { covers } from '../jetstream/covers.ts'
+import { covers } from '../jetstream/config-drift.ts'
 import { JobicoError } from '../process/errors.ts'
 import { deadLetters, sum } from './backlog.ts'
 import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
 import { closedSubject, streamNames, type JobRef } from './names.ts'
 import { readPubAck } from '../jetstream/publish.ts'
-import { assertSameStorage, explainRefusal, type NamedStream } from '../jetstream/refusal.ts'
+import { assertSameStorage, explainRefusal, type NamedStream } from '../jetstream/stream-refusal.ts'
 import {
   consumerConfigs,
   STREAM_METADATA,

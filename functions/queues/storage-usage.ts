@@ -1,4 +1,4 @@
-import { formatBytes } from '../jetstream/refusal.ts'
+import { formatBytes } from '../jetstream/stream-refusal.ts'
 
 /** How many bytes a stream holds, and how many it may; -1 means no limit. */
 export interface StorageUsage {

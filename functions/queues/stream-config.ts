@@ -6,7 +6,7 @@ import {
   type ConsumerConfig,
 } from '@nats-io/jetstream'
 
-import type { NamedStream } from '../jetstream/refusal.ts'
+import type { NamedStream } from '../jetstream/stream-refusal.ts'
 import { eventSubjects, jobSubjects, streamNames, type JobRef } from './names.ts'
 
 /** How long a runner may be silent about a message before NATS delivers it again. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import type { Report } from './report.ts'
+import type { Report } from './attempt-report.ts'
 
 /** The metrics of a runner. */
 export interface RunnerMetrics {

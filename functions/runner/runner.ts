@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { abiNamed } from '../guests/abis.ts'
+import { abiNamed } from '../guests/abi-registry.ts'
 import { checkModuleInThread } from '../guests/check/check-in-thread.ts'
 import { sizeLimit } from '../cloudevents/nats-binding.ts'
 import { JobicoError } from '../process/errors.ts'
@@ -18,7 +18,7 @@ import { processDelivery, type AttemptContext } from './attempts/attempt.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
 import { openEmits, openOutput } from './outputs/output.ts'
-import { logReport } from './report.ts'
+import { logReport } from './attempt-report.ts'
 import { createPool } from './workers/pool.ts'
 import { createServerClock } from './attempts/server-clock.ts'
 

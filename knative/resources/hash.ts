@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { ANNOTATIONS } from './labels.ts'
 import type { KubeObject } from '../kube/object.ts'
 
-export { covers } from '../../functions/jetstream/covers.ts'
+export { covers } from '../../functions/jetstream/config-drift.ts'
 
 /** Adds the hash of an object to its annotations. Equal objects have equal hashes, whatever the order of their keys. */
 export function withHash<T extends KubeObject>(object: T): T {

@@ -15,7 +15,7 @@ import { createOutputs } from '../resolve/outputs.ts'
 import { createWorkQueue, type WorkQueue } from './work-queue.ts'
 import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
 import { createSchemas } from '../resolve/schemas.ts'
-import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster.ts'
+import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster-state.ts'
 
 /** What the controller needs. */
 export interface ControllerOptions {

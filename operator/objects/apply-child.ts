@@ -4,7 +4,7 @@ import { controllerOf, type KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, MANAGER } from '../../knative/resources/labels.ts'
 import { covers } from '../../knative/resources/hash.ts'
 import { unsure, wrong, type Fault } from '../faults/fault.ts'
-import type { LiveJob } from '../watch/cluster.ts'
+import type { LiveJob } from '../watch/cluster-state.ts'
 
 /** A child object of a Job, and how it is to be. */
 export interface Wanted<T extends KubeObject> {

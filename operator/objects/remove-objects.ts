@@ -3,7 +3,7 @@ import type { Kube } from '../../knative/kube/client.ts'
 import type { Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import type { NatsLink } from '../nats-link.ts'
-import type { LiveJob, Cluster } from '../watch/cluster.ts'
+import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
 
 /** What is needed to remove the children of a Job. */
 export interface RemovalDeps {

@@ -15,7 +15,7 @@ import {
   schemaConfigMap,
   startOperator,
 } from '../operator.fixture.ts'
-import type { LiveJob } from '../watch/cluster.ts'
+import type { LiveJob } from '../watch/cluster-state.ts'
 
 const operator = await startOperator(t)
 const { kube } = operator

@@ -22,8 +22,8 @@ import { answerOrFault } from '../faults/nats-fault.ts'
 import type { Outputs } from '../resolve/outputs.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
-import { nextStatus, sameStatus, transitions, type EventReport } from './status.ts'
-import { isChildOf, type LiveJob } from '../watch/cluster.ts'
+import { nextStatus, sameStatus, transitions, type EventReport } from './job-status.ts'
+import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What a reconcile needs. */
 export interface ReconcileDeps extends ServeDeps, RemovalDeps {

@@ -9,7 +9,7 @@ import {
   scaledObjectState,
   serviceState,
   type State,
-} from '../../knative/status/conditions.ts'
+} from '../../knative/status/readiness.ts'
 import { runnerDeployment, type RunnerDeployment } from '../../knative/resources/deployment.ts'
 import { withHash } from '../../knative/resources/hash.ts'
 import { ANNOTATIONS, LABELS, MANAGER, type Component } from '../../knative/resources/labels.ts'
@@ -21,8 +21,8 @@ import { listenerService } from '../../knative/resources/service.ts'
 import { applyChild, type Applied } from '../objects/apply-child.ts'
 import { unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import type { OutputResolution } from '../resolve/outputs.ts'
-import type { EventReport } from './status.ts'
-import type { LiveJob, Cluster } from '../watch/cluster.ts'
+import type { EventReport } from './job-status.ts'
+import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
 
 /** What the children of an event are made from. */
 export interface ServingParts {

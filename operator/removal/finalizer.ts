@@ -4,7 +4,7 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import { LABELS } from '../../knative/resources/labels.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import { jobRef, removeObjects, type RemovalDeps } from '../objects/remove-objects.ts'
-import { isChildOf, type LiveJob } from '../watch/cluster.ts'
+import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** The finalizer of a Job: it keeps the Job until its queue is deleted, or closed and kept. */
 export const FINALIZER = 'jobico.coeux.dev/queue'

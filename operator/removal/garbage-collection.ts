@@ -6,7 +6,7 @@ import type { KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, LABELS, MANAGER, OURS } from '../../knative/resources/labels.ts'
 import type { RemovalDeps } from '../objects/remove-objects.ts'
 import { markAndSweep } from './mark-and-sweep.ts'
-import type { Cluster } from '../watch/cluster.ts'
+import type { Cluster } from '../watch/cluster-state.ts'
 
 const ROUTING_STATE = 'serving.knative.dev/routingState'
 /** A push that has stored nothing for this long is taken as aborted. */

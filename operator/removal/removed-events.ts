@@ -6,7 +6,7 @@ import { LABELS } from '../../knative/resources/labels.ts'
 import type { PodObject } from '../../knative/status/observed.ts'
 import { isSchemaCopy } from './garbage-collection.ts'
 import { jobRef, removeObjects, type RemovalDeps } from '../objects/remove-objects.ts'
-import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster.ts'
+import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster-state.ts'
 
 /**
  * Removes the children of events that were removed from the Job's spec: listeners at once; runners, schema copies and

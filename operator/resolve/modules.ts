@@ -14,7 +14,7 @@ import { configMapMemo, type ConfigMap } from '../watch/config-map-memo.ts'
 import { keepServing, unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import type { NatsLink } from '../nats-link.ts'
-import type { LiveJob, Cluster } from '../watch/cluster.ts'
+import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
 
 /** Finds, checks and stores the modules of events. */
 export interface Modules {

@@ -12,7 +12,7 @@ import { applyChild } from '../objects/apply-child.ts'
 import { configMapMemo, type ConfigMap } from '../watch/config-map-memo.ts'
 import { keepServing, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import { createSchemaCheck } from './schema-check.ts'
-import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster.ts'
+import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster-state.ts'
 
 /** Finds, checks and copies the schemas of events. */
 export interface Schemas {

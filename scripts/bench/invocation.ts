@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { actingGuest } from '../../functions/guests/abis.fixture.ts'
+import { actingGuest } from '../../functions/guests/acting-guest.fixture.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import type { Place } from './place.ts'
 

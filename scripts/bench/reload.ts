@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import { newProject } from '../cli/project/templates/project-files.ts'
 import { createCompiler } from '../dev/compiler/compiler.ts'
-import { packageFile } from '../dev/processes/entries.ts'
+import { packageFile } from '../dev/processes/entry-points.ts'
 import { findInstance } from '../dev/instance.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 import { median } from './accept.ts'

@@ -1,5 +1,5 @@
 import type { LogLevel, Outcome } from '../../functions/guests/abi.ts'
-import { abiNamed } from '../../functions/guests/abis.ts'
+import { abiNamed } from '../../functions/guests/abi-registry.ts'
 import { checkModule } from '../../functions/guests/check/check.ts'
 import { createLogLimit } from '../../functions/guests/log-limit.ts'
 import type { CloudEvent } from '../../functions/cloudevents/cloudevent.ts'

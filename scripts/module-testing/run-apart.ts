@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-import { entryUrl } from '../dev/processes/entries.ts'
+import { entryUrl } from '../dev/processes/entry-points.ts'
 import type { GuestAnswer, GuestTask } from './guest-thread.ts'
 import type { ExecutionResult } from './guest.ts'
 

@@ -1,9 +1,9 @@
 import { digestOf } from '../../modules/digest.ts'
 import { JobicoError, messageOf } from '../../process/errors.ts'
 import type { Abi, NeededExport } from '../abi.ts'
-import { ABIS, type AbiName } from '../abis.ts'
+import { ABIS, type AbiName } from '../abi-registry.ts'
 import { mebibytes, memoryFaults, tableFaults, withMaximum } from './memory-limit.ts'
-import { codeFaults } from './cost.ts'
+import { codeFaults } from './compile-cost.ts'
 import { printableName } from './printable-name.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
 

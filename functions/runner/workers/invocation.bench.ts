@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { GuestInput } from '../../guests/abi.ts'
-import { abiNamed } from '../../guests/abis.ts'
+import { abiNamed } from '../../guests/abi-registry.ts'
 import { checkModule, type CheckedModule } from '../../guests/check/check.ts'
 import { bare } from '../../guests/host-functions.ts'
 import { createPool } from './pool.ts'

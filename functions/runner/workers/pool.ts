@@ -3,6 +3,7 @@ import { JobicoError, messageOf } from '../../process/errors.ts'
 import type { GuestInput, LogLevel } from '../../guests/abi.ts'
 import type { CheckedModule } from '../../guests/check/check.ts'
 import { meanWith, threadBacklog } from './thread-backlog.ts'
+import { enforceDeadlines } from './deadline.ts'
 import { openWorkerSlot, type Execution, type WorkerSlot, type Task } from './worker-slot.ts'
 import type { WorkerSetup } from './worker.ts'
 
@@ -48,8 +49,6 @@ interface StartedPool extends Pool {
   readonly ready: Promise<unknown>
 }
 
-/** How late a deadline may be noticed, and how long other events may wait behind a running one. */
-const TICK_MS = 25
 const CLOSED: Execution = {
   outcome: { kind: 'retry', code: 'WORKER_DIED', reason: 'the runner was closed during the execution' },
   durationMs: 0,
@@ -141,7 +140,7 @@ function startPool(
       },
     })
   open(1) // the first starts alone, because others at the same time would only delay it
-  const stopWatching = watchThreads(slots, timeoutMs)
+  const stopWatching = enforceDeadlines(slots, timeoutMs)
 
   return {
     ready: first.promise,
@@ -193,25 +192,4 @@ function firstOf(count: number) {
       if (faults >= count) reject(new JobicoError('WORKER_DIED', `no thread could be started: ${fault}`))
     },
   }
-}
-
-/**
- * Stops executions that take longer than `timeoutMs`, and returns tasks that wait behind an execution of more than TICK_MS.
- * One timer serves all slots, so it costs an event nothing.
- */
-function watchThreads(slots: readonly WorkerSlot[], timeoutMs: number): () => void {
-  const reason = `the execution took longer than timeoutSeconds (${timeoutMs / 1000} s) and was stopped`
-  const timer = setInterval(() => {
-    const now = performance.now()
-    const long = slots.filter((slot) => slot.runsSince(now - TICK_MS))
-    if (long.length === 0) return
-    // The outcome may have come, but this thread was too busy to read it. It is read before setImmediate.
-    setImmediate(() => {
-      for (const slot of long) {
-        if (slot.runsSince(now - timeoutMs)) slot.terminate({ kind: 'retry', code: 'TIMEOUT', reason })
-        else if (slot.runsSince(now - TICK_MS)) slot.returnQueued()
-      }
-    })
-  }, TICK_MS)
-  return () => clearInterval(timer)
 }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { abiNamed, type AbiName } from '../../guests/abis.ts'
+import { abiNamed, type AbiName } from '../../guests/abi-registry.ts'
 import type { GuestInput, LogLevel, Outcome } from '../../guests/abi.ts'
 import { FRAMES_KEPT } from '../../guests/traps/frames.ts'
 import { createLogLimit } from '../../guests/log-limit.ts'

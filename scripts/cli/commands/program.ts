@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { Command } from 'commander'
 
-import { packageFile } from '../../dev/processes/entries.ts'
+import { packageFile } from '../../dev/processes/entry-points.ts'
 import { addClusterCommands } from './cluster.ts'
 import { addDeadCommands } from './dead.ts'
 import { addEventCommands } from './events.ts'

@@ -9,7 +9,7 @@ import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { applyAll } from './apply.ts'
 import { nextSteps } from './next-steps.ts'
-import type { ExpectedEvent } from './judgement.ts'
+import type { ExpectedEvent } from './readiness.ts'
 import { readModules, type ReadModule } from './modules.ts'
 import { untilServed } from './wait.ts'
 

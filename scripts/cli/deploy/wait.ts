@@ -12,7 +12,7 @@ import {
   type ExpectedEvent,
   type Judgement,
   type Observation,
-} from './judgement.ts'
+} from './readiness.ts'
 
 /** A Job to wait for. */
 export interface AwaitedJob extends ObjectName {

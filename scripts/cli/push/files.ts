@@ -9,7 +9,7 @@ import { readWasm, type WasmImport } from '../../../functions/guests/check/wasm.
 import { digestOf } from '../../../functions/modules/digest.ts'
 import { messageOf } from '../../../functions/process/errors.ts'
 import { assertModuleName } from '../../../functions/modules/module-name.ts'
-import { usesOf, type Use } from './uses.ts'
+import { usesOf, type Use } from './module-uses.ts'
 
 /** The file of a module, and the events that run a module of its name. */
 interface ModuleFile {

@@ -1,8 +1,8 @@
 import type { PutModule } from '../../../functions/modules/module-store.ts'
-import { formatBytes } from '../../../functions/jetstream/refusal.ts'
+import { formatBytes } from '../../../functions/jetstream/stream-refusal.ts'
 import { tableLines } from '../terminal/table.ts'
 import { isGood, type CheckedFile, type GoodFile } from './files.ts'
-import type { Use } from './uses.ts'
+import type { Use } from './module-uses.ts'
 
 /** A module that was pushed, and the events that run it. */
 export interface Pushed extends PutModule {

@@ -1,5 +1,5 @@
 import type { ModuleStore, PutModule } from '../../../functions/modules/module-store.ts'
-import { formatBytes } from '../../../functions/jetstream/refusal.ts'
+import { formatBytes } from '../../../functions/jetstream/stream-refusal.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { LABELS } from '../../../knative/resources/labels.ts'
 import { holdsModule } from '../../job-files/cluster-files.ts'

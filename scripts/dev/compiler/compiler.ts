@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 
 import { JobicoError } from '../../../functions/process/errors.ts'
 import type { CompileAnswer, CompileRequest } from './compiler-worker.ts'
-import { entryUrl } from '../processes/entries.ts'
+import { entryUrl } from '../processes/entry-points.ts'
 
 /** Compiles AssemblyScript on its own thread, so that nothing else waits. The thread is kept, so that it stays warm. */
 export interface Compiler {

@@ -7,7 +7,7 @@ import { checkModuleInThread } from '../../../functions/guests/check/check-in-th
 import { JobicoError, messageOf } from '../../../functions/process/errors.ts'
 import type { LocalEvent, LocalJob, LocalModule } from '../../job-files/local-job.ts'
 import type { Compiler } from './compiler.ts'
-import type { PreparedEvent, PreparedJob } from '../desired.ts'
+import type { PreparedEvent, PreparedJob } from '../desired-processes.ts'
 
 /** Makes Jobs ready to run. Throws one MODULE_INVALID with all faults of their modules, one a line. */
 export type Prepare = (jobs: readonly LocalJob[]) => Promise<readonly PreparedJob[]>

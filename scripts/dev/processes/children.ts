@@ -1,6 +1,6 @@
 import { messageOf } from '../../../functions/process/errors.ts'
-import type { ChildSpec } from '../desired.ts'
-import { diffChildren } from './diff.ts'
+import type { ChildSpec } from '../desired-processes.ts'
+import { diffChildren } from './process-diff.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Launching } from './process.ts'
 import { supervise, type Supervised } from './supervisor.ts'

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
-import type { ChildSpec } from '../desired.ts'
-import { entryUrl, type Entry } from './entries.ts'
+import type { ChildSpec } from '../desired-processes.ts'
+import { entryUrl, type Entry } from './entry-points.ts'
 import { startProcess, type Process } from './process.ts'
 
 /** Starts the processes of children. */

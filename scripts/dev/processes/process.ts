@@ -2,7 +2,7 @@ import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_p
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-import type { ChildSpec } from '../desired.ts'
+import type { ChildSpec } from '../desired-processes.ts'
 import { parseChildLine, type ChildLine, type Show } from '../output/report.ts'
 
 /** The log messages that mean a child serves. A listener logs its port before. */

@@ -1,5 +1,5 @@
 import { restartDelayMs } from './backoff.ts'
-import type { ChildSpec } from '../desired.ts'
+import type { ChildSpec } from '../desired-processes.ts'
 import { runChild, type ChildRun, type Launching } from './process.ts'
 
 /** A child that does not serve within this time of its first start has failed. */

@@ -2,7 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { packageFile } from '../processes/entries.ts'
+import { packageFile } from '../processes/entry-points.ts'
 import { stateDir } from '../instance.ts'
 
 /**

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { packageFile } from '../processes/entries.ts'
+import { packageFile } from '../processes/entry-points.ts'
 
 /**
  * Links this package into the node_modules of a project, so that it can import `jobico/testing` and run `jobico` in its npm

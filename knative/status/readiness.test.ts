@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 
-import { deploymentState, latestPods, scaledObjectState, serviceState } from './conditions.ts'
+import { deploymentState, latestPods, scaledObjectState, serviceState } from './readiness.ts'
 import type { Condition } from '../kube/object.ts'
 import type { DeploymentObject, KnativeServiceObject, PodObject, ScaledObjectObject } from './observed.ts'
 import type { State } from './state.ts'

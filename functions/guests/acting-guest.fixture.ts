@@ -1,4 +1,4 @@
-import type { AbiName } from './abis.ts'
+import type { AbiName } from './abi-registry.ts'
 import { fromAssemblyScript } from './test-modules.ts'
 
 /** The actions of every guest, selected by its event. Each ABI brings its own `say`, `reject`, `retry` and `write`. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import type { ChildSpec } from '../desired.ts'
+import type { ChildSpec } from '../desired-processes.ts'
 
 /** What to start and remove to get from the running children to the wanted ones. */
 export interface ChildrenDiff {

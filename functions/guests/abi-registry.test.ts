@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createPool, type GuestLine } from '../runner/workers/pool.ts'
-import { actingGuest } from './abis.fixture.ts'
-import { ABIS, type AbiName } from './abis.ts'
+import { actingGuest } from './acting-guest.fixture.ts'
+import { ABIS, type AbiName } from './abi-registry.ts'
 import { checkModule } from './check/check.ts'
 
 const TIMEOUT_MS = 3_000

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { covers } from './covers.ts'
+import { covers } from './config-drift.ts'
 
 t.test('what is wanted is there, and more may be', (t) => {
   const cases: { name: string; have: unknown; want: unknown; covered: boolean }[] = [

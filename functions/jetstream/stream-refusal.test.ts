@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { formatBytes } from './refusal.ts'
+import { formatBytes } from './stream-refusal.ts'
 
 const cases = [
   [0, '0'],

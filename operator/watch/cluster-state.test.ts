@@ -3,7 +3,7 @@ import t from 'tap'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { childLabels, LABELS } from '../../knative/resources/labels.ts'
 import { liveJob } from '../job.fixture.ts'
-import { jobsAffectedByChild, jobsAffectedByConfigMap } from './cluster.ts'
+import { jobsAffectedByChild, jobsAffectedByConfigMap } from './cluster-state.ts'
 
 const shop = liveJob({ name: 'shop', events: ['order'] })
 const rival = liveJob({ name: 'rival', events: ['order', 'bill'] })

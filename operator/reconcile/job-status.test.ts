@@ -3,7 +3,7 @@ import t from 'tap'
 import type { JobStatus } from '../../crds/job.ts'
 import { unsure, wrong } from '../faults/fault.ts'
 import { liveJob } from '../job.fixture.ts'
-import { nextStatus, sameStatus, transitions, type EventReport, type JobReport } from './status.ts'
+import { nextStatus, sameStatus, transitions, type EventReport, type JobReport } from './job-status.ts'
 
 const job = liveJob({ name: 'shop', events: ['a', 'b'] })
 const now = new Date('2026-05-01T12:00:00.250Z')
