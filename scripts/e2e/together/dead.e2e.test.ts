@@ -118,7 +118,7 @@ t.test('dead letters are purged on a cluster', { buffered: true }, async (t) => 
   const folder = t.testdir({})
   const cli = (...args: readonly string[]) => jobico(c.namespace, folder, ...args)
   const unasked = await cli('dead', 'purge', JOB, '--all')
-  t.match(unasked, { code: 1, stdout: '', stderr: /nothing was deleted, .* add --yes/ })
+  t.match(unasked, { code: 1, stdout: '', stderr: /nothing was deleted: .* add --yes/ })
   t.match(await cli('dead', 'purge', JOB, '--all', '--yes'), { code: 0, stdout: 'deleted 1\n' })
   t.match(await cli('get', outgoing.key), { code: 1, stderr: /no event with the key/ })
   t.match(await outcomesOf(nats, ref), { messages: 0 })
