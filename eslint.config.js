@@ -1,7 +1,18 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', '.tap/', '**/build/', '**/assembly/', 'crds/job.ts', 'bin/', 'eslint.config.js'] },
+  {
+    ignores: [
+      'dist/',
+      'shop/',
+      '.tap/',
+      '**/build/',
+      '**/assembly/',
+      'crds/job.ts',
+      'bin/',
+      'eslint.config.js',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
