@@ -175,7 +175,11 @@ t.test('a sink gets binary CloudEvents, and its answer decides', async (t) => {
   t.teardown(() => sink.close())
   const ref = await fixture.newJob()
   const uri = `http://127.0.0.1:${(sink.address() as AddressInfo).port}/in`
-  await fixture.startHere(t, ref, { JOBICO_OUTPUT: JSON.stringify({ sink: uri }) })
+  await fixture.startHere(t, ref, {
+    JOBICO_OUTPUT: JSON.stringify({ sink: uri }),
+    // On a busy machine an attempt takes longer than the tests of deadlines allow.
+    JOBICO_TIMEOUT_MS: '10000',
+  })
   const key = await fixture.accept(ref, newEvent({ do: 'ok' }))
   t.match(await fixture.ended(ref, key), { state: 'done', verdict: { attempts: 3 } })
   t.match(seen[2], {
