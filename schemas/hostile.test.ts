@@ -5,7 +5,7 @@ import t from 'tap'
 import { canonicalJson } from './equality.ts'
 import { MAX_EXPANSION } from './reference-expansion.ts'
 import { MAX_STEPS } from './budget.ts'
-import { linearPattern } from './pattern.ts'
+import { linearPattern } from './patterns/pattern.ts'
 import { compileSchema, compileSchemaInUse, isSpent, newBudget } from './validator.ts'
 
 type Case = readonly [name: string, schema: unknown, data: unknown]

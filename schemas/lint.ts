@@ -1,7 +1,7 @@
 import { editDistance } from './closest.ts'
 import { canonicalJson } from './equality.ts'
 import { pointerToken, type Fault } from './fault.ts'
-import { linearPattern } from './pattern.ts'
+import { linearPattern } from './patterns/pattern.ts'
 
 /** The drafts of JSON Schema that Jobico supports. */
 export type Draft = 'draft-07' | '2020-12'
@@ -186,8 +186,7 @@ function patternFaults(pattern: unknown, pointer: string): Fault[] {
     return []
   } catch (thrown) {
     const why = String(thrown instanceof Error ? thrown.message : thrown)
-    const detail = `the pattern ${pattern} is not one of linear time: ${why}; write it without look-around and back-references`
-    return [{ pointer, detail }]
+    return [{ pointer, detail: `the pattern ${pattern} is refused: ${why}` }]
   }
 }
 

@@ -16,7 +16,7 @@ import {
   type Budget,
   type Meter,
 } from './budget.ts'
-import { linearPattern } from './pattern.ts'
+import { linearPattern } from './patterns/pattern.ts'
 import { lintFaults, type Draft } from './lint.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
 import { isUrl } from './url.ts'
