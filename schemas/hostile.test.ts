@@ -2,7 +2,7 @@ import { fullFormats } from 'ajv-formats/dist/formats.js'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { canonicalJson } from './equality.ts'
+import { canonicalJson } from './numbers/equality.ts'
 import { MAX_EXPANSION } from './reference-expansion.ts'
 import { MAX_STEPS } from './budget.ts'
 import { linearPattern } from './patterns/pattern.ts'

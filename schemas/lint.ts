@@ -1,5 +1,5 @@
 import { editDistance } from './closest.ts'
-import { canonicalJson } from './equality.ts'
+import { canonicalJson } from './numbers/equality.ts'
 import { pointerToken, type Fault } from './fault.ts'
 import { linearPattern } from './patterns/pattern.ts'
 

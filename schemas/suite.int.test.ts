@@ -23,12 +23,14 @@ const DIFFERENCES: readonly Difference[] = [
     groups: {
       'draft-07/refRemote': [''],
       '2020-12/refRemote': [''],
+      'draft-07/optional/cross-draft': ['refs to future drafts'],
+      '2020-12/optional/cross-draft': ['refs to historic drafts'],
     },
   },
   {
     reason: 'Metaschemas of others in `$schema` are refused.',
     isRefused: true,
-    groups: { '2020-12/vocabulary': [''] },
+    groups: { '2020-12/vocabulary': [''], '2020-12/optional/format-assertion': [''] },
   },
   {
     reason: '`$dynamicRef` is refused: within one document, `$ref` says the same.',
@@ -46,6 +48,7 @@ const DIFFERENCES: readonly Difference[] = [
         '$dynamicRef points to a boolean',
         '$dynamicRef skips over',
       ],
+      '2020-12/optional/dynamicRef': ['$dynamicRef skips over'],
       '2020-12/unevaluatedItems': ['unevaluatedItems with $dynamicRef'],
       '2020-12/unevaluatedProperties': ['unevaluatedProperties with $dynamicRef'],
     },
@@ -118,6 +121,32 @@ const DIFFERENCES: readonly Difference[] = [
     isRefused: false,
     groups: { '2020-12/format': [''] },
   },
+  {
+    reason:
+      'The formats `idn-email`, `idn-hostname`, `iri` and `iri-reference` are not checked, like formats that are unknown.',
+    isRefused: false,
+    groups: Object.fromEntries(
+      ['draft-07', '2020-12'].flatMap((draft) =>
+        ['idn-email', 'idn-hostname', 'iri', 'iri-reference'].map((format) => [
+          `${draft}/optional/format/${format}`,
+          ['validation of '],
+        ]),
+      ),
+    ),
+  },
+  {
+    reason: '`contentEncoding` and `contentMediaType` are not checked.',
+    isRefused: false,
+    groups: { 'draft-07/optional/content': [''] },
+  },
+  {
+    reason: 'An `$id` within an unknown keyword counts; it is refused where it stands a second time.',
+    isRefused: true,
+    groups: {
+      'draft-07/optional/unknownKeyword': [''],
+      '2020-12/optional/unknownKeyword': [''],
+    },
+  },
 ]
 
 function differenceOf({ draft, file, description }: SuiteGroup): Difference | undefined {
@@ -144,7 +173,7 @@ function isDifferent(found: 'refused' | number, { isRefused }: Difference): bool
 const suite = await readSuite()
 const all = suite.flatMap(({ tests }) => tests).length
 
-t.test('the required tests of the JSON Schema Test Suite', (t) => {
+t.test('the required and optional tests of the JSON Schema Test Suite', (t) => {
   let held = 0
   for (const group of suite) {
     const found = judge(group)
@@ -154,7 +183,7 @@ t.test('the required tests of the JSON Schema Test Suite', (t) => {
     if (found !== 'refused') held += group.tests.length - found
   }
   t.comment(`${held} of ${all} tests hold`)
-  t.ok(all > 2_000, 'the suite is all there')
+  t.ok(all > 3_000, 'the suite is all there')
   t.end()
 })
 

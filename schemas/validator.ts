@@ -1,9 +1,12 @@
 import { Ajv, MissingRefError, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { DataValidationCxt } from 'ajv/dist/types/index.js'
 import formats from 'ajv-formats'
 import { JobicoError, messageOf } from '../functions/process/errors.ts'
-import { useLinearEquality } from './equality.ts'
+import { inDoubles, type Holder } from './numbers/exact-numbers.ts'
+import { useExactComparisons, type Numbers } from './numbers/keywords.ts'
 import { expansionFaults } from './reference-expansion.ts'
+import { isEmail } from './formats/email.ts'
 import { faultOf, type Fault, type Violation } from './fault.ts'
 import { metaValidator } from './meta-schema.ts'
 import {
@@ -19,7 +22,8 @@ import {
 import { linearPattern } from './patterns/pattern.ts'
 import { lintFaults, type Draft } from './lint.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
-import { isUrl } from './url.ts'
+import { isRegex } from './formats/regex.ts'
+import { isUrl } from './formats/url.ts'
 
 export type { Fault } from './fault.ts'
 export { BUDGET_FIX, isSpent, MAX_STEPS, newBudget, type Budget } from './budget.ts'
@@ -107,18 +111,21 @@ function compileWith(withOptions: Options, schema: unknown, most: number, judge:
     throw new JobicoError('SCHEMA_INVALID', 'a JSON Schema must be an object, or true or false')
   }
   const draft = draftOf(schema)
+  const { value, originals } = inDoubles(schema)
+  const body = withoutDraft(value as typeof schema)
+  const ofSchema = new Map([...originals, [body, originals.get(value) ?? body]])
   const meter = createMeter()
-  const ajv = createAjv(draft, withOptions, meter)
-  const body = withoutDraft(schema)
+  const numbers: Numbers = { ofSchema, ofData: new Map(), spend: meter.spend }
+  const ajv = createAjv(draft, withOptions, meter, numbers)
   // This check comes first, so that everything after it can rely on the shape of the schema.
   const isValid = metaValidator(draft)
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(expansionFaults(body))
-  throwFaults(judge(body, draft).slice(0, 3))
-  return guarded(ajv.compile(body), meter, most)
+  throwFaults(judge(withoutDraft(schema), draft).slice(0, 3))
+  return guarded(ajv.compile(body), { meter, numbers, most })
 }
 
-function createAjv(draft: Draft, withOptions: Options, meter: Meter): Ajv | Ajv2020 {
+function createAjv(draft: Draft, withOptions: Options, meter: Meter, numbers: Numbers): Ajv | Ajv2020 {
   const regExp = Object.assign((pattern: string) => meteredPattern(pattern, meter), {
     code: 'meteredPattern',
   })
@@ -127,7 +134,9 @@ function createAjv(draft: Draft, withOptions: Options, meter: Meter): Ajv | Ajv2
   formats.default(ajv)
   // The expression of ajv-formats takes quadratic time.
   ajv.addFormat('url', isUrl)
-  useLinearEquality(ajv, (characters) => meter.spend(characters / 4))
+  ajv.addFormat('email', isEmail)
+  ajv.addFormat('regex', isRegex)
+  useExactComparisons(ajv, numbers)
   meterSubschemas(ajv, meter)
   return ajv
 }
@@ -165,16 +174,36 @@ function withoutDraft(
   return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== '$schema'))
 }
 
-function guarded(check: ValidateFunction, meter: Meter, most: number): Validate {
+interface Guard {
+  readonly meter: Meter
+  readonly numbers: Numbers
+  readonly most: number
+}
+
+function guarded(check: ValidateFunction, { meter, numbers, most }: Guard): Validate {
   return (data, budget = newBudget()) => {
     meter.begin(budget)
     try {
-      return check(data) ? none : violations(check, most).map(faultOf)
+      const { value, originals, holder } = inDoubles(data)
+      numbers.ofData = originals
+      meter.spend(originals.size)
+      const isValid = holder === undefined ? check(value) : check(value, placeIn(holder))
+      return isValid ? none : violations(check, most).map(faultOf)
     } catch (thrown) {
       if (thrown instanceof RangeError) return tooDeep
       if (thrown instanceof BudgetSpent) return tooCostly
       throw thrown
     }
+  }
+}
+
+function placeIn(holder: Holder): DataValidationCxt {
+  return {
+    instancePath: '',
+    parentData: holder,
+    parentDataProperty: 'value',
+    rootData: holder.value as object,
+    dynamicAnchors: {},
   }
 }
 

@@ -28,7 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'functions/listener': [...BASE, 'functions/outcomes', 'schemas'],
   'functions/runner': [...BASE, 'functions/outcomes', 'functions/modules', 'functions/guests', 'schemas'],
   crds: ['schemas'],
-  schemas: ['functions/process'],
+  schemas: ['functions/process', 'functions/cloudevents'],
   knative: ['functions/process', 'functions/jetstream', 'functions/queues', 'functions/modules', 'crds'],
   operator: [...BASE, 'functions/modules', 'functions/guests', 'knative', 'schemas', 'crds'],
   // The samples are run as tests.

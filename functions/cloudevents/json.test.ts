@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 
+import { isExactNumber } from './exact-number.ts'
 import { decodeUtf8, elementTexts, MAX_JSON_DEPTH, memberTexts, parseJson } from './json.ts'
 
 t.test('parseJson', (t) => {
@@ -35,6 +36,57 @@ t.test('parseJson', (t) => {
     if (problem === undefined) t.same(parseJson(text), JSON.parse(text), name)
     else t.throws(() => parseJson(text), { code: 'BODY_INVALID', message: problem }, name)
   }
+  t.end()
+})
+
+t.test('numbers that a double would round are kept as they were written', (t) => {
+  const kept = [
+    ...[
+      '9007199254740993',
+      '-9007199254740993',
+      '1524831183200260097',
+      '9007199254740993.5',
+      '1e400',
+      '-1E+400',
+    ],
+    ...['1e-400', '0.1000000000000000055', '4.99999999999999999999', '123456789012345678e5', '5e-325'],
+  ]
+  const doubles = [
+    ...[
+      '0',
+      '-0',
+      '0.0',
+      '1.0',
+      '19.99',
+      '9007199254740992',
+      '9007199254740994',
+      '1e5',
+      '1E5',
+      '10e-1',
+      '100e-2',
+    ],
+    ...[
+      '1e308',
+      '5e-324',
+      '13.404953999999998',
+      '0.30000000000000004',
+      '1.7976931348623157e308',
+      '0e999',
+      '1e+21',
+    ],
+    ...['123456789012345680000', '1234567890123456800.0', '0.000000000000000000000000000012'],
+  ]
+  for (const text of kept) {
+    for (const [name, whole] of Object.entries({
+      alone: text,
+      within: `{"a":[{"__proto__":[ ${text}\n]}],"b":1}`,
+    })) {
+      t.equal(JSON.stringify(parseJson(whole)), whole.replaceAll(/\s/g, ''), `${text}, ${name}`)
+    }
+    t.ok(isExactNumber(parseJson(text)), text)
+  }
+  for (const text of doubles) t.equal(parseJson(text), Number(text), text)
+  t.same(parseJson('"9007199254740993 1e400"'), '9007199254740993 1e400', 'not those in strings')
   t.end()
 })
 

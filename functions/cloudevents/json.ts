@@ -1,10 +1,14 @@
 import { JobicoError, messageOf } from '../process/errors.ts'
+import { isRounded, parseExactly } from './exact-number.ts'
 
 /** The deepest nesting of objects and arrays that a JSON text may have. */
 export const MAX_JSON_DEPTH = 128
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const MINUS = 0x2d
+const DIGIT_0 = 0x30
+const DIGIT_9 = 0x39
 const OPEN_ARRAY = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_ARRAY = 0x5d
@@ -31,7 +35,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 
 /**
  * Parses JSON, and refuses what two parsers may read differently: a key twice in one object, at any depth, and nesting
- * beyond MAX_JSON_DEPTH. Throws BODY_INVALID.
+ * beyond MAX_JSON_DEPTH. A number that a double would round becomes an ExactNumber. Throws BODY_INVALID.
  */
 export function parseJson(text: string): unknown {
   let value: unknown
@@ -40,8 +44,7 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw new JobicoError('BODY_INVALID', `not JSON: ${messageOf(cause)}`, { cause })
   }
-  assertUnambiguous(text)
-  return value
+  return scanUnambiguous(text).hasRounded ? parseExactly(text) : value
 }
 
 /** The members of a JSON object by key, each value as the text that was sent. `text` must be a valid JSON object. */
@@ -93,17 +96,40 @@ interface Scan {
   readonly text: string
   readonly open: (Set<string> | undefined)[]
   keyIsNext: boolean
+  /** Whether a double would round one of its numbers. */
+  hasRounded: boolean
 }
 
-function assertUnambiguous(text: string): void {
-  const scan: Scan = { text, open: [], keyIsNext: false }
+function scanUnambiguous(text: string): Scan {
+  const scan: Scan = { text, open: [], keyIsNext: false, hasRounded: false }
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) at = scanString(scan, at)
     else if (code === OPEN_OBJECT || code === OPEN_ARRAY) enter(scan, code)
     else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) scan.open.pop()
     else if (code === COMMA) scan.keyIsNext = scan.open.at(-1) !== undefined
+    else if ((code >= DIGIT_0 && code <= DIGIT_9) || code === MINUS) at = scanNumber(scan, at)
   }
+  return scan
+}
+
+/** Skips a number. Gives the index of its last character. */
+function scanNumber(scan: Scan, at: number): number {
+  let end = at + 1
+  while (isOfNumber(scan.text.charCodeAt(end))) end++
+  scan.hasRounded ||= isRounded(scan.text.slice(at, end))
+  return end - 1
+}
+
+/** Whether this is one of 0-9, `+`, `-`, `.`, `e` and `E`. */
+function isOfNumber(code: number): boolean {
+  return (
+    (code >= DIGIT_0 && code <= DIGIT_9) ||
+    code === 0x2b ||
+    code === MINUS ||
+    code === 0x2e ||
+    (code | 0x20) === 0x65
+  )
 }
 
 function enter(scan: Scan, code: number): void {

@@ -81,7 +81,10 @@ function matcherOf(compiled: RE2JS, size: number): Pattern {
 }
 
 /** Also counts the characters of the text. */
-function countedMatcher(each: Pattern, { min, max }: { readonly min: number; readonly max: number }): Pattern {
+function countedMatcher(
+  each: Pattern,
+  { min, max }: { readonly min: number; readonly max: number },
+): Pattern {
   return {
     test(text) {
       // At most two units are a character.

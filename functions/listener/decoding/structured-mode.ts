@@ -1,5 +1,6 @@
 import { checkAttributes, isJsonMediaType } from '../../cloudevents/cloudevent.ts'
 import { JobicoError } from '../../process/errors.ts'
+import { isExactNumber } from '../../cloudevents/exact-number.ts'
 import { decodeUtf8, elementTexts, memberTexts, parseJson } from '../../cloudevents/json.ts'
 import { checkCount, type DecodedEvent } from './decoded-event.ts'
 
@@ -67,13 +68,14 @@ function attributeText(name: string, value: unknown, text: string): string {
   const shown = JSON.stringify(name.slice(0, 100))
   if (CORE.has(name)) throw new JobicoError('EVENT_INVALID', `${shown} must be a JSON string`)
   if (typeof value === 'boolean') return String(value)
-  if (typeof value !== 'number') {
+  const number = isExactNumber(value) ? Number(text) : value
+  if (typeof number !== 'number') {
     throw new JobicoError('EVENT_INVALID', `${shown} must be a string, a boolean or an integer`)
   }
-  if (!INTEGER.test(text) || value < MIN_INT32 || value > MAX_INT32) {
+  if (!INTEGER.test(text) || number < MIN_INT32 || number > MAX_INT32) {
     throw new JobicoError('EVENT_INVALID', `${shown} must be a whole number of 32 bits`)
   }
-  return String(value)
+  return String(number)
 }
 
 interface Data {

@@ -1,0 +1,80 @@
+/**
+ * A number of JSON that is not the shortest text of any double, such as 9007199254740993 or 1e400, and so would be rounded.
+ * It is an object of `JSON.rawJSON`: `JSON.stringify` writes it as it was sent.
+ */
+export interface ExactNumber {
+  readonly rawJSON: string
+}
+
+// TypeScript's library does not have the proposal "JSON.parse source text access" yet, which V8 implements.
+interface JsonWithSource {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown
+  rawJSON(text: string): ExactNumber
+  isRawJSON(value: unknown): value is ExactNumber
+}
+const json = JSON as unknown as JsonWithSource
+
+/** The value of a number of JSON: `digits` × 10^`exponent`. The digits neither begin nor end with 0; zero has none. */
+export interface Decimal {
+  readonly isNegative: boolean
+  readonly digits: string
+  readonly exponent: bigint
+}
+
+const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+/** Each number of at most so many digits, without an exponent, is the shortest text of its double. */
+const DIGITS_OF_A_DOUBLE = 15
+const ZERO: Decimal = { isNegative: false, digits: '', exponent: 0n }
+
+/** The value of a number, from its JSON text. */
+export function decimalOf(text: string): Decimal {
+  const [, sign = '', whole = '', fraction = '', power = '0'] = NUMBER.exec(text) ?? []
+  const all = whole + fraction
+  let first = 0
+  while (first < all.length && all[first] === '0') first++
+  let end = all.length
+  while (end > first && all[end - 1] === '0') end--
+  if (first === end) return ZERO
+  const exponent = BigInt(power) + BigInt(whole.length - end)
+  return { isNegative: sign === '-', digits: all.slice(first, end), exponent }
+}
+
+/** Whether a number would be rounded if it was read as a double. `text` is a number of JSON. */
+export function isRounded(text: string): boolean {
+  if (text.length <= DIGITS_OF_A_DOUBLE && !/[eE]/.test(text)) return false
+  const shortest = String(Number(text))
+  if (shortest === text) return false
+  return !NUMBER.test(shortest) || canonical(decimalOf(shortest)) !== canonical(decimalOf(text))
+}
+
+/** The same text for equal values, and only for them. */
+export function canonical({ isNegative, digits, exponent }: Decimal): string {
+  return `${isNegative ? '-' : ''}${digits}e${exponent}`
+}
+
+/** The objects and arrays that have an ExactNumber in them, at any depth. */
+const holders = new WeakSet<object>()
+
+/** Parses JSON as `JSON.parse` does, but the numbers that it would round become an ExactNumber. */
+export function parseExactly(text: string): unknown {
+  return json.parse(text, (_key, value, { source = '' }) => {
+    if (typeof value === 'number') return isRounded(source) ? json.rawJSON(source) : value
+    if (typeof value === 'object' && value !== null && Object.values(value).some(hasExactNumbers)) {
+      holders.add(value)
+    }
+    return value
+  })
+}
+
+/** Whether this is a number that a double would round. */
+export function isExactNumber(value: unknown): value is ExactNumber {
+  return json.isRawJSON(value)
+}
+
+/** Whether a value from `parseExactly` is an ExactNumber, or has one in it. */
+export function hasExactNumbers(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (holders.has(value) || isExactNumber(value))
+}
