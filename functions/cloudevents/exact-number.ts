@@ -25,8 +25,8 @@ export interface Decimal {
 }
 
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
-/** Each number of at most so many digits, without an exponent, is the shortest text of its double. */
-const DIGITS_OF_A_DOUBLE = 15
+/** Of at most 15 digits and far from the ends of the doubles: such a number is the shortest decimal of its double. */
+const SHORT = /^-?[\d.]{1,15}(?:[eE][+-]?\d{1,2})?$/
 const ZERO: Decimal = { isNegative: false, digits: '', exponent: 0n }
 
 /** The value of a number, from its JSON text. */
@@ -44,7 +44,7 @@ export function decimalOf(text: string): Decimal {
 
 /** Whether a number would be rounded if it was read as a double. `text` is a number of JSON. */
 export function isRounded(text: string): boolean {
-  if (text.length <= DIGITS_OF_A_DOUBLE && !/[eE]/.test(text)) return false
+  if (SHORT.test(text)) return false
   const shortest = String(Number(text))
   if (shortest === text) return false
   return !NUMBER.test(shortest) || canonical(decimalOf(shortest)) !== canonical(decimalOf(text))

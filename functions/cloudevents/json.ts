@@ -6,12 +6,15 @@ export const MAX_JSON_DEPTH = 128
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const PLUS = 0x2b
 const MINUS = 0x2d
+const POINT = 0x2e
 const DIGIT_0 = 0x30
 const DIGIT_9 = 0x39
 const OPEN_ARRAY = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_ARRAY = 0x5d
+const LETTER_E = 0x65
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
@@ -113,23 +116,21 @@ function scanUnambiguous(text: string): Scan {
   return scan
 }
 
+/** A number of at most so many characters, without an exponent, is never rounded. */
+const SHORT_NUMBER = 15
+
 /** Skips a number. Gives the index of its last character. */
 function scanNumber(scan: Scan, at: number): number {
   let end = at + 1
-  while (isOfNumber(scan.text.charCodeAt(end))) end++
-  scan.hasRounded ||= isRounded(scan.text.slice(at, end))
+  let hasExponent = false
+  for (;;) {
+    const code = scan.text.charCodeAt(end)
+    if ((code | 0x20) === LETTER_E) hasExponent = true
+    else if (!(code >= DIGIT_0 && code <= DIGIT_9) && code !== POINT && code !== PLUS && code !== MINUS) break
+    end++
+  }
+  if (hasExponent || end - at > SHORT_NUMBER) scan.hasRounded ||= isRounded(scan.text.slice(at, end))
   return end - 1
-}
-
-/** Whether this is one of 0-9, `+`, `-`, `.`, `e` and `E`. */
-function isOfNumber(code: number): boolean {
-  return (
-    (code >= DIGIT_0 && code <= DIGIT_9) ||
-    code === 0x2b ||
-    code === MINUS ||
-    code === 0x2e ||
-    (code | 0x20) === 0x65
-  )
 }
 
 function enter(scan: Scan, code: number): void {

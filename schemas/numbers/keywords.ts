@@ -103,17 +103,38 @@ function multipleOf(numbers: Numbers): CodeKeywordDefinition {
     schemaType: 'number',
     error: { message: 'must be a multiple', params: (cxt) => _`{multipleOf: ${written(cxt, numbers)}}` },
     code(cxt) {
-      const { schema, number } = schemaNumber(cxt, numbers)
+      const { number } = schemaNumber(cxt, numbers)
       const isNone: Judge = (value, parent, key) => {
         const own = decimal(originalOf(numbers.ofData, value, parent, key))
         numbers.spend(costOfMultiple(own, number))
         return !isMultiple(own, number)
       }
-      const isQuick = _`Number.isSafeInteger(${cxt.data})`
-      const quick = _`${isQuick} ? ${cxt.data} % ${schema} !== 0 : ${called(cxt, isNone)}`
-      cxt.fail(Number.isSafeInteger(schema) ? quick : called(cxt, isNone))
+      const grid = gridOf(number)
+      const asked = called(cxt, isNone)
+      if (grid === undefined) cxt.fail(asked)
+      else {
+        const nth = cxt.gen.const('nth', _`Math.round(${cxt.data} * ${grid.scale})`)
+        const isSmall = _`${nth} < ${MOST_UNITS} && ${nth} > ${-MOST_UNITS}`
+        const isOff = _`${nth} / ${grid.scale} !== ${cxt.data} || ${nth} % ${grid.units} !== 0`
+        cxt.fail(_`!(${dataIsExact(cxt, numbers)}) && ${isSmall} ? ${isOff} : ${asked}`)
+      }
     },
   }
+}
+
+/** Each number of fewer units is the shortest text of the double next to it. */
+const MOST_UNITS = 1e15
+/** The largest power of ten that a double has exactly is 10^22. */
+const MOST_DECIMALS = 22
+
+/**
+ * A step as a whole number of units, `scale` of which are 1. A double that is the one next to a whole number of units, of less
+ * than MOST_UNITS, has that number as its shortest text; so a division tells what decimals would, and is quicker.
+ */
+function gridOf(step: Decimal): { readonly units: number; readonly scale: number } | undefined {
+  const decimals = step.exponent < 0n ? Number(-step.exponent) : 0
+  const units = Number(step.digits) * 10 ** Math.max(0, Number(step.exponent))
+  return decimals <= MOST_DECIMALS && units < MOST_UNITS ? { units, scale: 10 ** decimals } : undefined
 }
 
 function constant(numbers: Numbers): CodeKeywordDefinition {
