@@ -31,15 +31,21 @@ const ZERO: Decimal = { isNegative: false, digits: '', exponent: 0n }
 
 /** The value of a number, from its JSON text. */
 export function decimalOf(text: string): Decimal {
-  const [, sign = '', whole = '', fraction = '', power = '0'] = NUMBER.exec(text) ?? []
+  const [, sign, whole = '', fraction = '', power = '0'] = NUMBER.exec(text) ?? []
   const all = whole + fraction
-  let first = 0
-  while (first < all.length && all[first] === '0') first++
-  let end = all.length
-  while (end > first && all[end - 1] === '0') end--
+  const [first, end] = significant(all)
   if (first === end) return ZERO
   const exponent = BigInt(power) + BigInt(whole.length - end)
   return { isNegative: sign === '-', digits: all.slice(first, end), exponent }
+}
+
+/** Where the zeros at the start of some digits end, and where those at their end begin. */
+function significant(digits: string): readonly [first: number, end: number] {
+  let first = 0
+  while (first < digits.length && digits[first] === '0') first++
+  let end = digits.length
+  while (end > first && digits[end - 1] === '0') end--
+  return [first, end]
 }
 
 /** Whether a number would be rounded if it was read as a double. `text` is a number of JSON. */

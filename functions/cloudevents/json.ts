@@ -108,12 +108,20 @@ function scanUnambiguous(text: string): Scan {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) at = scanString(scan, at)
-    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) enter(scan, code)
-    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) scan.open.pop()
-    else if (code === COMMA) scan.keyIsNext = scan.open.at(-1) !== undefined
-    else if ((code >= DIGIT_0 && code <= DIGIT_9) || code === MINUS) at = scanNumber(scan, at)
+    else if (code === MINUS || isDigit(code)) at = scanNumber(scan, at)
+    else scanStructure(scan, code)
   }
   return scan
+}
+
+function scanStructure(scan: Scan, code: number): void {
+  if (code === OPEN_OBJECT || code === OPEN_ARRAY) enter(scan, code)
+  else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) scan.open.pop()
+  else if (code === COMMA) scan.keyIsNext = scan.open.at(-1) !== undefined
+}
+
+function isDigit(code: number): boolean {
+  return code >= DIGIT_0 && code <= DIGIT_9
 }
 
 /** A number of at most so many characters, without an exponent, is never rounded. */
@@ -123,14 +131,18 @@ const SHORT_NUMBER = 15
 function scanNumber(scan: Scan, at: number): number {
   let end = at + 1
   let hasExponent = false
-  for (;;) {
-    const code = scan.text.charCodeAt(end)
-    if ((code | 0x20) === LETTER_E) hasExponent = true
-    else if (!(code >= DIGIT_0 && code <= DIGIT_9) && code !== POINT && code !== PLUS && code !== MINUS) break
-    end++
-  }
+  for (; isOfNumber(scan.text.charCodeAt(end)); end++) hasExponent ||= isLetterE(scan.text.charCodeAt(end))
   if (hasExponent || end - at > SHORT_NUMBER) scan.hasRounded ||= isRounded(scan.text.slice(at, end))
   return end - 1
+}
+
+function isOfNumber(code: number): boolean {
+  return isDigit(code) || code === POINT || code === PLUS || code === MINUS || isLetterE(code)
+}
+
+/** Whether it is e or E. */
+function isLetterE(code: number): boolean {
+  return (code | 0x20) === LETTER_E
 }
 
 function enter(scan: Scan, code: number): void {

@@ -1,6 +1,5 @@
 import {
   _,
-  type AnySchemaObject,
   type CodeKeywordDefinition,
   type FuncKeywordDefinition,
   type KeywordCxt,
@@ -228,7 +227,7 @@ function schemaNumber(cxt: Context, numbers: Numbers): SchemaNumber {
 
 /** The code of the keyword's value, as it was written, for its fault. */
 function written(cxt: Context, numbers: Numbers) {
-  return cxt.gen.scopeValue('schema', { ref: schemaValue(cxt, numbers) as AnySchemaObject })
+  return cxt.gen.scopeValue('schema', { ref: schemaValue(cxt, numbers) })
 }
 
 /** The code that tells whether the data has numbers that are no doubles. */

@@ -8,11 +8,12 @@ const LAST = 0x10ffff
 
 /** The set of the code points in any of these ranges, which may overlap and be in any order. */
 export function union(ranges: readonly Range[]): CodePoints {
-  const merged: [number, number][] = []
+  const merged: Range[] = []
   for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
-    const before = merged.at(-1)
-    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last)
-    else merged.push([first, last])
+    const before = merged.pop()
+    if (before === undefined) merged.push([first, last])
+    else if (first > before[1] + 1) merged.push(before, [first, last])
+    else merged.push([before[0], Math.max(before[1], last)])
   }
   return merged
 }

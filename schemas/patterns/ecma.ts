@@ -40,15 +40,24 @@ export function translate(pattern: string): Translation {
 }
 
 /** The repeat of a pattern that has nothing but one character, repeated up to a large count, between `^` and `$`. */
-function countedWhole({ alternatives: [only, ...others] }: AST.Pattern): AST.Quantifier | undefined {
-  const [start, repeat, end, ...more] = only?.elements ?? []
-  const isAnchored = start?.type === 'Assertion' && start.kind === 'start'
-  const isEnded = end?.type === 'Assertion' && end.kind === 'end'
-  if (!isAnchored || !isEnded || others.length + more.length > 0 || repeat?.type !== 'Quantifier') return
-  const { element, min, max } = repeat
-  const isOneCharacter = ['Character', 'CharacterSet', 'CharacterClass'].includes(element.type)
-  const isLarge = (max === Infinity ? min : max) > MOST_REPEATS
-  return isOneCharacter && isLarge ? repeat : undefined
+function countedWhole({ alternatives }: AST.Pattern): AST.Quantifier | undefined {
+  const [start, repeat, end, ...more] = alternatives.flatMap(({ elements }) => elements)
+  if (alternatives.length > 1 || more.length > 0 || repeat?.type !== 'Quantifier') return undefined
+  const isWhole = isAnchor(start, 'start') && isAnchor(end, 'end')
+  return isWhole && isOfOneCharacter(repeat) && countOf(repeat) > MOST_REPEATS ? repeat : undefined
+}
+
+function isAnchor(element: AST.Element | undefined, kind: 'start' | 'end'): boolean {
+  return element?.type === 'Assertion' && element.kind === kind
+}
+
+function isOfOneCharacter({ element }: AST.Quantifier): boolean {
+  return ['Character', 'CharacterSet', 'CharacterClass'].includes(element.type)
+}
+
+/** The larger of the counts that are written. */
+function countOf({ min, max }: Pick<AST.Quantifier, 'min' | 'max'>): number {
+  return max === Infinity ? min : max
 }
 
 function alternatives(list: readonly AST.Alternative[], ignoresCase: boolean): Expression {
@@ -74,24 +83,21 @@ function group(inner: Expression): Expression {
 
 function node(element: AST.Element, ignoresCase: boolean): Expression {
   switch (element.type) {
-    case 'Character':
-    case 'CharacterSet':
-    case 'CharacterClass':
-      return oneOf(ignoresCase ? matchedBy(`(?i:${element.raw})`) : codePoints(element))
     case 'Assertion':
       return assertion(element, ignoresCase)
     case 'CapturingGroup':
       return group(alternatives(element.alternatives, ignoresCase))
     case 'Group':
-      return modified(element, ignoresCase)
+      return group(alternatives(element.alternatives, ignoresCaseWithin(element, ignoresCase)))
     case 'Quantifier':
-      return quantified(node(element.element, ignoresCase), element.min, element.max)
+      return quantified(node(element.element, ignoresCase), element)
     case 'Backreference':
       throw new UnsupportedPattern(
         `the back-reference ${element.raw} does not run in linear time; write the pattern without it`,
       )
-    case 'ExpressionCharacterClass':
-      throw new UnsupportedPattern(`${element.raw} is of the flag v, and patterns have the flag u`)
+    default:
+      // Without the flag v, no other kind is one character.
+      return oneOf(ignoresCase ? matchedBy(`(?i:${element.raw})`) : codePoints(element as OneCharacter))
   }
 }
 
@@ -106,12 +112,12 @@ function assertion(element: AST.Assertion, ignoresCase: boolean): Expression {
   return { text: element.negate ? String.raw`\B` : String.raw`\b`, size: 1, repeats: 1 }
 }
 
-function modified({ modifiers, alternatives: inner, raw }: AST.Group, ignoresCase: boolean): Expression {
-  const { add, remove } = modifiers ?? { add: null, remove: null }
-  if (add?.multiline || add?.dotAll || remove?.dotAll) {
-    throw new UnsupportedPattern(`of modifiers, only i is supported: ${raw}`)
-  }
-  return group(alternatives(inner, add?.ignoreCase || (ignoresCase && !remove?.ignoreCase)))
+function ignoresCaseWithin({ modifiers, raw }: AST.Group, ignoresCase: boolean): boolean {
+  if (modifiers === null) return ignoresCase
+  const { add, remove } = modifiers
+  // The pattern as a whole has neither m nor s, so removing them changes nothing.
+  if (add.multiline || add.dotAll) throw new UnsupportedPattern(`of modifiers, only i is supported: ${raw}`)
+  return add.ignoreCase || (ignoresCase && remove?.ignoreCase !== true)
 }
 
 type OneCharacter = AST.Character | AST.CharacterSet | AST.CharacterClass | AST.CharacterClassRange
@@ -172,9 +178,9 @@ function escaped(codePoint: number): string {
   return /[A-Za-z0-9]/.test(text) ? text : String.raw`\x{${codePoint.toString(16)}}`
 }
 
-function quantified(one: Expression, min: number, max: number): Expression {
+function quantified(one: Expression, { min, max }: AST.Quantifier): Expression {
   const inner = one.size === 1 ? one : group(one)
-  const count = max === Infinity ? min : max
+  const count = countOf({ min, max })
   const states = inner.size * count
   // What re2 takes as it is written is as large as its author wants it.
   if (states > MOST_STATES && count > mostOf(inner)) {
