@@ -9,6 +9,7 @@ import { ensureQueues } from '../queues/lifecycle.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
 import { deleteMessage, lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import type { QueueSettings } from '../queues/stream-config.ts'
+import { historyHeaders, type History } from '../outcomes/history.ts'
 import { verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
 import { createApp, type AppOptions } from './http/app.ts'
 import { createMetrics } from './metrics.ts'
@@ -137,6 +138,8 @@ export interface Fixture {
   count(): Promise<number>
   /** Settles an event as a runner does: stores the verdict, and removes the event from the queue. */
   settle(key: string, verdict: Verdict): Promise<void>
+  /** Stores an event with this id among the retries, due now or at a time in RFC 3339; gives its key. */
+  retry(id: string, history: History, dueAt?: string): Promise<string>
   /** Creates the streams of another Job, and gives its event. */
   otherJob(job: string, queue: Partial<QueueSettings>): Promise<typeof REF>
 }
@@ -182,6 +185,18 @@ export async function createFixture(test: Scope, url: string): Promise<Fixture> 
       await requests.send({ subject: subjects.verdict(key), headers: verdictHeaders(verdict), payload })
       const event = await queued(key)
       if (event !== undefined) await deleteMessage(requests, streams.queue, event.seq)
+    },
+    async retry(id, history, dueAt) {
+      const attributes = { specversion: '1.0', type: 'a', source: '/s', id }
+      const key = eventKey(attributes.source, id)
+      const headers = historyHeaders({ attributes, data: undefined, trace: {} }, history)
+      if (dueAt !== undefined) {
+        headers.set('Nats-Schedule', `@at ${dueAt}`)
+        headers.set('Nats-Schedule-Target', subjects.due(key))
+      }
+      const subject = dueAt === undefined ? subjects.due(key) : subjects.later(key)
+      await requests.send({ subject, headers, payload: '{}' })
+      return key
     },
     async otherJob(job, queue) {
       const ref = { ...REF, job } as typeof REF

@@ -4,6 +4,16 @@ export interface EmittedData {
   readonly data: Uint8Array
 }
 
+/** The id of the `number`-th event, from 1, that the event with a key emitted. Pure. */
+export function emittedId(key: string, number: number): string {
+  return `${key}-${number}`
+}
+
+/** The key of the cause, given the id of a result, which is that key, or of an emitted event; undefined for other ids. Pure. */
+export function causeKeyOf(id: string): string | undefined {
+  return /^([a-z2-7]{26})(?:-\d{1,3})?$/.exec(id)?.[1]
+}
+
 /** The payload of a done verdict, taken apart: the data of the result, and the emitted data. */
 export interface VerdictData {
   readonly data: Uint8Array

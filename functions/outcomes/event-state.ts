@@ -1,15 +1,25 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+
 import { toStructuredJson } from '../cloudevents/cloudevent.ts'
+import { eventOfMessage } from '../cloudevents/nats-binding.ts'
 import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import type { Requests } from '../jetstream/requests.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
+import { progressOf, type Progress } from './history.ts'
 import { verdictOfMessage, type Verdict } from './verdict.ts'
 
 /** Whether an event is known, waits, or how it ended. */
 export type EventState =
   | { readonly state: 'unknown' }
-  | { readonly state: 'pending' }
+  | { readonly state: 'pending'; readonly progress: Progress; readonly identity: Identity | undefined }
   | { readonly state: 'done'; readonly verdict: Extract<Verdict, { kind: 'done' }> }
   | { readonly state: 'dead'; readonly verdict: Extract<Verdict, { kind: 'dead' }> }
+
+/** The attributes that make a CloudEvent the same as another. */
+export interface Identity {
+  readonly id: string
+  readonly source: string
+}
 
 /** The state of an event that is known. */
 export type KnownState = Exclude<EventState, { state: 'unknown' }>
@@ -45,22 +55,51 @@ export async function eventState(requests: Requests, ref: EventRef, key: string)
     (await lastMessage(requests, streams.retry, subjects.retry(key)))
   const verdict = (await readVerdict(requests, ref, key))?.verdict
   if (verdict?.kind === 'done') return { state: 'done', verdict }
-  if (pending !== undefined) return { state: 'pending' }
+  if (pending !== undefined) {
+    const { headers } = pending
+    return { state: 'pending', progress: progressOf(headers), identity: identityOf(headers) }
+  }
   return verdict === undefined ? { state: 'unknown' } : { state: 'dead', verdict }
 }
 
+/** Id and source of the event in a message's headers; undefined if they carry none. Pure. */
+export function identityOf(fields: MsgHdrs | undefined): Identity | undefined {
+  try {
+    const { id, source } = eventOfMessage(fields, new Uint8Array()).attributes
+    return { id, source }
+  } catch {
+    return undefined
+  }
+}
+
 /**
- * The state of an event as JSON: `state`, the members of `head`, and its result or error. If `exposed` is false, the result
- * and all of the error but its code are left out. The result is the last member.
+ * The state of an event as JSON: `state`, the members of `head`, and how far it is, its error or its result. If `exposed` is
+ * false, only the code of the error is left of these. The result is the last member.
  */
 export function stateJson(head: object, state: KnownState, exposed = true): string {
   const named = { state: state.state, ...head }
-  if (state.state === 'dead') {
-    const { code, reason, attempts } = state.verdict
-    return JSON.stringify({ ...named, error: exposed ? { code, reason, attempts } : { code } })
-  }
+  if (state.state === 'pending') return JSON.stringify({ ...named, ...progressMembers(state.progress, exposed) })
+  if (state.state === 'dead') return JSON.stringify({ ...named, error: errorMember(state.verdict, exposed) })
   const text = JSON.stringify(named)
-  if (state.state !== 'done' || !exposed) return text
+  if (!exposed) return text
   // The result is inserted as text: parsing it would cost numbers their digits.
   return `${text.slice(0, -1)},"result":${toStructuredJson(state.verdict.result)}}`
+}
+
+function progressMembers({ attempts, dueAt, redriven, error }: Progress, exposed: boolean): object {
+  const failure = error && { error: errorMember({ ...error, attempts: error.attempt }, exposed) }
+  if (!exposed) return { ...failure }
+  return {
+    attempts,
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(redriven ? { redriven } : {}),
+    ...failure,
+  }
+}
+
+function errorMember(
+  { code, reason, attempts }: Pick<Extract<Verdict, { kind: 'dead' }>, 'code' | 'reason' | 'attempts'>,
+  exposed: boolean,
+): object {
+  return exposed ? { code, reason, attempts } : { code }
 }

@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, InjectOptions } from 'fastify'
 import t from 'tap'
 
 import { startNatsServer } from '../../../scripts/nats-server/start.ts'
 import { eventSubjects } from '../../queues/names.ts'
+import type { History } from '../../outcomes/history.ts'
 import type { Verdict } from '../../outcomes/verdict.ts'
 import {
   acceptedOf,
@@ -11,7 +12,9 @@ import {
   createFixture,
   DEAD,
   done,
+  freshId,
   keyOf,
+  PERSON,
   post,
   problemOf,
   REF,
@@ -36,7 +39,8 @@ t.test('states', async (t) => {
   const send = async () => acceptedOf(await open.inject(binary()))[0]?.key ?? ''
 
   const key = await send()
-  t.same(await get(open, key), { state: 'pending', key, event: 'ev1' })
+  t.same(await get(open, key), { state: 'pending', key, event: 'ev1', attempts: 0 })
+  t.same(await get(closed, key), { state: 'pending', key, event: 'ev1' })
   await fixture.settle(key, done(key, '{"n":12345678901234567890}'))
   t.match(await get(open, key, '/listener/ev1'), {
     state: 'done',
@@ -109,6 +113,12 @@ t.test('Prefer: wait', async (t) => {
   const stranger = await closed.inject(empty.request)
   t.equal(stranger.statusCode, 202, 'and nothing where they are not')
   t.equal(stranger.headers['preference-applied'], undefined)
+  const buried = await open.inject(failed.request)
+  t.equal(buried.statusCode, 502)
+  for (const answer of [again, stranger, buried, await open.inject({ ...empty.request, url: '/listener/ev1' })])
+    t.equal(answer.headers['jobico-duplicate'], 'true', `${answer.statusCode} says that it is a duplicate`)
+  for (const answer of [empty.answer, failed.answer, late])
+    t.equal(answer.headers['jobico-duplicate'], undefined, `${answer.statusCode} of a new event`)
 
   for (const prefer of ['wait=61', 'wait=x', 'wait', 'return=minimal', 'wait=5 5']) {
     const answer = await open.inject(waiting(prefer))
@@ -138,6 +148,94 @@ t.test('the state of a result that stands is known to its sender only', async (t
   const answer = await closed.inject(request)
   t.equal(answer.statusCode, 202)
   t.notMatch(answer.body, 'secret')
+  t.match(acceptedOf(answer), [{ key, duplicate: true }])
+  const shown = await fixture.app(t, { exposeResults: true }).inject(request)
+  t.equal(shown.headers['jobico-duplicate'], 'true', 'and where it is shown, it is said to be an old one')
+  t.match(shown.json(), { data: { secret: 1 } })
+})
+
+t.test('a duplicate is told in a header, and in a request of several events by each of them', async (t) => {
+  const listener = fixture.app(t)
+  const ids = [structuredEvent(), structuredEvent(), structuredEvent()]
+  const [first, second, third] = ids
+  const bare = post('application/json', { data: [PERSON] }, { 'idempotency-key': freshId() })
+  const requests: readonly (readonly [name: string, request: InjectOptions])[] = [
+    ['binary mode', binary()],
+    ['structured mode', post('application/cloudevents+json', first)],
+    ['a batch of one', post(BATCH, [second])],
+    ['bare data', bare],
+  ]
+  for (const [name, request] of requests) {
+    const answers = [await listener.inject(request), await listener.inject(request)]
+    t.same(
+      answers.map((answer) => [
+        answer.statusCode,
+        answer.headers['jobico-duplicate'],
+        acceptedOf(answer)[0]?.duplicate,
+      ]),
+      [
+        [202, undefined, false],
+        [202, 'true', true],
+      ],
+      name,
+    )
+  }
+  const several = await listener.inject(post(BATCH, [first, third, third]))
+  t.equal(several.headers['jobico-duplicate'], undefined)
+  t.same(
+    acceptedOf(several).map(({ duplicate }) => duplicate),
+    [true, false, true],
+  )
+})
+
+t.test('a pending event tells its attempts, its last error and when it is due', async (t) => {
+  const open = fixture.app(t, { exposeResults: true })
+  const closed = fixture.app(t)
+  const errors = [
+    { attempt: 1, code: 'TIMEOUT', reason: 'too slow' },
+    { attempt: 2, code: 'RETRY_REQUESTED', reason: 'the bank is closed' },
+  ] as const
+  const dueAt = new Date(Date.now() + 3_600_000).toISOString()
+  const history = { attempts: 2, errors, suspect: false, redrive: undefined, hops: 0 }
+  const error = { code: 'RETRY_REQUESTED', reason: 'the bank is closed', attempts: 2 }
+  const diedNow = { attempt: 3, code: 'PROCESS_DIED', reason: 'died' } as const
+  const cases: readonly {
+    readonly name: string
+    readonly history: History
+    readonly dueAt?: string
+    readonly want: object
+  }[] = [
+    { name: 'waits for its next attempt', history, dueAt, want: { attempts: 2, dueAt, error } },
+    { name: 'is due', history, want: { attempts: 2, error } },
+    {
+      name: 'runs, after its process may have died before',
+      history: { ...history, attempts: 3, errors: [...errors, diedNow], suspect: true },
+      dueAt,
+      want: { attempts: 3, error },
+    },
+    {
+      name: 'is due, and its process has died',
+      history: { ...history, attempts: 3, errors: [...errors, diedNow], suspect: true },
+      want: { attempts: 3, error: { code: 'PROCESS_DIED', reason: 'died', attempts: 3 } },
+    },
+    {
+      name: 'was redriven',
+      history: { ...history, attempts: 0, errors: [], redrive: 7 },
+      want: { attempts: 0, redriven: true },
+    },
+  ]
+  for (const { name, history: past, dueAt: at, want } of cases) {
+    const key = await fixture.retry(freshId(), past, at)
+    const state = await open.inject({ url: `/events/${key}` })
+    t.same(state.json(), { state: 'pending', key, event: 'ev1', ...want }, name)
+    const stranger = (await closed.inject({ url: `/events/${key}` })).json<{ error?: object }>()
+    const { code } = (want as { error?: { code: string } }).error ?? {}
+    t.same(
+      stranger,
+      { state: 'pending', key, event: 'ev1', ...(code === undefined ? {} : { error: { code } }) },
+      `${name}, for strangers`,
+    )
+  }
 })
 
 t.test('too many in flight', async (t) => {

@@ -87,13 +87,15 @@ async function answerAfterVerdict({ event }: CheckedEvent, waiting: Waiting): Pr
   const key = eventKey(event.attributes.source, event.attributes.id)
   const watch = watchVerdict(requests, options.ref, key)
   try {
-    const { stored, mayWait } = await storeFirst(key, waiting)
-    if (!mayWait) return acceptedResponse(stored, exchange.prefix)
+    const stored = await storeFirst(key, waiting)
+    // Anybody who knows an event's source and id can send it again, so a result that is not exposed is for its first sender.
+    const isFirst = stored.every(({ duplicate }) => !duplicate)
+    if (!isFirst && !options.exposeResults) return acceptedResponse(stored, exchange.prefix)
     const verdict = await watch.wait(seconds, AbortSignal.any([options.stopping, leaving(exchange.response)]))
     const answer =
       verdict === undefined
         ? acceptedResponse(stored, exchange.prefix)
-        : verdictResponse(verdict, exchange.prefix, key)
+        : verdictResponse(verdict, stored, exchange.prefix)
     return { ...answer, headers: { ...answer.headers, 'preference-applied': `wait=${seconds}` } }
   } finally {
     watch.close()
@@ -101,14 +103,16 @@ async function answerAfterVerdict({ event }: CheckedEvent, waiting: Waiting): Pr
 }
 
 /**
- * Stores the event and says whether its sender may wait for the verdict. Anybody who knows an event's source and id can send
- * it again; so if results are not exposed, only the sender of a new event gets one.
+ * Stores the event. It is a duplicate also if the queue has forgotten its identity and it has a verdict, because that is the
+ * one to be shown.
  */
-async function storeFirst(key: string, { options, requests, storeAll }: Waiting) {
-  const { ref, exposeResults } = options
-  const isKnown = !exposeResults && (await readVerdict(requests, ref, key)) !== undefined
+async function storeFirst(
+  key: string,
+  { options, requests, storeAll }: Waiting,
+): Promise<readonly StoredEvent[]> {
+  const isKnown = (await readVerdict(requests, options.ref, key)) !== undefined
   const stored = await storeAll()
-  return { stored, mayWait: exposeResults || (!isKnown && stored.every(({ duplicate }) => !duplicate)) }
+  return stored.map((each) => ({ ...each, duplicate: each.duplicate || isKnown }))
 }
 
 /** Aborts when the client has disconnected, or has its answer. */

@@ -13,6 +13,8 @@ export interface ResponseParts {
 
 /** How long a client should wait before it sends again, in seconds, by the status of the answer. */
 const RETRY_AFTER: Readonly<Record<number, number>> = { 429: 1, 503: 2 }
+/** On the answer about one event: an event of its source and id was accepted before, and the answer is about that one. */
+const DUPLICATE = { 'jobico-duplicate': 'true' }
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** The problem document (RFC 9457) of an error, with the headers that belong to its status. */
@@ -30,27 +32,37 @@ export function problemResponse({ code, message, members }: JobicoError): Respon
   }
 }
 
-/** The answer once every event of a request is stored; for a single event, Location is the path of its state. */
+/** The answer once every event of a request is stored; the headers are about a single event. */
 export function acceptedResponse(accepted: readonly StoredEvent[], prefix: string): ResponseParts {
-  const [only] = accepted
-  const location =
-    only !== undefined && accepted.length === 1 ? { location: statePath(prefix, only.key) } : {}
-  return { status: 202, headers: { ...JSON_TYPE, ...location }, body: JSON.stringify({ accepted }) }
+  const headers = { ...JSON_TYPE, ...singleHeaders(accepted, prefix) }
+  return { status: 202, headers, body: JSON.stringify({ accepted }) }
 }
 
-/** The answer to a request that waited for the verdict of its event. */
-export function verdictResponse(verdict: Verdict, prefix: string, key: string): ResponseParts {
-  const location = statePath(prefix, key)
+/** Where the state of a single event is, and whether it is a duplicate; none for several events. */
+function singleHeaders(accepted: readonly StoredEvent[], prefix: string): Record<string, string> {
+  const [only, ...others] = accepted
+  if (only === undefined || others.length > 0) return {}
+  return { location: `${prefix}/events/${only.key}`, ...(only.duplicate ? DUPLICATE : {}) }
+}
+
+/** The answer to a request that waited for the verdict of its one event. */
+export function verdictResponse(
+  verdict: Verdict,
+  accepted: readonly StoredEvent[],
+  prefix: string,
+): ResponseParts {
+  const about = singleHeaders(accepted, prefix)
   if (verdict.kind === 'dead') {
+    const key = accepted[0]?.key
     const { code, reason, attempts } = verdict
     const members = { key, error: { code, reason, attempts } }
     const { status, headers, body } = problemResponse(
       new JobicoError('EVENT_DEAD', reason || code, { members }),
     )
-    return { status, headers: { ...headers, location }, body }
+    return { status, headers: { ...headers, ...about }, body }
   }
-  if (verdict.result.data === undefined) return { status: 204, headers: { location }, body: '' }
-  const headers = { 'content-type': 'application/cloudevents+json', location }
+  if (verdict.result.data === undefined) return { status: 204, headers: about, body: '' }
+  const headers = { 'content-type': 'application/cloudevents+json', ...about }
   return { status: 200, headers, body: toStructuredJson(verdict.result) }
 }
 
@@ -65,8 +77,4 @@ export function stateResponse(
     headers: JSON_TYPE,
     body: stateJson(names, state, exposed),
   }
-}
-
-function statePath(prefix: string, key: string): string {
-  return `${prefix}/events/${key}`
 }

@@ -7,13 +7,13 @@ import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts
 import { publish, type PubAck } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { eventState, readVerdict, type StoredVerdict } from '../../outcomes/event-state.ts'
+import { historyHeaders, readHistory, type History } from '../../outcomes/history.ts'
 import { deleteMessage, lastMessage } from '../../jetstream/stored-message.ts'
 import { verdictHeaders, verdictPayload, type Verdict } from '../../outcomes/verdict.ts'
 import { createBatcher, type Batcher } from './dead-letter-batcher.ts'
 import { ACK, type Delivery } from '../dispatch/delivery.ts'
 import type { PullGate } from '../dispatch/pull-gate.ts'
 import { handOverMessage, type HandOver } from '../outputs/hand-over.ts'
-import { historyHeaders, readHistory, type History } from './history.ts'
 import type { ServerClock } from './server-clock.ts'
 
 /** What a settlement needs. */

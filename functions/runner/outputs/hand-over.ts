@@ -1,6 +1,6 @@
 import { eventHeaders } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
-import type { EmittedData } from '../../outcomes/emitted.ts'
+import { emittedId, type EmittedData } from '../../outcomes/emitted.ts'
 import { eventKey, eventSubjects, type EventRef } from '../../queues/names.ts'
 import type { Outgoing } from '../../jetstream/requests.ts'
 import { JOBICO_HEADERS, type Verdict } from '../../outcomes/verdict.ts'
@@ -44,7 +44,7 @@ export function handOversOf(
 
 /** The `number`-th emitted event, from 1: like the result, with its own id and data. Pure. */
 function emittedEvent(result: CloudEvent, { data }: EmittedData, number: number): CloudEvent {
-  const id = `${result.attributes.id}-${number}`
+  const id = emittedId(result.attributes.id, number)
   return { ...result, attributes: { ...result.attributes, id, datacontenttype: 'application/json' }, data }
 }
 

@@ -1,8 +1,8 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 
-import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
-import { eventHeaders } from '../../cloudevents/nats-binding.ts'
-import { JOBICO_HEADERS, decodeErrors, encodeErrors, type AttemptError } from '../../outcomes/verdict.ts'
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { JOBICO_HEADERS, decodeErrors, encodeErrors, type AttemptError } from './verdict.ts'
 
 /** What the headers of an event's message say about its attempts and hand-overs so far. */
 export interface History {
@@ -40,4 +40,32 @@ export function historyHeaders(event: CloudEvent, history: History): MsgHdrs {
   if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
   if (hops > 0) fields.set(JOBICO_HEADERS.hops, String(hops))
   return fields
+}
+
+/** How far an event is that has not ended. */
+export interface Progress {
+  /**
+   * Executions that have begun, as far as they are recorded. An execution that runs now is recorded only if another process
+   * may have had the event before; others are recorded when they have failed.
+   */
+  readonly attempts: number
+  /** The error of the last attempt that failed. */
+  readonly error: AttemptError | undefined
+  /** When the next attempt is due, RFC 3339; undefined if it is due already, or runs. */
+  readonly dueAt: string | undefined
+  /** It is a dead letter that was sent to its module again, with a fresh count of attempts. */
+  readonly redriven: boolean
+}
+
+const SCHEDULED_AT = /^@at (\S+)$/
+
+/** Reads from the headers of an event in the queue or among the retries how far it is. Pure. */
+export function progressOf(fields: MsgHdrs | undefined): Progress {
+  const { attempts, errors, suspect, redrive } = readHistory(fields)
+  const redriven = redrive !== undefined
+  const dueAt = SCHEDULED_AT.exec(fields?.get('Nats-Schedule') ?? '')?.[1]
+  // Scheduled before the execution that runs now: its last error and its time count only if the process dies.
+  if (suspect && dueAt !== undefined)
+    return { attempts, error: errors.findLast(({ attempt }) => attempt < attempts), dueAt: undefined, redriven }
+  return { attempts, error: errors.at(-1), dueAt, redriven }
 }
