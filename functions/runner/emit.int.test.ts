@@ -4,9 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
-import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
+import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { publish } from '../jetstream/publish.ts'
 import { eventState } from '../outcomes/event-state.ts'
+import { readRelations } from '../outcomes/relations.ts'
 import { verdictHeaders, verdictPayload, type Verdict } from '../outcomes/verdict.ts'
 import { newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
@@ -53,6 +54,22 @@ t.test('what is emitted goes to other events of the Job, once the event is done'
       causationid: `${key}-${number + 1}`,
     })
   }
+  const relations = async (at: EventRef, of: string) => {
+    const state = await eventState(requests, at, of)
+    if (state.state === 'unknown') throw new Error('the event is known')
+    return await readRelations(requests, at, of, state)
+  }
+  t.same(await relations(ref, key), {
+    effects: ['ev2', 'ev3', 'ev2'].map((event, index) => ({
+      event,
+      key: keyOfEmitted(key, index + 1),
+      state: 'done',
+    })),
+  })
+  t.same(await relations(third, keyOfEmitted(key, 2)), {
+    cause: { event: 'ev1', key, state: 'done' },
+    effects: [],
+  })
   const cases = [
     { do: 'emit and reject', code: 'REJECTED', reason: 'not today' },
     {

@@ -10,6 +10,7 @@ import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
 import { publish } from '../jetstream/publish.ts'
 import { eventState, readVerdict } from '../outcomes/event-state.ts'
+import { readRelations } from '../outcomes/relations.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS, verdictHeaders } from '../outcomes/verdict.ts'
 import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
@@ -115,6 +116,13 @@ t.test('output goes to the next event, once', async (t) => {
   t.match(next.state === 'done' && next.verdict.result.attributes, {
     type: 'test.made.result.result',
     causationid: key,
+  })
+  t.same(await readRelations(requests, ref, key, await fixture.ended(ref, key)), {
+    effects: [{ event: 'ev2', key: nextKey, state: 'done' }],
+  })
+  t.same(await readRelations(requests, second, nextKey, next), {
+    cause: { event: 'ev1', key, state: 'done' },
+    effects: [],
   })
 
   const refused = await fixture.ended(ref, await fixture.accept(ref, newEvent({ do: 'env' })))
