@@ -78,7 +78,8 @@ export function identityOf(fields: MsgHdrs | undefined): Identity | undefined {
  */
 export function stateJson(head: object, state: KnownState, exposed = true): string {
   const named = { state: state.state, ...head }
-  if (state.state === 'pending') return JSON.stringify({ ...named, ...progressMembers(state.progress, exposed) })
+  if (state.state === 'pending')
+    return JSON.stringify({ ...named, ...progressMembers(state.progress, exposed) })
   if (state.state === 'dead') return JSON.stringify({ ...named, error: errorMember(state.verdict, exposed) })
   const text = JSON.stringify(named)
   if (!exposed) return text

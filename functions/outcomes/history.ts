@@ -66,6 +66,11 @@ export function progressOf(fields: MsgHdrs | undefined): Progress {
   const dueAt = SCHEDULED_AT.exec(fields?.get('Nats-Schedule') ?? '')?.[1]
   // Scheduled before the execution that runs now: its last error and its time count only if the process dies.
   if (suspect && dueAt !== undefined)
-    return { attempts, error: errors.findLast(({ attempt }) => attempt < attempts), dueAt: undefined, redriven }
+    return {
+      attempts,
+      error: errors.findLast(({ attempt }) => attempt < attempts),
+      dueAt: undefined,
+      redriven,
+    }
   return { attempts, error: errors.at(-1), dueAt, redriven }
 }

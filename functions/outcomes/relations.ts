@@ -70,8 +70,7 @@ export function causeOf(job: JobRef, { id, source }: Identity): Omit<RelatedEven
   const prefix = `${jobSource(job)}/events/`
   const key = causeKeyOf(id)
   const event = source.slice(prefix.length)
-  if (key === undefined || !source.startsWith(prefix) || !EVENT_NAME.test(event))
-    return undefined
+  if (key === undefined || !source.startsWith(prefix) || !EVENT_NAME.test(event)) return undefined
   return { event, key }
 }
 

@@ -16,6 +16,8 @@ export interface EventBacklog {
 /** How much of a Job waits, in all and by event. */
 export interface Backlog extends EventBacklog {
   readonly events: ReadonlyMap<string, EventBacklog>
+  /** When the queue was made, RFC 3339. */
+  readonly created: string
   /** The state of the outcome stream when the dead letters were counted. */
   readonly outcomes: string
   /** Storage usage of the outcome stream. */
@@ -62,6 +64,7 @@ export async function readBacklog(
         },
       ]),
     ),
+    created: queue.created,
     outcomes: mark,
     usage: { bytes: outcomes.state.bytes, maxBytes: outcomes.config.max_bytes },
   }
@@ -90,6 +93,8 @@ export async function deadLetters(manager: JetStreamManager, ref: JobRef): Promi
 }
 
 interface Waiting {
+  /** When the stream was made, RFC 3339. */
+  readonly created: string
   readonly messages: number
   /** Messages that the consumers have not delivered, or that are not acknowledged yet. */
   readonly byEvent: Counts
@@ -103,7 +108,7 @@ async function waitingIn(manager: JetStreamManager, stream: string): Promise<Wai
   const shares = (consumers ?? []).map(
     ({ name, num_pending, num_ack_pending }) => [name, num_pending + num_ack_pending] as const,
   )
-  return { messages: info.state.messages, byEvent: new Map(shares) }
+  return { created: info.created, messages: info.state.messages, byEvent: new Map(shares) }
 }
 
 /** Counts schedules that are not due. No consumer counts them, so with more than one event their subjects are listed. */

@@ -6,7 +6,8 @@ export const ECHO_JOB = fileURLToPath(new URL('../../wasm-examples/echo/job.yaml
 /** Data that echo's schema accepts. */
 export const PERSON = { firstName: 'Andres', lastName: 'Costa' } as const
 
-const CLI = fileURLToPath(new URL('../jobico.ts', import.meta.url))
+/** The program of the command line. */
+export const CLI = fileURLToPath(new URL('../jobico.ts', import.meta.url))
 const LIMIT_MS = 100_000
 
 /** How a command ended. */

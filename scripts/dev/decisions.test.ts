@@ -20,6 +20,7 @@ function event(name: string, changes: Partial<PreparedEvent> = {}): PreparedEven
     schema: { text: `{"title":"${name}"}`, json: { title: name } },
     module: { kind: 'file', path: '/x.wasm' },
     moduleBytes: Buffer.from('module'),
+    digest: 'sha256-00',
     emits: false,
     timeoutMs: 10_000,
     memoryBytes: 67_108_864,

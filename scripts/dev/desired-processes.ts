@@ -7,6 +7,8 @@ import type { LocalEvent, LocalJob } from '../job-files/local-job.ts'
 /** One event, with its module. */
 export interface PreparedEvent extends LocalEvent {
   readonly moduleBytes: Uint8Array
+  /** The digest of its bytes. */
+  readonly digest: string
   /** Whether the module may hand data to other events of its Job. */
   readonly emits: boolean
 }

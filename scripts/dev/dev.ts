@@ -171,10 +171,11 @@ function childEnvironment({ environment, folder }: DevOptions): Readonly<Record<
 
 function instanceOf({ gateway, nats, jobs }: Runtime): RunningInstance {
   const events = jobs.flatMap(({ namespace, name, events: ofJob }) =>
-    ofJob.map(({ name: event }): InstanceEvent => ({
+    ofJob.map(({ name: event, digest: module }): InstanceEvent => ({
       namespace,
       job: name,
       event,
+      module,
       url: `${gateway.url}/listener/${event}`,
     })),
   )

@@ -9,6 +9,8 @@ export interface InstanceEvent {
   readonly job: string
   readonly event: string
   readonly url: string
+  /** Digest of the module that runs. */
+  readonly module: string
 }
 
 /** The content of `.jobico/dev.json`, about the `jobico dev` that runs in the folder. */

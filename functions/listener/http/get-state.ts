@@ -26,6 +26,6 @@ export async function getState(
 function notFound(): JobicoError {
   return new JobicoError(
     'NOT_FOUND',
-    'no event of this key is known: it was never accepted here, or its outcome is no longer kept',
+    'no event of this key is known: it was sent to another event, or with another source or id, or its outcome is no longer kept (queue.doneRetentionSeconds, queue.deadRetentionSeconds); to run it again, send it again',
   )
 }

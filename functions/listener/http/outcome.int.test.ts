@@ -115,7 +115,12 @@ t.test('Prefer: wait', async (t) => {
   t.equal(stranger.headers['preference-applied'], undefined)
   const buried = await open.inject(failed.request)
   t.equal(buried.statusCode, 502)
-  for (const answer of [again, stranger, buried, await open.inject({ ...empty.request, url: '/listener/ev1' })])
+  for (const answer of [
+    again,
+    stranger,
+    buried,
+    await open.inject({ ...empty.request, url: '/listener/ev1' }),
+  ])
     t.equal(answer.headers['jobico-duplicate'], 'true', `${answer.statusCode} says that it is a duplicate`)
   for (const answer of [empty.answer, failed.answer, late])
     t.equal(answer.headers['jobico-duplicate'], undefined, `${answer.statusCode} of a new event`)

@@ -46,11 +46,15 @@ function addSend(program: Command): void {
 function addGet(program: Command): void {
   withExample(targeted(program.command('get')), 'jobico get udqs6mxb3fjplzq2cwi54eyh7a')
     .summary('print the outcome of an event')
-    .description(`Prints whether an event is pending, done or dead, with its result or its error. ${WHERE}`)
-    .argument('<key>', 'the key that send printed')
+    .description(
+      `Prints whether an event is pending, done or dead, with its attempts, its result or its error. Without --url it also prints which event of the Job it came out of, and which came out of it. ${WHERE}`,
+    )
+    .argument('[key]', 'the key that send printed, or the id of an emitted event, such as <key>-1')
+    .option('--id <id>', 'in place of the key: the id that the event was sent with')
+    .option('--source <uri>', 'the source that it was sent with (default: /jobico/send)')
     .option('-e, --event <name>', 'look at this event only; needed with --url')
     .option('-j, --job <name>', 'look at the events of this Job only')
-    .action(async (key: string, options: GetOptions) => {
+    .action(async (key: string | undefined, options: GetOptions) => {
       const { get } = await import('../events/get.ts')
       await get(key, options)
     })

@@ -19,7 +19,8 @@ export interface OutgoingEvent {
   readonly body: string
 }
 
-const DEFAULT_SOURCE = '/jobico/send'
+/** The source of the events that `jobico send` makes. */
+export const DEFAULT_SOURCE = '/jobico/send'
 
 /**
  * The request for a text of JSON. With a member `specversion` it is sent as a structured CloudEvent; else it is data, and

@@ -35,6 +35,8 @@ export async function send(event: string, options: SendOptions): Promise<void> {
       token: options.token,
     }),
   )
+  if (answer.headers.get('jobico-duplicate') === 'true')
+    process.stderr.write(`${duplicateWords(answer.status, text)}\n`)
   if (answer.status === 202) printAccepted(text, options.output, seconds)
   else if (answer.ok) printResult(answer, text, { event, output: options.output })
   else {
@@ -65,14 +67,20 @@ async function inputOf({ data, file }: SendOptions): Promise<string> {
   }
 }
 
+const DUPLICATE =
+  'a duplicate: an event of this source and id was accepted before; it is not run again, and the data sent now is not looked at'
+
+/** Says that an answer is about an event that was sent earlier, and from when its result is. Pure. */
+export function duplicateWords(status: number, text: string): string {
+  if (status === 202) return DUPLICATE
+  const { time } = status === 200 ? (JSON.parse(text) as { time?: string }) : {}
+  return `${DUPLICATE}; its ${time === undefined ? 'outcome' : `result of ${time}`} follows`
+}
+
 function printAccepted(text: string, output: Format, seconds: number | undefined): void {
-  const { accepted } = JSON.parse(text) as { accepted: readonly { key: string; duplicate: boolean }[] }
-  const [{ key, duplicate } = { key: '', duplicate: false }] = accepted
+  const { accepted } = JSON.parse(text) as { accepted: readonly { key: string }[] }
+  const [{ key } = { key: '' }] = accepted
   print(output === 'json' ? compactJson(text) : key)
-  if (duplicate && output === 'text')
-    process.stderr.write(
-      'a duplicate: an event of this source and id was accepted before, and is not run again\n',
-    )
   if (seconds !== undefined)
     throw new Error(`no outcome after ${seconds} s; ask for it later with: jobico get ${key}`)
 }

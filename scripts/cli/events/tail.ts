@@ -8,6 +8,7 @@ import type { Outcome } from '../../../functions/outcomes/follow-outcomes.ts'
 import { checkEvent } from '../target/unknown-name.ts'
 import { print, type Format } from '../terminal/output.ts'
 import { jsonOutcome, textOutcome } from './outcome-view.ts'
+import { readerGone } from '../terminal/closed-output.ts'
 import { stopSignal } from '../terminal/stop-signal.ts'
 import { queuesOf } from '../target/queues.ts'
 import { atPlatform, type ClusterOptions, type Platform } from '../target/target.ts'
@@ -21,9 +22,9 @@ export interface TailOptions extends ClusterOptions {
 /** How often it looks for new Jobs. */
 const POLL_MS = 3_000
 
-/** Prints outcomes as they are stored, until a signal ends it. Throws an Error if there is no such event or Job. */
+/** Prints outcomes as they are stored, until a signal or the end of its reader ends it. Throws an Error if there is no such event or Job. */
 export async function tail(event: string | undefined, { job, output, ...where }: TailOptions): Promise<void> {
-  const stopping = stopSignal()
+  const stopping = AbortSignal.any([stopSignal(), readerGone()])
   await atPlatform(where, async (platform) => {
     if (event !== undefined) checkEvent(await platform.events(), event, platform.place)
     const show = (ref: JobRef, outcome: Outcome) =>

@@ -13,7 +13,7 @@ export interface JobView {
   readonly eventsReady: string
   readonly pending: number
   readonly dead: number
-  /** Creation time, RFC 3339; a Job of `jobico dev` has none. */
+  /** Creation time, RFC 3339; under `jobico dev` that of the Job's queue, which is kept in the folder. */
   readonly created?: string
   /** All but Ready, which sums them up; a Job that no operator has reconciled has Ready with the reason NotSeen. */
   readonly conditions: readonly Pick<JobCondition, 'type' | 'status' | 'reason' | 'message'>[]

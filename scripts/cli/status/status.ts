@@ -61,13 +61,14 @@ async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
     [...byJob.values()].map(async (events): Promise<JobView> => {
       const { namespace, job } = events[0] as JobRef
       const backlog = await readBacklog(connection, { namespace, job })
-      const { pending = 0, dead = 0 } = backlog ?? {}
+      const { pending = 0, dead = 0, created } = backlog ?? {}
       return {
         ...{ namespace, job, pending, dead },
+        ...(created === undefined ? {} : { created }),
         ...{ ready: 'True', reason: 'Ready', eventsReady: `${events.length}/${events.length}` },
         conditions: [],
-        events: events.map(({ event, url }) => ({
-          ...{ name: event, url, ready: true, reason: 'Ready' },
+        events: events.map(({ event, url, module }) => ({
+          ...{ name: event, url, module, ready: true, reason: 'Ready' },
           ...{ pending: 0, dead: 0, ...backlog?.events.get(event) },
         })),
       }

@@ -65,12 +65,12 @@ export function createCompile(
 export async function readChecked(
   file: string,
   { name, module, memoryBytes }: Pick<LocalEvent, 'name' | 'module' | 'memoryBytes'>,
-): Promise<Pick<PreparedEvent, 'moduleBytes' | 'emits'>> {
+): Promise<Pick<PreparedEvent, 'moduleBytes' | 'digest' | 'emits'>> {
   const path = module.kind === 'file' ? module.path : module.out
   try {
     const moduleBytes = await readFile(path)
-    const { emits } = await checkModuleInThread(moduleBytes, { name: shownPath(path), memoryBytes })
-    return { moduleBytes, emits }
+    const { digest, emits } = await checkModuleInThread(moduleBytes, { name: shownPath(path), memoryBytes })
+    return { moduleBytes, digest, emits }
   } catch (cause) {
     throw new JobicoError('MODULE_INVALID', `${file}: event ${name}: ${messageOf(cause)}`, {
       cause,
