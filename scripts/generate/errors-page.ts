@@ -31,17 +31,22 @@ export function errorsPage(): string {
     'Answers with 429 and 503 have the header `Retry-After`. If a request is not accepted, either nothing is stored, or it is safe to send it again with the same id or `Idempotency-Key`.',
     codeTable(requests),
     '## Failed executions',
-    'An execution failed, or its result could not be used. A dead letter has the code of its last failure, and an error with a code for each attempt. `jobico get`, `jobico tail` and `jobico dead` print it; a listener gives it as `error.code`, in the state of an event and in its answer 502 to a request that waited. An event is retried until `retry.maxAttempts` executions have begun, and then it is dead, unless the meaning says that it is dead at once.',
-    codeTable(executions ?? []),
+    'An execution failed, or its result could not be used. A dead letter has the code of its last failure, and an error with a code for each attempt. `jobico get`, `jobico tail` and `jobico dead` print it; a listener gives it as `error.code`, in the state of an event and in its answer to a request that waited, which is 502 `EVENT_DEAD` whatever the code. An event is retried until `retry.maxAttempts` executions have begun, and then it is dead, unless the meaning says that it is dead at once.',
+    codeTable(executions ?? [], false),
     '## Processes and commands',
     'The operator, a listener, a runner or the command line can not do its work. The message says what is wrong and how to fix it; in a log it is `err.message`, with the code as `err.code`. No listener answers with these. The conditions of a Job have [reasons of their own](../conditions.md).',
-    codeTable(setup ?? []),
+    codeTable(setup ?? [], false),
   ])
 }
 
-function codeTable(entries: readonly (readonly [string, ErrorInfo])[]): string {
+/** Codes that no answer has of its own are shown without a status. */
+function codeTable(entries: readonly (readonly [string, ErrorInfo])[], isAnswer = true): string {
+  const status = (text: string) => (isAnswer ? [text] : [])
   return table(
-    ['code', 'status', 'meaning', 'what to do'],
-    entries.map(([name, { status, meaning, fix = '' }]) => [code(name), String(status), meaning, fix]),
+    ['code', ...status('status'), 'meaning', 'what to do'],
+    entries.map(([name, info]) => [
+      ...[code(name), ...status(String(info.status))],
+      ...[info.meaning, info.fix ?? ''],
+    ]),
   )
 }

@@ -204,6 +204,10 @@ async function lettersAreShown(t: Test, chain: Chain, id: string): Promise<void>
 
   const dry = await cli('redrive', JOB, '--all', '--dry-run')
   t.match(dry, { code: 0, stderr: new RegExp(`would redrive ${COUNT}\n$`) })
+  t.match(
+    dry.stdout,
+    /^KEY {25}EVENT {7}CODE {14}TIME {22}REASON\n\w{26} {2}ev1 {9}REJECTED {10}\S{24} {2}not yet\n/,
+  )
   t.equal(dry.stdout.match(/^\w{26} {2}ev1 +REJECTED/gm)?.length, COUNT)
   const unknown = await cli('redrive', JOB, '-e', 'ev')
   t.match(unknown, { code: 1, stderr: /there is no event ev in .*; did you mean ev1\?/ })

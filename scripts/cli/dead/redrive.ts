@@ -26,13 +26,14 @@ export async function deadRedrive(
   { rate, dryRun = false, output, ...options }: DeadRedriveOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
+  const show = output === 'json' ? (letter: DeadLetter) => print(JSON.stringify(letter)) : createTable()
   const redriven = await withDeadLetters(job, filter, options, async (session) => {
     const { redrive } = await import('../../../functions/dead-letters/redrive.ts')
     const { connection, ref, work, progress } = session
     const found = await redrive(connection, ref, {
       ...{ ...work, rate, dryRun },
       onLetter: (letter) => {
-        if (dryRun) print(output === 'json' ? JSON.stringify(letter) : letterLine(letter))
+        if (dryRun) show(letter)
       },
       onProgress: (state) => {
         if (!dryRun) progress.show(progressLine(state))
@@ -51,9 +52,24 @@ function isNothing({ sent, pending, refused, stopped }: Redriven): boolean {
   return sent + pending + refused === 0 && stopped === undefined
 }
 
-/** One line of a dry run. Columns have fixed widths, because letters are printed before all are known. */
-function letterLine({ key, event, code, time, reason }: DeadLetter): string {
-  return `${key}  ${event.padEnd(10)}  ${code.padEnd(16)}  ${time}  ${printable(reason)}`
+/** Prints the letters of a dry run as they come, below a head. */
+function createTable(): (letter: DeadLetter) => void {
+  let hasHead = false
+  return ({ key, event, code, time, reason }) => {
+    if (!hasHead) print(tableRow(['KEY', 'EVENT', 'CODE', 'TIME', 'REASON']))
+    hasHead = true
+    print(tableRow([key, event, code, time, printable(reason)]))
+  }
+}
+
+/** Columns have fixed widths, because letters are printed before all are known. */
+const WIDTHS = [26, 10, 16, 24, 0]
+
+function tableRow(cells: readonly string[]): string {
+  return cells
+    .map((cell, column) => cell.padEnd(WIDTHS[column] ?? 0))
+    .join('  ')
+    .trimEnd()
 }
 
 /** The progress line of a redrive. Pure. */
