@@ -60,7 +60,10 @@ t.test('tail, status and dead list under jobico dev', async (t) => {
   const status = await runCli(['status'], folder)
   t.match(status, { code: 0, stdout: /^NAME +READY .* AGE\njob-for-ev1 +True +1\/1 +0 +2 +\d+[smh]\n$/ })
   const one = await runCli(['status', 'job-for-ev1'], folder)
-  t.match(one.stdout, /\n\nEVENT +READY .*\nev1 +True +Ready +0 +2 +sha256-[\da-f]{12} +http:\S+\/listener\/ev1\n$/)
+  t.match(
+    one.stdout,
+    /\n\nEVENT +READY .*\nev1 +True +Ready +0 +2 +sha256-[\da-f]{12} +http:\S+\/listener\/ev1\n$/,
+  )
   const all = await runCli(['status', '--json'], folder)
   t.match(JSON.parse(all.stdout), [{ job: 'job-for-ev1', dead: 2, events: [{ name: 'ev1', dead: 2 }] }])
 

@@ -21,7 +21,7 @@ function addSend(program: Command): void {
   )
     .summary('send one CloudEvent, and print its key or its result')
     .description(
-      `Sends one CloudEvent to an event of a Job, and prints its key. With --wait it prints the result, and ends with 1 if the event is dead or has no outcome in time. ${WHERE}`,
+      `Sends one CloudEvent to an event of a Job, and prints its key. With --wait it prints the result, and ends with 1 if the event is dead or has no outcome in time. If an event of the same source and id was accepted before, it says so on standard error, and the outcome is that of the first. ${WHERE}`,
     )
     .argument('<event>', 'the name of the event')
     .option('-d, --data <json>', 'the data, JSON; - reads standard input')

@@ -93,7 +93,17 @@ t.test('an event is looked up with its attempts, its cause and its effects', asy
       if (found?.state === wanted && (wanted !== 'pending' || found.dueAt !== undefined)) return found
     }
   }
-  const order = ['send', 'order', '--id', 'A 1', '--source', '/shop/%C3%B1', '--data', '{"amount":500}', '--wait']
+  const order = [
+    'send',
+    'order',
+    '--id',
+    'A 1',
+    '--source',
+    '/shop/%C3%B1',
+    '--data',
+    '{"amount":500}',
+    '--wait',
+  ]
   const sent = await cli(...order)
   t.match(sent, { code: 0, stderr: /^using jobico dev of [^\n]*\n$/ })
   const { id: key, time } = JSON.parse(sent.stdout) as { id: string; time: string }
@@ -102,7 +112,16 @@ t.test('an event is looked up with its attempts, its cause and its effects', asy
     const again = await cli(...order)
     t.match(again, { code: 0, stdout: sent.stdout })
     t.match(again.stderr, `data sent now is not looked at; its result of ${time} follows\n`)
-    const only = await cli('send', 'order', '--id', 'A 1', '--source', '/shop/%C3%B1', '--data', '{"amount":1}')
+    const only = await cli(
+      'send',
+      'order',
+      '--id',
+      'A 1',
+      '--source',
+      '/shop/%C3%B1',
+      '--data',
+      '{"amount":1}',
+    )
     t.match(only, { code: 0, stdout: `${key}\n`, stderr: /a duplicate: .* not looked at\n$/ })
     const rejected = ['send', 'pay', '--id', 'zero', '--data', '{"amount":0}', '--wait']
     t.match(await cli(...rejected), { code: 1, stderr: /^using[^\n]*\nerror: dead: REJECTED/ })
