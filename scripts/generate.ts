@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 import { format, resolveConfig } from 'prettier'
 import { parse } from 'yaml'
 
 import { formatPath } from '../crds/structure.ts'
+import { messageOf } from '../functions/process/errors.ts'
 import { cliPage } from './generate/cli-page.ts'
 import { CRD_FILE, readCrd } from './generate/crd.ts'
 import { errorsPage } from './generate/errors-page.ts'
@@ -12,12 +14,13 @@ import { jobPage } from './generate/job-page.ts'
 import { jobSchema } from './generate/job-schema.ts'
 import { jobTypes } from './generate/job-types.ts'
 
-/**
- * Makes from the CustomResourceDefinition the schema with which editors complete Job files and `jobico dev` checks them, the
- * TypeScript types, and the reference page; and from their definitions the pages of the command line and of the error codes.
- * `--check` changes nothing, and fails if a file is stale.
- */
+const HELP = `npm run generate -- [--check]
 
+Makes from the CustomResourceDefinition the schema with which editors complete Job files and jobico dev checks them, the
+TypeScript types, and the reference page; and from their definitions the pages of the command line and of the error codes.
+
+  --check  changes nothing, and fails if a file is not what would be made
+`
 const EXAMPLE_FILE = 'scripts/generate/job-example.yaml'
 
 interface GeneratedFile {
@@ -61,15 +64,42 @@ function fromRoot(file: string): string {
   return fileURLToPath(new URL(`../${file}`, import.meta.url))
 }
 
-const example = await readFile(fromRoot(EXAMPLE_FILE), 'utf8')
-for (const { file, from, content } of await generate(example)) {
-  if (!process.argv.includes('--check')) {
-    await writeFile(fromRoot(file), content)
-  } else if ((await readFile(fromRoot(file), 'utf8').catch(() => '')) !== content) {
-    process.stderr.write(
-      `${file} is not what ${from} makes of it: run "npm run generate" and commit the result\n`,
-    )
-    process.exitCode = 1
+/** Writes the files. With `isCheck` it compares instead, names those that differ, and returns false if there are any. */
+async function writeOrCompare(files: readonly GeneratedFile[], isCheck: boolean): Promise<boolean> {
+  let same = true
+  for (const { file, from, content } of files) {
+    if (!isCheck) {
+      await writeFile(fromRoot(file), content)
+    } else if ((await readFile(fromRoot(file), 'utf8').catch(() => '')) !== content) {
+      process.stderr.write(
+        `${file} is not what ${from} makes of it: run "npm run generate" and commit the result\n`,
+      )
+      same = false
+    }
   }
+  return same
 }
-await checkExample(example)
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const example = await readFile(fromRoot(EXAMPLE_FILE), 'utf8')
+  // A schema that is not what it should be, perhaps not even JSON, can't judge the example.
+  if (await writeOrCompare(await generate(example), values.check)) await checkExample(example)
+  else process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`)
+  process.exitCode = 1
+}
