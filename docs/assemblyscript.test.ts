@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 
 import { messageOf } from '../functions/process/errors.ts'
 import { compileAssemblyScript } from '../scripts/assemblyscript.ts'
-import { codeBlocks, type CodeBlock } from '../scripts/testing/markdown.ts'
+import { codeBlocks, type CodeBlock } from '../scripts/testing/markdown.fixture.ts'
 import { loadGuest } from '../wasm-examples/load-guest.ts'
 
 const PAGE = readFileSync(join(import.meta.dirname, 'assemblyscript.md'), 'utf8')
