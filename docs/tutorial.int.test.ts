@@ -1,13 +1,11 @@
-import { mkdirSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 import t from 'tap'
 
+import { installPackage } from '../scripts/testing/package.fixture.ts'
 import { runPage } from '../scripts/testing/page.fixture.ts'
 import { testFolder } from '../scripts/testing/test-folder.fixture.ts'
-
-const ROOT = join(import.meta.dirname, '..')
 
 /** A port that nobody listens on. */
 function freePort(): Promise<number> {
@@ -21,13 +19,10 @@ function freePort(): Promise<number> {
   })
 }
 
-t.test('the tutorial does what it says', async (t) => {
+t.test('with the packed package, the tutorial does what it says', async (t) => {
   const folder = testFolder(t)
   const port = await freePort()
-  const bin = join(folder, 'node_modules', '.bin')
-  mkdirSync(bin, { recursive: true })
-  symlinkSync(ROOT, join(folder, 'node_modules', 'jobico'))
-  symlinkSync(join(ROOT, 'bin', 'jobico.js'), join(bin, 'jobico'))
+  await installPackage(folder)
   await runPage(t, {
     page: join(import.meta.dirname, 'tutorial.md'),
     folder,

@@ -1,29 +1,20 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 
 import t from 'tap'
 
 import { startProgram } from './cli/cli.fixture.ts'
 import { descendants, gone } from './dev/processes/processes.fixture.ts'
+import { installPackage } from './testing/package.fixture.ts'
 
-const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** What the package needs beside itself: all else is in its bundles. */
-const DEPENDENCIES = ['node', 'assemblyscript']
 
 t.test('the packed package makes, runs and tries a project, far from its sources', async (t) => {
-  const folder = t.testdir({ node_modules: {}, work: {} })
-  const modules = join(folder, 'node_modules')
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: ROOT })
-  const tarball = join(folder, stdout.trim().split('\n').slice(-1).join(''))
-  mkdirSync(join(modules, 'jobico'))
-  await run('tar', ['-xzf', tarball, '-C', join(modules, 'jobico'), '--strip-components', '1'])
-  for (const name of DEPENDENCIES) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  const folder = t.testdir({ work: {} })
+  const installed = await installPackage(folder)
 
-  t.same(readdirSync(join(modules, 'jobico')).sort(), [
+  t.same(readdirSync(installed).sort(), [
     'LICENSE',
     'README.md',
     'bin',
@@ -32,7 +23,7 @@ t.test('the packed package makes, runs and tries a project, far from its sources
     'package.json',
     'wasm-examples',
   ])
-  const program = join(modules, 'jobico', 'bin', 'jobico.js')
+  const program = join(installed, 'bin', 'jobico.js')
   const jobico = (args: readonly string[], cwd: string) => startProgram([program, ...args], cwd)
 
   const made = await jobico(['init', 'hello'], join(folder, 'work')).finished

@@ -58,7 +58,7 @@ export async function runPage(t: Test, run: PageRun): Promise<void> {
 }
 
 async function runBlock(t: Test, run: PageRun, place: Place, block: CodeBlock): Promise<void> {
-  const { translate = (text) => text } = run
+  const { translate = unchanged } = run
   if (block.file !== undefined) {
     editFile(resolve(place.cwd, block.file), block)
     return
@@ -149,4 +149,8 @@ function start(script: string, cwd: string, environment: NodeJS.ProcessEnv): Chi
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, name)
   }
   return { output: () => text, ended, signal }
+}
+
+function unchanged(text: string): string {
+  return text
 }

@@ -11,16 +11,22 @@ export interface Shown {
   readonly commands: readonly ShownCommand[]
 }
 
+interface CommandSoFar {
+  command: string
+  readonly output: string[]
+}
+
 /** Reads a console block: `$ ` begins a command, a backslash at the end of a line continues it. Pure. */
 export function readConsole(text: string): Shown {
   const before: string[] = []
-  const commands: { command: string; output: string[] }[] = []
+  const commands: CommandSoFar[] = []
   let continues = false
   for (const line of text.split('\n').filter((line) => line !== '')) {
-    const last = commands.at(-1)
+    const last = commands[commands.length - 1]
     if (line.startsWith('$ ')) commands.push({ command: line.slice(2), output: [] })
-    else if (last !== undefined && continues) last.command += `\n${line}`
-    else (last?.output ?? before).push(line)
+    else if (last === undefined) before.push(line)
+    else if (continues) last.command += `\n${line}`
+    else last.output.push(line)
     continues = (line.startsWith('$ ') || continues) && line.endsWith('\\')
   }
   return { before, commands }
@@ -28,7 +34,8 @@ export function readConsole(text: string): Shown {
 
 /**
  * Looks for lines that a page shows in what a program has printed. They have to come in this order; others may come between.
- * `…` stands for any text of a line, and several blanks for any number of them from two on, as in tables. Returns the first line that is missing, or how much of the output they took. Pure.
+ * `…` stands for any text of a line, and several blanks for any number of them from two on, as in tables. Returns the first
+ * line that is missing, or how much of the output they took. Pure.
  */
 export function findShown(
   shown: readonly string[],
