@@ -43,7 +43,7 @@ export async function readRelations(
     ...(state.state === 'done' ? emittedBy(state.verdict) : []).map(withState),
   ])
   const handedOn = state.state === 'done' ? await resultAt(requests, ref, state.verdict) : []
-  return { ...(causeState && { cause: causeState }), effects: [...handedOn, ...(effects as RelatedEvent[])] }
+  return { ...(causeState && { cause: causeState }), effects: [...handedOn, ...effects] }
 }
 
 /** The id and source of the event itself. A done verdict names them as the cause of the result. */

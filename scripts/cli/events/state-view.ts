@@ -37,34 +37,29 @@ export function stateInWords(text: string): string {
 function headline(body: StateBody): string {
   const { state, event, error = {} } = body
   if (state === 'dead') return `${event} ${deadText(error)}`
-  return state === 'done' ? `${event} done` : `${event} pending${pendingWords(body)}`
+  return state === 'done' ? `${event} done` : pendingText(body)
 }
 
-/** A listener that hides results tells no attempts. */
-function pendingWords({ attempts, dueAt, redriven = false, error }: StateBody): string {
-  const again = redriven ? ' again: it was redriven' : ''
-  if (attempts === undefined) return again
-  if (error === undefined)
-    return attempts === 0 ? again : `${again}${redriven ? ', and' : ':'} attempt ${attempts} runs`
-  const { code = '', reason, attempts: failed = attempts } = error
-  const why = reason ? `: ${printable(reason)}` : ''
-  const next = nextWords({ attempts, failed, dueAt })
-  return `${again}${redriven ? ';' : ':'} attempt ${failed} failed with ${code}${why}; ${next}`
+function pendingText({ event, attempts = 0, dueAt, redriven = false, error }: StateBody): string {
+  const facts = [
+    ...(redriven ? ['it was redriven'] : []),
+    ...(error === undefined ? [] : [failureText(error)]),
+    ...nextAttempt(attempts, error?.attempts ?? 0, dueAt),
+  ]
+  const how = facts.length === 0 ? '' : `: ${facts.join('; ')}`
+  return `${event} pending${redriven ? ' again' : ''}${how}`
 }
 
-function nextWords({
-  attempts,
-  failed,
-  dueAt,
-}: {
-  attempts: number
-  failed: number
-  dueAt: string | undefined
-}): string {
-  if (attempts > failed) return `attempt ${attempts} runs`
-  return dueAt === undefined
-    ? `attempt ${failed + 1} is due, or runs`
-    : `attempt ${failed + 1} is due at ${dueAt}`
+/** A listener that hides results tells only the code. */
+function failureText({ code = '', reason, attempts }: ErrorBody): string {
+  const which = attempts === undefined ? 'an attempt' : `attempt ${attempts}`
+  return `${which} failed with ${code}${reason ? `: ${printable(reason)}` : ''}`
+}
+
+function nextAttempt(begun: number, failed: number, dueAt: string | undefined): readonly string[] {
+  if (begun > failed) return [`attempt ${begun} runs`]
+  if (failed === 0) return []
+  return [`attempt ${failed + 1} is due${dueAt === undefined ? ', or runs' : ` at ${dueAt}`}`]
 }
 
 function relatedLines({ cause, effects = [] }: StateBody): string[] {
