@@ -97,7 +97,7 @@ async function commandsWork(t: Test, folder: string): Promise<void> {
   const unknown = await runCli(['send', 'ev9', '--data', '{}'], folder)
   t.match(unknown, { code: 1, stderr: /error: 404 NOT_FOUND: .*the events are at \/listener\/ev1/ })
   const missing = await runCli(['get', 'a'.repeat(26)], folder)
-  t.match(missing, { code: 1, stderr: /error: no event with the key a+ is known at Job job-for-ev1;/ })
+  t.match(missing, { code: 1, stderr: /error: no event with the key a+ is known at Job job-for-ev1\n/ })
 }
 
 t.test('what is saved is served; what is bad leaves the version before', async (t) => {
