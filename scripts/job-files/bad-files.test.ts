@@ -2,7 +2,7 @@ import t from 'tap'
 import { JobFileError } from './fault.ts'
 import { configMap, documents, faultsIn, job, jobOf, schema, secret } from './test-files.ts'
 
-type Files = NonNullable<Parameters<typeof t.testdir>[0]>
+type Files = Readonly<Record<string, string | Buffer | object>>
 
 const wasm = { 'a.wasm': '' }
 
@@ -125,6 +125,145 @@ const badFiles: BadFile[] = [
     want: { line: 18, path: 'data.k', message: /stringData/ },
   },
   {
+    name: 'a Secret with a blank in its base64',
+    files: one(documents(job(), schema, secret('data: {k: "YWJj ZGVm"}'))),
+    want: { line: 18, path: 'data.k', message: /base64/ },
+  },
+  {
+    name: 'a Secret without the = of its base64',
+    files: one(documents(job(), schema, secret('data: {k: YQ}'))),
+    want: { line: 18, path: 'data.k', message: /with = at the end/ },
+  },
+  {
+    name: 'a ConfigMap of 1 MiB and a byte',
+    files: one(documents(job(), configMap('s', `{s: "{}", t: "${'x'.repeat(2 ** 20 - 1)}"}`))),
+    want: {
+      line: 12,
+      path: 'metadata.name',
+      message: /the ConfigMap s has 1048577 bytes of data, and the API server takes at most 1048576/,
+    },
+  },
+  {
+    name: 'a ConfigMap past 1 MiB by bytes, not by characters',
+    files: one(documents(job(), configMap('s', `{s: "{}", t: "${'é'.repeat(2 ** 19)}"}`))),
+    want: { line: 12, message: /1048578 bytes/ },
+  },
+  {
+    name: 'a ConfigMap past 1 MiB with its binaryData',
+    files: one(
+      documents(
+        job(),
+        `${configMap('s', '{s: "{}"}')}\nbinaryData: {b: ${Buffer.alloc(2 ** 20 - 1).toString('base64')}}`,
+      ),
+    ),
+    want: { line: 12, message: /1048577 bytes/ },
+  },
+  {
+    name: 'a Secret past 1 MiB',
+    files: one(
+      documents(job(), schema, secret(`stringData: {a: "${'x'.repeat(2 ** 20)}"}\ndata: {b: YQ==}`)),
+    ),
+    want: { line: 17, message: /the Secret sec has 1048577 bytes/ },
+  },
+  {
+    name: 'a key that begins with two dots',
+    files: one(documents(job(), configMap('s', '{s: "{}", ..t: ""}'))),
+    want: { line: 13, path: 'data["..t"]', message: /not begin with two dots/ },
+  },
+  {
+    name: 'a key with a slash',
+    files: one(documents(job(), configMap('s', '{s: "{}", a/b: ""}'))),
+    want: { line: 13, message: /at most 253 letters, digits/ },
+  },
+  {
+    name: 'a key in data and in binaryData',
+    files: one(documents(job(), configMap('s', '{s: "{}"}') + '\nbinaryData: {s: YQ==}')),
+    want: { line: 14, path: 'binaryData.s', message: /is under data, too/ },
+  },
+  {
+    name: 'a ConfigMap whose name has two dots together',
+    files: one(documents(job(), configMap('s..t', '{s: "{}"}'))),
+    want: { line: 12, path: 'metadata.name', message: /both sides of each dot/ },
+  },
+  {
+    name: 'an unknown field of the metadata of a ConfigMap',
+    files: one(documents(job(), schema.replace('{name: s}', '{name: s, lables: {}}'))),
+    want: { line: 12, path: 'metadata.lables', message: /did you mean "labels"/ },
+  },
+  {
+    name: 'a label that is no string',
+    files: one(documents(job(), schema.replace('{name: s}', '{name: s, labels: {a: true}}'))),
+    want: { line: 12, path: 'metadata.labels.a', message: /must be a string, but is a boolean/ },
+  },
+  {
+    name: 'a schema in two plain files',
+    files: { ...one(job()), s: '{}', 's.json': '{}' },
+    want: {
+      line: 8,
+      path: 'spec.events[0].schema.key',
+      message: /s\.json or in s, and both are there; remove one/,
+    },
+  },
+  {
+    name: 'a plain file that is no JSON',
+    files: { ...one(job()), 's.json': '{\n  "type": x\n}' },
+    want: { file: 's.json', line: 2, message: /not JSON/ },
+  },
+  {
+    name: 'a plain file that is no schema',
+    files: { ...one(job()), 's.json': '{"type": "int"}' },
+    want: { file: 's.json', message: /at \/type: must be one of/ },
+  },
+  {
+    name: 'a plain file that is no UTF-8',
+    files: { ...one(job()), 's.json': Buffer.from([0x22, 0xff, 0x22]) },
+    want: { line: 8, message: /s\.json can not be read: .*utf-8/ },
+  },
+  {
+    name: 'a plain file past 1 MiB',
+    files: { ...one(job()), 's.json': `{}${' '.repeat(2 ** 20)}` },
+    want: { line: 8, message: /the schema in s\.json has 1048578 bytes/ },
+  },
+  {
+    name: 'plain files of one ConfigMap past 1 MiB',
+    files: {
+      ...one(
+        job().replace('key: s', 'key: s, name: all') +
+          '\n    - {name: ev2, wasm: a.wasm, schema: {key: t, name: all}}',
+      ),
+      's.json': `{}${' '.repeat(2 ** 19)}`,
+      't.json': `{}${' '.repeat(2 ** 19)}`,
+    },
+    want: {
+      line: 8,
+      path: 'spec.events[0].schema.name',
+      message: /ConfigMap all of the schemas in s\.json, t\.json/,
+    },
+  },
+  {
+    name: 'a plain file whose key is no name of a ConfigMap',
+    files: { ...one(job().replace('key: s', 'key: My_S')), 'My_S.json': '{}' },
+    want: {
+      line: 8,
+      path: 'spec.events[0].schema.key',
+      message: /My_S can not be the name of one.*add schema\.name/,
+    },
+  },
+  {
+    name: 'no such key, with a plain file beside',
+    files: { ...one(documents(job(), configMap('s', '{other: "{}"}'))), 's.json': '{}' },
+    want: {
+      line: 8,
+      message:
+        /no data key s or s.json, only other.*or remove the ConfigMap from the files and keep the schema in s\.json/,
+    },
+  },
+  {
+    name: 'no ConfigMap, and a folder where the plain file would be',
+    files: { ...one(job()), s: {} },
+    want: { line: 8, message: /put the schema into s\.json, or add the ConfigMap/ },
+  },
+  {
     name: 'no ConfigMap',
     files: one(documents(job(), configMap('other', '{s: "{}"}'))),
     want: {
@@ -232,7 +371,10 @@ const badFiles: BadFile[] = [
 t.test('bad files', (t) => {
   for (const { name, files, paths = ['job.yaml'], want } of badFiles) {
     t.test(name, async (t) => {
-      const faults = await faultsIn(t.testdir(files), paths)
+      const faults = await faultsIn(
+        t.testdir({ ...files } as NonNullable<Parameters<typeof t.testdir>[0]>),
+        paths,
+      )
       t.equal(faults.length, 1, 'one fault')
       t.match(faults[0], { file: 'job.yaml', ...want })
       if ('line' in want) t.equal(faults[0]?.line, want.line)

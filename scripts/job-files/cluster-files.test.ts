@@ -69,6 +69,64 @@ t.test('what files bring into a cluster', async (t) => {
   t.match(objects[2]?.fault(['metadata', 'name'], 'so'), { file, line: 3, message: 'so' })
 })
 
+t.test('schemas in plain files become ConfigMaps', async (t) => {
+  const event = (name: string, schema: string) => `    - {name: ${name}, wasm: a.wasm, schema: ${schema}}`
+  const events = [
+    event('e1', '{key: s}'),
+    event('e2', '{name: all, key: x}'),
+    event('e3', '{name: all, key: y}'),
+  ]
+  const folder = t.testdir({
+    'one.yaml': jobOf('metadata: {name: a}', 'spec:', '  events:', ...events, event('e4', '{key: there}')),
+    'two.yaml': jobOf('metadata: {name: b}', 'spec:', '  events:', event('e5', '{key: s}')),
+    ...{ 'a.wasm': '', 's.json': '{"minLength":1}', x: 'true', 'y.json': 'false' },
+  })
+  const { jobs, objects } = await loadForCluster(
+    ['one.yaml', 'two.yaml'].map((name) => join(folder, name)),
+    NOWHERE,
+  )
+  const ours = { 'app.kubernetes.io/managed-by': 'jobico-cli', 'app.kubernetes.io/part-of': 'jobico' }
+  const manifest = (name: string, data: object) => ({
+    ...{ apiVersion: 'v1', kind: 'ConfigMap', data },
+    metadata: { name, namespace: 'team', labels: ours },
+  })
+  t.strictSame(
+    objects.map(({ kind, name, owners }) => ({ kind, name, owners })),
+    [
+      { kind: 'ConfigMap', name: 's', owners: ['a', 'b'] },
+      { kind: 'ConfigMap', name: 'all', owners: ['a'] },
+      { kind: 'Job', name: 'a', owners: undefined },
+      { kind: 'Job', name: 'b', owners: undefined },
+    ],
+  )
+  t.strictSame(objects[0]?.manifest, manifest('s', { s: '{"minLength":1}' }))
+  t.strictSame(objects[1]?.manifest, manifest('all', { x: 'true', y: 'false' }))
+  t.match(objects[1]?.fault(['data'], 'so'), { file: `${join(folder, 'x')}, ${join(folder, 'y.json')}` })
+  t.same(
+    jobs[0]?.events.map(({ schema }) => schema?.json),
+    [{ minLength: 1 }, true, false, undefined],
+    'what is nowhere may be in the cluster',
+  )
+})
+
+t.test('two schemas can not be one key of one ConfigMap', async (t) => {
+  const jobIn = (name: string, event: string) =>
+    jobOf(
+      `metadata: {name: ${name}}`,
+      'spec:',
+      `  events: [{name: ${event}, wasm: a.wasm, schema: {key: s}}]`,
+    )
+  const folder = t.testdir({
+    one: { 'job.yaml': jobIn('a', 'e1'), 'a.wasm': '', 's.json': 'true' },
+    two: { 'job.yaml': jobIn('b', 'e2'), 'a.wasm': '', 's.json': 'false' },
+  })
+  const files = ['one', 'two'].map((name) => join(folder, name, 'job.yaml'))
+  await t.rejects(loadForCluster(files, NOWHERE), {
+    message:
+      /one\/s\.json and .*two\/s\.json differ, and both would be the data key s of the ConfigMap s; give one/,
+  })
+})
+
 t.test('an event name may be there once in each namespace', async (t) => {
   const event = ['spec:', '  events:', '    - {name: ev1, wasm: a.wasm, schema: {key: s}}']
   const folder = t.testdir({

@@ -10,6 +10,10 @@ import type { JobManifest, Manifests } from './manifests.ts'
 import { findModule } from './modules.ts'
 import { authTokensOf, envOf, schemaOf, type Referrer } from './references.ts'
 import { modulesOfFile } from './resolve.ts'
+import { schemaConfigMaps, type SchemaConfigMap, type UsedSchemaFile } from './schema-files.ts'
+
+/** The field manager of every object that the CLI applies. */
+export const CLI_MANAGER = 'jobico-cli'
 
 /** One event of a Job to deploy. */
 export interface ClusterEvent {
@@ -42,6 +46,8 @@ export interface FileObject {
   readonly namespace: string
   readonly name: string
   readonly manifest: object
+  /** Only for an object that is in no document, the ConfigMap of schemas in plain files: the Jobs that refer to it. */
+  readonly owners?: readonly string[]
   /** A fault at a place of the object in its file. */
   fault(path: ObjectPath, message: string): JobFileFault
 }
@@ -71,15 +77,19 @@ export async function loadForCluster(paths: readonly string[], place: ClusterPla
   const objects = objectsOf(manifests)
   if (place.only) throwFaults(otherNamespaceFaults(objects, place.namespace), files)
   const faults: JobFileFault[] = []
-  const jobs = await Promise.all(manifests.jobs.map((job) => clusterJob(job, { manifests, place, faults })))
-  throwFaults(faults, files)
-  return { jobs, objects }
+  const schemaFiles: UsedSchemaFile[] = []
+  const context = { manifests, place, faults, schemaFiles }
+  const jobs = await Promise.all(manifests.jobs.map((job) => clusterJob(job, context)))
+  const { configMaps, faults: schemaFaults } = schemaConfigMaps(schemaFiles)
+  throwFaults([...faults, ...schemaFaults], files)
+  return { jobs, objects: [...configMaps.map(schemaObject), ...objects] }
 }
 
 interface JobContext {
   readonly manifests: Manifests
   readonly place: ClusterPlace
   readonly faults: JobFileFault[]
+  readonly schemaFiles: UsedSchemaFile[]
 }
 
 async function clusterJob(
@@ -88,7 +98,10 @@ async function clusterJob(
 ): Promise<ClusterJob> {
   const events = await Promise.all(
     job.spec.events.map((event, index) =>
-      clusterEvent(event, ['spec', 'events', index], { ...context, namespace, document }),
+      clusterEvent(event, ['spec', 'events', index], {
+        ...context,
+        ...{ namespace, document, job: job.metadata.name },
+      }),
     ),
   )
   return { namespace, name: job.metadata.name, file: document.file, events }
@@ -97,11 +110,12 @@ async function clusterJob(
 interface EventContext extends JobContext {
   readonly namespace: string
   readonly document: FileDocument
+  readonly job: string
 }
 
 async function clusterEvent(event: JobEvent, at: ObjectPath, context: EventContext): Promise<ClusterEvent> {
-  const { namespace, document, faults, manifests } = context
-  const referrer: Referrer = { document, namespace, texts: manifests.texts, elsewhere: true, faults }
+  const { manifests } = context
+  const referrer: Referrer = { ...context, texts: manifests.texts, elsewhere: true }
   envOf(event, at, referrer)
   authTokensOf(event, at, referrer)
   const { key, name = key } = event.schema
@@ -110,7 +124,7 @@ async function clusterEvent(event: JobEvent, at: ObjectPath, context: EventConte
     wasm: event.wasm,
     memoryBytes: parseQuantity(event.memory),
     module: await moduleOf(event, at, context),
-    schema: schemaOf(event, at, referrer),
+    schema: await schemaOf(event, at, referrer),
     schemaPlace: { name, keys: [key, `${key}.json`] },
     tokens: event.listener.auth?.secretKeyRef,
   }
@@ -153,6 +167,22 @@ function objectsOf({ jobs, texts }: Manifests): FileObject[] {
       fileObject('Job', { namespace, name: job.metadata.name, document }),
     ),
   ]
+}
+
+function schemaObject({ namespace, name, data, jobs, files }: SchemaConfigMap): FileObject {
+  return {
+    ...{ kind: 'ConfigMap', namespace, name, owners: jobs },
+    manifest: {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        ...{ name, namespace },
+        labels: { [LABELS.partOf]: 'jobico', [LABELS.managedBy]: CLI_MANAGER },
+      },
+      data,
+    },
+    fault: (_path, message) => ({ file: files.join(', '), message }),
+  }
 }
 
 function fileObject(

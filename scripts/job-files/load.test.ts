@@ -77,6 +77,36 @@ t.test('a Job and all that it refers to, over several files', async (t) => {
   })
 })
 
+t.test('a schema in a plain file, where no ConfigMap of its name is given', async (t) => {
+  const text = '{"type": "object"}\n'
+  const cases = [
+    { name: '<key>.json', files: { 's.json': text } },
+    { name: '<key>', files: { s: text } },
+    { name: 'with a byte order mark', files: { 's.json': `\uFEFF${text}` } },
+    { name: '<key> beside a folder', files: { s: text, 's.json': {} } },
+    { name: 'of exactly 1 MiB', files: { 's.json': text.padEnd(2 ** 20) }, want: text.padEnd(2 ** 20) },
+    { name: 'a ConfigMap comes first', files: { 's.json': '?' }, more: schema, want: '{}' },
+    {
+      name: 'for two events',
+      files: { 's.json': text },
+      lines: '    - {name: e2, wasm: a.wasm, schema: {key: s}}',
+    },
+  ]
+  for (const { name, files, more, lines = '', want = text } of cases)
+    await t.test(name, async (t) => {
+      const given = more === undefined ? [job(lines)] : [job(lines), more]
+      const folder = t.testdir({ 'job.yaml': documents(...given), 'a.wasm': '', ...files })
+      const { jobs, watched } = await loadJobs([join(folder, 'job.yaml')])
+      for (const { schema } of jobs[0]?.events ?? []) t.equal(schema.text, want)
+      const places = [join(folder, 's.json'), join(folder, 's')]
+      t.same(
+        places.map((place) => watched.includes(place)),
+        more === undefined ? [true, true] : [false, false],
+        'both places are watched, where they count',
+      )
+    })
+})
+
 t.test('where a module is found', (t) => {
   const two = ['    - name: ev2', '      wasm: b.wasm', '      schema: {key: s}']
   const source = (folder: string, entry: string) => ({

@@ -17,9 +17,10 @@ const mostBytes = 16 * 2 ** 20
  */
 export async function loadJobs(paths: readonly string[]): Promise<LoadedJobs> {
   const { files, manifests } = await readJobFiles(paths, THIS_MACHINE)
-  const { jobs, faults } = await resolveJobs(manifests)
+  const { jobs, faults, schemaPaths } = await resolveJobs(manifests)
   throwFaults(faults, files)
-  return { jobs, watched: [...new Set([...files.map((file) => resolve(file)), ...watchedModules(jobs)])] }
+  const read = [...files, ...schemaPaths].map((file) => resolve(file))
+  return { jobs, watched: [...new Set([...read, ...watchedModules(jobs)])] }
 }
 
 /** Reads each file once, and checks its documents. Throws one JobFileError with all faults; having no Job is one. */

@@ -6,6 +6,7 @@ import { pathOfKey, type TextMap } from './core-kinds.ts'
 import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
 import { parseJsonText } from './json-text.ts'
+import { readSchemaFile, schemaFilePaths, type UsedSchemaFile } from './schema-files.ts'
 
 /** The document of a reference, the objects to which it can refer, and the list to which faults are added. */
 export interface Referrer {
@@ -15,6 +16,10 @@ export interface Referrer {
   /** Whether objects may be in the cluster instead of the files; then a missing one is not a fault. */
   readonly elsewhere: boolean
   readonly faults: JobFileFault[]
+  /** The Job that refers. */
+  readonly job: string
+  /** Gets the schemas that were found in plain files. */
+  readonly schemaFiles: UsedSchemaFile[]
 }
 
 interface Reference {
@@ -32,31 +37,79 @@ interface Found {
 }
 
 /**
- * Reads and checks the schema of an event. Undefined if it is not in the files, or has a fault, which is added to `faults`.
+ * Reads and checks the schema of an event, from its ConfigMap or, where the files have none of that name, from a plain file
+ * beside the Job file. Undefined if it is in neither, or has a fault, which is added to `faults`.
  */
-export function schemaOf(
+export async function schemaOf(
   event: JobEvent,
   at: ObjectPath,
   referrer: Referrer,
-): { text: string; json: unknown } | undefined {
+): Promise<{ text: string; json: unknown } | undefined> {
   const { key, name = key } = event.schema
   const path = [...at, 'schema', event.schema.name === undefined ? 'key' : 'name']
-  const found = lookUp({ kind: 'ConfigMap', name, keys: [key, `${key}.json`], path }, referrer)
+  const { texts, namespace, document } = referrer
+  if (texts.some((text) => isNamed(text, { kind: 'ConfigMap', name, namespace })))
+    return schemaInConfigMap({ kind: 'ConfigMap', name, keys: [key, `${key}.json`], path }, referrer)
+  const file = await readSchemaFile(document.file, key)
+  if (file !== undefined && 'fault' in file) {
+    referrer.faults.push(document.fault([...at, 'schema', 'key'], file.fault))
+    return undefined
+  }
+  if (file !== undefined) {
+    const fault = (message: string) => document.fault(path, message)
+    referrer.schemaFiles.push({ ...file, namespace, configMap: name, key, job: referrer.job, fault })
+    return checkedSchema(file.text, referrer, {
+      atLine: (line, message) => ({ file: file.file, line, message }),
+      atStart: (message) => ({ file: file.file, message }),
+    })
+  }
+  if (!referrer.elsewhere) {
+    const configMaps = texts.filter(({ kind }) => kind === 'ConfigMap').map(label)
+    const message = `the ConfigMap ${name}${placeText(namespace)} with the data key ${key} or ${key}.json is in none of the files, which have ${nameAll(configMaps, 'ConfigMap')}; put the schema into ${schemaFilePaths(document.file, key)[0] ?? key}, or add the ConfigMap to this file, or name its file too`
+    referrer.faults.push(document.fault(path, message))
+  }
+  return undefined
+}
+
+function schemaInConfigMap(
+  reference: Reference,
+  referrer: Referrer,
+): { text: string; json: unknown } | undefined {
+  const [key] = reference.keys
+  const found = lookUp(
+    reference,
+    referrer,
+    `, or remove the ConfigMap from the files and keep the schema in ${schemaFilePaths(referrer.document.file, key ?? '')[0] ?? ''}`,
+  )
   if (!found) return undefined
   const { document } = found.source
   const place = pathOfKey(found.source, found.key)
-  const json = parseJsonText(found.text)
+  return checkedSchema(found.text, referrer, {
+    atLine: (line, message) => document.faultInText(place, line, message),
+    atStart: (message) => document.fault(place, message),
+  })
+}
+
+interface SchemaPlace {
+  atLine(line: number, message: string): JobFileFault
+  atStart(message: string): JobFileFault
+}
+
+function checkedSchema(
+  text: string,
+  { faults }: Referrer,
+  { atLine, atStart }: SchemaPlace,
+): { text: string; json: unknown } | undefined {
+  const json = parseJsonText(text)
   if ('message' in json) {
-    referrer.faults.push(
-      document.faultInText(place, json.line, `the schema is not JSON: ${json.message}; correct it`),
-    )
+    faults.push(atLine(json.line, `the schema is not JSON: ${json.message}; correct it`))
     return undefined
   }
   try {
     compileSchema(json.value)
-    return { text: found.text, json: json.value }
+    return { text, json: json.value }
   } catch (thrown) {
-    referrer.faults.push(document.fault(place, messageOf(thrown)))
+    faults.push(atStart(messageOf(thrown)))
     return undefined
   }
 }
@@ -106,22 +159,31 @@ function referredValue({ valueFrom }: JobEnv, at: ObjectPath, referrer: Referrer
   return lookUp({ kind: 'ConfigMap', name, keys: [key], path: [...at, 'configMapKeyRef'] }, referrer)?.text
 }
 
-function lookUp(reference: Reference, referrer: Referrer): Found | undefined {
+/** `otherWay` is what can be done about a missing key besides adding it. */
+function lookUp(reference: Reference, referrer: Referrer, otherWay = ''): Found | undefined {
   const { kind, name, keys, path } = reference
   const { texts, namespace, elsewhere, faults, document } = referrer
   const ofKind = texts.filter((text) => text.kind === kind)
-  const source = ofKind.find((text) => text.name === name && text.namespace === namespace)
+  const source = ofKind.find((text) => isNamed(text, { kind, name, namespace }))
   if (!source && elsewhere) return undefined
   const key = keys.find((candidate) => source?.data.has(candidate))
   const text = key === undefined ? undefined : source?.data.get(key)
   if (source && key !== undefined && text !== undefined) return { text, key, source }
-  const wanted = `the ${kind} ${name}${namespace === 'default' ? '' : ` of the namespace ${namespace}`}`
+  const wanted = `the ${kind} ${name}${placeText(namespace)}`
   const message = source
-    ? `${wanted} has no data key ${keys.join(' or ')}, only ${nameAll([...source.data.keys()], 'key')}; add the key or correct its name`
+    ? `${wanted} has no data key ${keys.join(' or ')}, only ${nameAll([...source.data.keys()], 'key')}; add the key or correct its name${otherWay}`
     : `${wanted} with the data key ${keys.join(' or ')} is in none of the files, which have ${nameAll(ofKind.map(label), kind)}; ` +
       'add it to this file, or name its file too'
   faults.push(document.fault(path, message))
   return undefined
+}
+
+function isNamed(text: TextMap, { kind, name, namespace }: Omit<TextMap, 'data' | 'document'>): boolean {
+  return text.kind === kind && text.name === name && text.namespace === namespace
+}
+
+function placeText(namespace: string): string {
+  return namespace === 'default' ? '' : ` of the namespace ${namespace}`
 }
 
 function label({ name, namespace }: TextMap): string {

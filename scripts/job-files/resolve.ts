@@ -5,18 +5,26 @@ import type { JobFileFault } from './fault.ts'
 import type { LocalEvent, LocalJob, LocalModule } from './local-job.ts'
 import type { JobManifest, Manifests } from './manifests.ts'
 import { findModule } from './modules.ts'
+import { schemaConfigMaps, schemaFilePaths, type UsedSchemaFile } from './schema-files.ts'
 import { authTokensOf, envOf, schemaOf, type Referrer } from './references.ts'
 
-/** Finds everything that the Jobs refer to. A missing object is a fault, and its event may be left out. */
+/**
+ * Finds everything that the Jobs refer to. A missing object is a fault, and its event may be left out. `schemaPaths` are the
+ * places where schemas are looked for that no ConfigMap of the files has.
+ */
 export async function resolveJobs({
   jobs,
   texts,
-}: Manifests): Promise<{ jobs: LocalJob[]; faults: JobFileFault[] }> {
+}: Manifests): Promise<{ jobs: LocalJob[]; faults: JobFileFault[]; schemaPaths: string[] }> {
   const faults: JobFileFault[] = []
+  const schemaFiles: UsedSchemaFile[] = []
   const resolved = await Promise.all(
     jobs.map(async (manifest): Promise<LocalJob> => {
       const { job, namespace, document } = manifest
-      const referrer = { document, namespace, texts, elsewhere: false, faults }
+      const referrer = {
+        ...{ document, namespace, texts, elsewhere: false, faults, schemaFiles },
+        job: job.metadata.name,
+      }
       const onlyModule = modulesOfFile(jobs, document.file) === 1
       const events = await Promise.all(
         job.spec.events.map((event, index) =>
@@ -33,7 +41,19 @@ export async function resolveJobs({
       }
     }),
   )
-  return { jobs: resolved, faults }
+  return {
+    jobs: resolved,
+    faults: [...faults, ...schemaConfigMaps(schemaFiles).faults],
+    schemaPaths: jobs.flatMap((job) => schemaPathsOf(job, texts)),
+  }
+}
+
+function schemaPathsOf({ job, namespace, document }: JobManifest, texts: Manifests['texts']): string[] {
+  const inConfigMap = ({ schema: { key, name = key } }: JobEvent) =>
+    texts.some((text) => text.kind === 'ConfigMap' && text.name === name && text.namespace === namespace)
+  return job.spec.events
+    .filter((event) => !inConfigMap(event))
+    .flatMap(({ schema }) => schemaFilePaths(document.file, schema.key))
 }
 
 /** How many modules the Jobs of a file name. */
@@ -64,7 +84,7 @@ async function resolveEvent(
   referrer: EventReferrer,
 ): Promise<LocalEvent | undefined> {
   const { retry, runner } = event
-  const schema = schemaOf(event, at, referrer)
+  const schema = await schemaOf(event, at, referrer)
   const env = envOf(event, at, referrer)
   const authTokens = authTokensOf(event, at, referrer)
   const output = outputOf(event, at, referrer)

@@ -1,11 +1,8 @@
 import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
-import type { FileObject } from '../../job-files/cluster-files.ts'
+import { CLI_MANAGER, type FileObject } from '../../job-files/cluster-files.ts'
 import { JobFileError } from '../../job-files/fault.ts'
 import { refusals } from './apply-refusal.ts'
-
-/** The field manager of every object that the CLI applies. */
-export const CLI_MANAGER = 'jobico-cli'
 
 /** How to apply objects. */
 export interface ApplyOptions {

@@ -9,6 +9,7 @@ import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { applyAll } from './apply.ts'
 import { nextSteps } from './next-steps.ts'
+import { changedSince, withOwners } from './owners.ts'
 import type { ExpectedEvent } from './readiness.ts'
 import { readModules, type ReadModule } from './modules.ts'
 import { untilServed } from './wait.ts'
@@ -54,16 +55,20 @@ async function deployInto(
     hasModule: modules.has,
   })
   const read = await readModules(jobs)
-  await applyAll(cluster.kube, objects, { dryRun: true, force })
+  const { kube } = cluster
+  const owned = await withOwners(kube, objects)
+  await applyAll(kube, owned, { dryRun: true, force })
   const pushed = await pushAll(modules, read)
-  await applyAll(cluster.kube, objects, { dryRun: false, force })
+  await applyAll(kube, owned, { dryRun: false, force })
+  // A Job that is new has its uid only now.
+  await applyAll(kube, changedSince(owned, await withOwners(kube, objects)), { dryRun: false, force })
   for (const { kind, namespace: of, name } of objects) log(`applied ${kind} ${of}/${name}`)
   const serving = await unshadowed(modules, pushed)
   const how = { timeoutMs: timeout * 1_000, progress: log }
   return await Promise.all(
     jobs.map(async (job) => ({
       job,
-      live: await untilServed(cluster.kube, { ...job, events: expectedOf(job, serving) }, how),
+      live: await untilServed(kube, { ...job, events: expectedOf(job, serving) }, how),
     })),
   )
 }
