@@ -147,7 +147,7 @@ async function openRuntime(options: DevOptions, scope: Scope): Promise<Runtime> 
     onRestart: () => restoreQueues(runtime),
   })
   scope.add(() => nats.stop())
-  const prepare = createPrepare(compiler, (text) => show({ kind: 'note', level: 'warn', text }))
+  const prepare = createPrepare(compiler, { warn: (text) => show({ kind: 'note', level: 'warn', text }) })
   const launcher = createLauncher(childEnvironment(options))
   scope.add(() => launcher.close())
   const children = createChildren({ launch: launcher.launch, show }, gateway)

@@ -1,6 +1,6 @@
-import { createCompiler } from '../../dev/compiler/compiler.ts'
-import { allOrFaults, createCompile, readChecked } from '../../dev/compiler/prepare.ts'
+import { allOrFaults, readChecked } from '../../dev/compiler/prepare.ts'
 import type { ClusterJob } from '../../job-files/cluster-files.ts'
+import { compileModules } from '../project/compile-modules.ts'
 
 /** A module to push; it passed the check of every event that runs it. */
 export interface ReadModule {
@@ -19,13 +19,7 @@ export async function readModules(jobs: readonly ClusterJob[]): Promise<readonly
       module === undefined ? [] : [{ namespace, file, wasm, event: { name, module, memoryBytes } }],
     ),
   )
-  const compiler = createCompiler({ optimize: true })
-  try {
-    const compile = createCompile(compiler, (text) => process.stderr.write(`warning: ${text}\n`))
-    await compile(sources.map(({ event }) => event.module))
-  } finally {
-    await compiler.close()
-  }
+  await compileModules(sources.map(({ file, event }) => ({ file, module: event.module })))
   const read = await allOrFaults(
     sources.map(async ({ namespace, file, wasm, event }) => ({
       ...{ namespace, name: wasm, file },

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
 
 import { digestOf } from '../../../functions/modules/digest.ts'
-import { createCompiler } from '../../dev/compiler/compiler.ts'
-import { allOrFaults, createCompile, readChecked } from '../../dev/compiler/prepare.ts'
+import { allOrFaults, readChecked, removeStaleModules } from '../../dev/compiler/prepare.ts'
 import { loadJobs } from '../../job-files/load.ts'
 import type { LocalJob } from '../../job-files/local-job.ts'
 import { shown } from '../../module-testing/examples.ts'
+import { compileModules } from './compile-modules.ts'
 import { jobFiles } from './job-files.ts'
 import { print, type Format } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
@@ -22,7 +22,10 @@ export interface BuiltModule {
   readonly digest: string
 }
 
-/** Compiles and checks the modules of Jobs, and prints their files. Throws one MODULE_INVALID with all faults. */
+/**
+ * Compiles the modules of Jobs whose sources changed, checks all of them, and prints their files. Removes modules that it
+ * compiled earlier and that the Jobs no longer name. Throws one MODULE_INVALID with all faults.
+ */
 export async function build(files: readonly string[], { output }: BuildOptions): Promise<void> {
   const { jobs } = await loadJobs(jobFiles(files, 'build'))
   const built = await buildModules(jobs)
@@ -40,13 +43,9 @@ export async function build(files: readonly string[], { output }: BuildOptions):
  */
 export async function buildModules(jobs: readonly LocalJob[]): Promise<readonly BuiltModule[]> {
   const events = jobs.flatMap((job) => job.events.map((event) => ({ file: job.file, event })))
-  const compiler = createCompiler({ optimize: true })
-  try {
-    const compile = createCompile(compiler, (text) => process.stderr.write(`warning: ${text}\n`))
-    await compile(events.map(({ event }) => event.module))
-  } finally {
-    await compiler.close()
-  }
+  const modules = events.map(({ file, event }) => ({ file, module: event.module }))
+  await compileModules(modules)
+  await removeStaleModules(modules)
   const built = await allOrFaults(
     events.map(async ({ file, event }): Promise<BuiltModule> => {
       const { moduleBytes } = await readChecked(file, event)

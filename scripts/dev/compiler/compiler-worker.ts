@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads'
 
 import { messageOf } from '../../../functions/process/errors.ts'
 import { compileAssemblyScript } from '../../assemblyscript.ts'
+import { digestOfContents, type Inputs } from './build-record.ts'
 
 /** A module to compile; `id` comes back with the answer. */
 export interface CompileRequest {
@@ -12,9 +13,10 @@ export interface CompileRequest {
   readonly optimize: boolean
 }
 
-/** The compiler's warnings, or the fault why it failed. */
+/** The compiler's warnings, or the fault why it failed; and in both cases what it read. */
 export interface CompileAnswer {
   readonly id: number
+  readonly inputs: Inputs
   readonly diagnostics?: string
   readonly fault?: string
 }
@@ -23,8 +25,12 @@ if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
 
 port.on('message', ({ id, ...options }: CompileRequest) => {
-  compileAssemblyScript(options).then(
-    ({ diagnostics }) => port.postMessage({ id, diagnostics } satisfies CompileAnswer),
-    (thrown: unknown) => port.postMessage({ id, fault: messageOf(thrown) } satisfies CompileAnswer),
+  const inputs: Record<string, string | null> = {}
+  const onRead = (path: string, text: string | null) => {
+    inputs[path] = text === null ? null : digestOfContents(text)
+  }
+  compileAssemblyScript({ ...options, onRead }).then(
+    ({ diagnostics }) => port.postMessage({ id, inputs, diagnostics } satisfies CompileAnswer),
+    (thrown: unknown) => port.postMessage({ id, inputs, fault: messageOf(thrown) } satisfies CompileAnswer),
   )
 })
