@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
+import { dependencyOn, ownPackage } from '../cli/project/own-package.ts'
 import { newProject } from '../cli/project/templates/project-files.ts'
 import { createCompiler } from '../dev/compiler/compiler.ts'
 import { packageFile } from '../dev/processes/entry-points.ts'
@@ -26,7 +27,7 @@ const ROUNDS = 9
 const PAUSE_MS = 2_000
 const POLL_MS = 20
 const PROGRAM = fileURLToPath(packageFile('dist/jobico.js'))
-const { files } = newProject('reload', 'json')
+const { files } = newProject('reload', 'json', dependencyOn(await ownPackage()))
 
 /** Measures reloads after a save in a project of the template `json`: the median of several, with the packed program. */
 export async function measureReload({ folder: parent }: Pick<Place, 'folder'>): Promise<ReloadTimes> {

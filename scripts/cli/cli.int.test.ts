@@ -31,7 +31,7 @@ const badFiles: readonly {
   {
     name: 'no file named and none here',
     files: {},
-    stderr: /^error: there is no job\.yaml in this folder; name the file/,
+    stderr: /^error: there is no job\.yaml in this folder or above it; name the file/,
   },
   {
     name: 'no such file',
@@ -205,13 +205,26 @@ const mistakes: readonly {
   { args: ['dead', 'purge', 'a'], stderr: /^error: say which dead letters: .* or with --all/ },
   { args: ['push'], stderr: /^error: missing required argument 'file'/ },
   { args: ['deploy', 'none.yaml', '--timeout', '0'], stderr: /^error: .*whole number from 1 to 3600/ },
-  { args: ['deploy'], stderr: /^error: there is no job\.yaml in this folder; .*jobico deploy path/ },
+  {
+    args: ['deploy'],
+    stderr: /^error: there is no job\.yaml in this folder or above it; .*jobico deploy path/,
+  },
   { args: ['init', 'Hello'], stderr: /^error: Hello can not be the name of a Job: .*lower-case/ },
-  { args: ['init', 'full'], stderr: /^error: the folder full is not empty; choose another name/ },
+  {
+    args: ['init', 'full'],
+    stderr:
+      /^error: jobico init overwrites nothing, and full has assembly\/index\.ts, event\.json, assembly\/tsconfig\.json already; move these away/,
+  },
+  { args: ['init', 'yml'], stderr: /yml has job\.yml already; move it away/ },
+  { args: ['init', 'file'], stderr: /^error: file is a file; choose another folder/ },
+  {
+    args: ['init', 'new', '--name', 'a.b'],
+    stderr: /^error: a\.b can not be the name of a Job: .*such as my-job/,
+  },
 ]
 
 t.test('mistakes on the command line', { jobs: 2 }, (t) => {
-  const folder = t.testdir({ full: { file: '' } })
+  const folder = t.testdir({ full: { 'event.json': '', assembly: '' }, yml: { 'job.yml': '' }, file: '' })
   for (const { args, input, stderr } of mistakes) {
     t.test(args.join(' '), async (t) => {
       const result = await runCli(args, folder, { input })

@@ -7,7 +7,7 @@ import { mustRun } from './program.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 /** What the package needs beside itself: all else is in its bundles. */
-const DEPENDENCIES = ['node', 'assemblyscript']
+export const DEPENDENCIES = ['node', 'assemblyscript']
 /** Packing builds into one folder, so test files take turns. */
 const TURN = join(ROOT, '.tap', 'packing')
 

@@ -26,7 +26,10 @@ export function addClusterCommands(program: Command): void {
     .description(
       'Compiles, checks and pushes the modules of Jobs, applies the documents of the files, and waits until the Jobs are Ready.',
     )
-    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .argument(
+      '[file...]',
+      'files with Job, ConfigMap and Secret documents (default: the job.yaml of this folder or of one above it)',
+    )
     .option(
       '-t, --timeout <seconds>',
       'how long to wait until the Jobs are Ready',

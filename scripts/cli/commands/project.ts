@@ -21,9 +21,10 @@ function addInit(program: Command): void {
   withExample(program.command('init'), 'jobico init hello --template json')
     .summary('create the folder of a new Job')
     .description(
-      'Creates a folder with a Job file, an AssemblyScript module, an event to try it with, and tests.',
+      'Creates a folder with a Job file, an AssemblyScript module, an event to try it with, and tests. A folder that is there already, such as a clone, keeps all its files.',
     )
-    .argument('<name>', 'the name of the Job, and of the folder')
+    .argument('<folder>', 'the folder, whose name is that of the Job, too; . is the current one')
+    .option('--name <name>', 'the name of the Job, if it is not that of the folder')
     .addOption(
       new Option(
         '-t, --template <name>',
@@ -32,9 +33,9 @@ function addInit(program: Command): void {
         .choices(TEMPLATES)
         .default(TEMPLATES[0]),
     )
-    .action(async (name: string, options: InitOptions) => {
+    .action(async (folder: string, options: InitOptions) => {
       const { init } = await import('../project/init.ts')
-      await init(name, options)
+      await init(folder, options)
     })
 }
 
@@ -44,7 +45,10 @@ function addDev(program: Command): void {
     .description(
       'Runs the Jobs of YAML files on this machine, and reloads them when a file is saved: a nats-server, a listener and a runner for each event, and one port for all of them.',
     )
-    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .argument(
+      '[file...]',
+      'files with Job, ConfigMap and Secret documents (default: the job.yaml of this folder or of one above it)',
+    )
     .option(
       '-p, --port <number>',
       'the port that serves all events; 0 takes a free one',
@@ -67,7 +71,10 @@ function addBuild(program: Command): void {
     .description(
       'Compiles the AssemblyScript modules of Jobs into build/, checks all modules of the Jobs as jobico push does, and prints their files, sizes and digests.',
     )
-    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .argument(
+      '[file...]',
+      'files with Job, ConfigMap and Secret documents (default: the job.yaml of this folder or of one above it)',
+    )
     .addOption(outputOption())
     .addOption(jsonOption())
     .action(async (files: string[], options: BuildOptions) => {
@@ -82,7 +89,10 @@ function addTest(program: Command): void {
     .description(
       'Compiles the modules of Jobs, and runs the events in event.json and examples/<event>/*.json through schemas and modules. Compares each outcome with expected.json, or <name>.expected.json beside the event, and ends with 1 if one differs.',
     )
-    .argument('[file...]', 'files with Job, ConfigMap and Secret documents (default: job.yaml)')
+    .argument(
+      '[file...]',
+      'files with Job, ConfigMap and Secret documents (default: the job.yaml of this folder or of one above it)',
+    )
     .option('--update', 'write the outcome to its expected file if it differs, or if there is no such file')
     .addOption(outputOption())
     .addOption(jsonOption())

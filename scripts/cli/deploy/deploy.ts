@@ -1,7 +1,7 @@
 import type { Job } from '../../../crds/job.ts'
 import { schemaDigest } from '../../../knative/resources/schema-copy.ts'
 import { loadForCluster, type ClusterJob } from '../../job-files/cluster-files.ts'
-import { jobFiles } from '../project/job-files.ts'
+import { findProject } from '../project/find-project.ts'
 import { clusterModules, shadowWarning, type ClusterModules } from '../target/modules.ts'
 import { print, type Format } from '../terminal/output.ts'
 import { createProgress } from '../terminal/progress.ts'
@@ -33,7 +33,7 @@ interface Deployed {
  * not serve in time.
  */
 export async function deploy(files: readonly string[], options: DeployOptions): Promise<void> {
-  const wanted = jobFiles(files, 'deploy')
+  const { files: wanted } = findProject(files, 'deploy')
   await atCluster(options, async (cluster) => {
     const deployed = await deployInto(cluster, wanted, options)
     if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)))

@@ -6,7 +6,7 @@ import { loadJobs } from '../../job-files/load.ts'
 import type { LocalJob } from '../../job-files/local-job.ts'
 import { shown } from '../../module-testing/examples.ts'
 import { compileModules } from './compile-modules.ts'
-import { jobFiles } from './job-files.ts'
+import { findProject } from './find-project.ts'
 import { print, type Format } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
 
@@ -27,7 +27,7 @@ export interface BuiltModule {
  * compiled earlier and that the Jobs no longer name. Throws one MODULE_INVALID with all faults.
  */
 export async function build(files: readonly string[], { output }: BuildOptions): Promise<void> {
-  const { jobs } = await loadJobs(jobFiles(files, 'build'))
+  const { jobs } = await loadJobs(findProject(files, 'build').files)
   const built = await buildModules(jobs)
   if (output === 'json') print(JSON.stringify(built))
   else

@@ -7,7 +7,7 @@ import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
 import { reorderBuffer } from '../../dev/output/reorder-buffer.ts'
 import type { Show } from '../../dev/output/report.ts'
 import { jsonView, textView } from '../../dev/output/view.ts'
-import { jobFiles } from './job-files.ts'
+import { findProject } from './find-project.ts'
 import { print, type Format } from '../terminal/output.ts'
 
 /** The options of `jobico dev`. */
@@ -29,7 +29,7 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     const line = view(report)
     if (line !== undefined) print(line)
   })
-  const folder = process.cwd()
+  const { folder, files: wanted } = findProject(files, 'dev')
   const ended = Promise.withResolvers<undefined>()
   const state: { running?: Dev } = {}
   onSignals((isFirst) => {
@@ -41,7 +41,6 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     show({ kind: 'note', level: 'info', text: 'stopping; Ctrl-C again ends it at once' })
     state.running.stop().then(ended.resolve as () => void, ended.reject)
   })
-  const wanted = jobFiles(files, 'dev')
   state.running = await startDev({
     ...options,
     folder,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import pc from 'picocolors'
 
@@ -9,7 +10,7 @@ import { loadJobs } from '../../job-files/load.ts'
 import { examplesOf, readJson, shown, type Example } from '../../module-testing/examples.ts'
 import { runExample, type Ending } from '../../module-testing/run-example.ts'
 import { buildModules } from './build.ts'
-import { jobFiles } from './job-files.ts'
+import { findProject } from './find-project.ts'
 import { diffLines } from './line-diff.ts'
 import { print, type Format } from '../terminal/output.ts'
 
@@ -32,10 +33,11 @@ interface Judged extends Ending {
  * code 1 if an outcome is not the expected one. Throws an Error if there are no examples.
  */
 export async function test(files: readonly string[], { output, update = false }: TestOptions): Promise<void> {
-  const { jobs } = await loadJobs(jobFiles(files, 'test'))
+  const project = findProject(files, 'test')
+  const { jobs } = await loadJobs(project.files)
   const examples = await examplesOf(jobs)
   if (examples.length === 0) throw new Error(noExamples(jobs))
-  if (existsSync('package.json')) await linkPackage(process.cwd()) // for the tests that follow this in npm test
+  if (existsSync(join(project.folder, 'package.json'))) await linkPackage(project.folder) // for the tests that follow this in npm test
   await buildModules(jobs)
   const verdicts: Judged[] = []
   for (const example of examples) {

@@ -19,7 +19,7 @@ export function chain(name: string): Project {
       'expected.json': json({ to: 'ada@example.com', text: 'Welcome, Ada!' }),
       'examples/welcome/grace.json': json({ email: 'grace@example.com', firstName: 'Grace' }),
       'examples/welcome/grace.expected.json': json({ to: 'grace@example.com', text: 'Welcome, Grace!' }),
-      'test/signup.test.js': TEST,
+      'test/signup.test.mjs': TEST,
     },
   }
 }

@@ -1,3 +1,5 @@
+import type { Dependency } from '../own-package.ts'
+
 /** A project that `jobico init` can make. */
 export interface Project {
   /** The event to which `event.json` is sent. */
@@ -16,7 +18,11 @@ export function json(value: unknown): string {
 }
 
 /** The files that every project has, by path. Pure. */
-export function commonFiles(name: string, { event, about, rows }: Project): Readonly<Record<string, string>> {
+export function commonFiles(
+  name: string,
+  project: Project,
+  jobico: Dependency,
+): Readonly<Record<string, string>> {
   return {
     'package.json': json({
       name,
@@ -28,6 +34,8 @@ export function commonFiles(name: string, { event, about, rows }: Project): Read
         test: 'jobico test && node --test',
         deploy: 'jobico deploy',
       },
+      devDependencies: { jobico: jobico.spec },
+      allowScripts: { node: true }, // npm asks: it brings the Node that Jobico runs on
     }),
     'assembly/tsconfig.json': json({ extends: '../.jobico/tsconfig.json', include: ['./**/*.ts'] }),
     '.vscode/extensions.json': json({ recommendations: ['redhat.vscode-yaml'] }),
@@ -36,7 +44,7 @@ export function commonFiles(name: string, { event, about, rows }: Project): Read
       'files.watcherExclude': { '**/.jobico/**': true, '**/build/**': true },
     }),
     '.gitignore': '.jobico/\nbuild/\nnode_modules/\n',
-    'README.md': readme(name, event, about, rows),
+    'README.md': readme(name, project, jobico),
   }
 }
 
@@ -67,12 +75,14 @@ ${text}
 `
 }
 
-function readme(name: string, event: string, about: string, rows: Project['rows']): string {
+function readme(name: string, { event, about, rows }: Project, { spec, tarball }: Dependency): string {
+  const ownFile = tarball === undefined ? [] : [[tarball, 'Jobico itself; `npm install` takes it from here']]
   const all = [
     ['job.yaml', "the Job, and the JSON Schema of each event's data"],
     ...rows,
     ['event.json, expected.json', 'an example event, and its expected result'],
     ['test/', 'tests of the modules with plain Node'],
+    ...ownFile,
   ]
   return `# ${name}
 
@@ -90,5 +100,14 @@ ${all.map(([file = '', what = '']) => `| \`${file.replaceAll(', ', '`, `')}\` | 
 
 More examples go into \`examples/<event>/<name>.json\`, with \`<name>.expected.json\` beside each; \`npx jobico test --update\`
 writes these files. \`jobico\` makes \`.jobico/\`, \`build/\` and the link \`node_modules/jobico\`; you can delete them.
+${installText(spec)}`
+}
+
+function installText(spec: string): string {
+  const start = '\nIn another copy of this folder run `npm install` first. '
+  if (!spec.startsWith('file:/')) return `${start}It brings the Jobico that \`package.json\` names.\n`
+  return `${start}It takes Jobico from a clone of its repository,
+\`${spec.slice('file:'.length)}\`. For another machine run \`npm pack\` there, put the tarball that it makes into this folder, and run
+\`npm install --save-dev ./jobico-<version>.tgz\`.
 `
 }

@@ -17,7 +17,7 @@ export function jsonClasses(name: string): Project {
         items: [{ sku: 'PIANO', quantity: 9, unitPrice: 900000 }],
       }),
       'examples/order/too-much.expected.json': json({ $reject: 'A-2 is over the limit of 1000000 cents' }),
-      'test/order.test.js': test(name),
+      'test/order.test.mjs': test(name),
     },
   }
 }

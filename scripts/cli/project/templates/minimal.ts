@@ -11,7 +11,7 @@ export function minimal(name: string): Project {
       'assembly/index.ts': MODULE,
       'event.json': json({ name: 'Ada' }),
       'expected.json': json({ greeting: 'Hello, Ada!' }),
-      'test/hello.test.js': test(name),
+      'test/hello.test.mjs': test(name),
     },
   }
 }
