@@ -1,6 +1,7 @@
 import { compileWithDefaults, type Validate } from '../schemas/validator.ts'
 import jobSchema from './job.schema.json' with { type: 'json' }
 import type { Job } from './job.ts'
+import { meantField } from './known-fields.ts'
 import { ruleFaults } from './rules.ts'
 import {
   isRecord,
@@ -32,16 +33,22 @@ let compiled: Validate | undefined
 export function admitJob(value: unknown): Admission {
   compiled ??= compileWithDefaults(jobSchema)
   const job = withoutStatus(withoutNulls(value))
-  const faults = compiled(job).map(({ pointer, detail }) => ({
-    path: pathOfPointer(pointer, job),
-    message: detail,
-  }))
+  const faults = compiled(job).map(({ pointer, detail }) => {
+    const path = pathOfPointer(pointer, job)
+    const meant = isUnknownField(detail) ? meantField(schema, path) : undefined
+    return { path, message: meant === undefined ? detail : `${detail}; ${meant}` }
+  })
   if (faults.length > 0) return { faults }
   const broken = [...places(schema, job)].flatMap((place) => [
     ...duplicateFaults(place),
     ...ruleFaults(place.schema, place.value, place.path),
   ])
   return broken.length > 0 ? { faults: broken } : { job: job as Job }
+}
+
+/** Whether the validator has found an unknown field, and no known one that is spelt like it. */
+function isUnknownField(detail: string): boolean {
+  return detail.startsWith('unknown field ') && detail.endsWith('"')
 }
 
 function withoutStatus(value: unknown): unknown {

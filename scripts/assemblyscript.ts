@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Transform } from 'assemblyscript/asc'
 import { JobicoError } from '../functions/process/errors.ts'
+import { compilerHints } from './compiler-hints.ts'
 import { JsonClasses } from './json-classes/transform.ts'
 import { withSourceMap } from './source-map.ts'
 
@@ -36,7 +37,7 @@ const SDK_IMPORT = /^(?:.*[\\/])?node_modules[\\/]jobico[\\/]/
 /**
  * Compiles an AssemblyScript module and replaces `out` in one step. The import "jobico" is the SDK, whatever is installed
  * beside the module. Returns the compiler's warnings in `diagnostics`. When the module does not compile, leaves `out` alone
- * and throws MODULE_INVALID with `file:line:column` of each fault. Reads no asconfig.json.
+ * and throws MODULE_INVALID with `file:line:column` of each fault, and hints at what to write instead. Reads no asconfig.json.
  */
 export async function compileAssemblyScript(options: CompileOptions): Promise<{ diagnostics: string }> {
   const entry = resolve(options.entry)
@@ -60,7 +61,8 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<{ 
   })
   const diagnostics = withPaths(messages.toString(), baseDir).trim()
   if (error !== null || binary === undefined) {
-    throw new JobicoError('MODULE_INVALID', `${shownPath(entry)} does not compile:\n${diagnostics}`)
+    const lines = [`${shownPath(entry)} does not compile:`, diagnostics, ...compilerHints(diagnostics)]
+    throw new JobicoError('MODULE_INVALID', lines.join('\n'))
   }
   await replaceFile(resolve(options.out), withSourceMap(binary, sourceMap))
   return { diagnostics }
