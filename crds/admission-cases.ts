@@ -62,36 +62,6 @@ export const badJobs: readonly BadJob[] = [
     path: 'metadata.lables',
     says: /"labels"/,
   },
-  {
-    name: 'an unknown field whose name is only begun',
-    job: withEvent({ timeout: 1 }),
-    path: 'spec.events[0].timeout',
-    says: /^unknown field "timeout"; did you mean "timeoutSeconds"\?$/,
-  },
-  {
-    name: 'a field of another object',
-    job: withEvent({ maxAttempts: 1 }),
-    path: 'spec.events[0].maxAttempts',
-    says: /^unknown field "maxAttempts"; it belongs under spec\.events\[\]\.retry$/,
-  },
-  {
-    name: 'a field of other objects',
-    job: withEvent({ minReplicas: 1 }),
-    path: 'spec.events[0].minReplicas',
-    says: /it belongs under spec\.events\[\]\.runner or spec\.events\[\]\.listener$/,
-  },
-  {
-    name: 'a field of the spec beside it',
-    job: { ...job({ events: [event] }), queue: {} },
-    path: 'queue',
-    says: /it belongs under spec$/,
-  },
-  {
-    name: 'a field that is like no other',
-    job: withEvent({ zzzzzz: 1 }),
-    path: 'spec.events[0].zzzzzz',
-    says: /^unknown field "zzzzzz"$/,
-  },
   { name: 'a name with a dot', job: job({ events: [event] }, 'a.b'), path: 'metadata.name', says: /no dots/ },
   {
     name: 'a name of 41 characters',

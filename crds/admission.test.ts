@@ -28,6 +28,30 @@ t.test('bad Jobs', (t) => {
   t.end()
 })
 
+t.test('what an unknown field was meant to be', (t) => {
+  const job = goodJobs[0]?.job as { spec: { events: object[] } }
+  const withEvent = (more: object) => ({
+    ...job,
+    spec: { ...job.spec, events: job.spec.events.map((event) => ({ ...event, ...more })) },
+  })
+  const cases = [
+    { job: withEvent({ timeot: 1 }), says: /^unknown field "timeot"$/ },
+    { job: withEvent({ timeout: 1 }), says: /^unknown field "timeout"; did you mean "timeoutSeconds"\?$/ },
+    {
+      job: withEvent({ maxAttempts: 1 }),
+      says: /^unknown field "maxAttempts"; it belongs under spec\.events\[\]\.retry$/,
+    },
+    {
+      job: withEvent({ minReplicas: 1 }),
+      says: /it belongs under spec\.events\[\]\.runner or spec\.events\[\]\.listener$/,
+    },
+    { job: { ...job, queue: {} }, says: /it belongs under spec$/ },
+    { job: withEvent({ zzzzzz: 1 }), says: /^unknown field "zzzzzz"$/ },
+  ]
+  for (const { job, says } of cases) t.match(faultsOf(job)[0]?.message, says)
+  t.end()
+})
+
 t.test('good Jobs', (t) => {
   for (const { name, job } of goodJobs) {
     t.test(name, (t) => {

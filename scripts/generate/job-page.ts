@@ -32,7 +32,11 @@ const MAX_RULE_CHARS = 200
 const HEAD = `The path of a field has \`[]\` for each item of a list. Times are whole seconds. Sizes are whole numbers with \`Mi\` or \`Gi\`.
 
 The Kubernetes API and \`jobico dev\` check a Job by the same schema and the same rules, and both refuse unknown fields. Only
-\`jobico dev\` refuses \`output.sink.ref\`: outside a cluster there are no objects to refer to.`
+\`jobico dev\` refuses \`output.sink.ref\`: outside a cluster there are no objects to refer to.
+
+The schema of an event is in a ConfigMap. If the files have none of that name, \`jobico dev\`, \`build\`, \`test\` and \`deploy\`
+read the schema from a plain file beside the Job file, \`<key>.json\` or \`<key>\`, and \`deploy\` makes the ConfigMap of it.
+\`kubectl apply\` alone needs the ConfigMap.`
 
 /** The text of docs/reference/job.md; `example` is a Job in YAML. Throws an Error when that leaves out a field of the spec. */
 export function jobPage(crd: Crd, example: string): string {

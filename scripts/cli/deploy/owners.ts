@@ -11,13 +11,13 @@ interface ConfigMap extends KubeObject {
 }
 
 /** The ConfigMap of schemas in plain files, as it is to be applied. */
-interface SchemaManifest {
+export interface SchemaManifest {
   readonly metadata: object
   readonly data: Readonly<Record<string, string>>
 }
 
 /** What the cluster has of a ConfigMap, and of the Jobs that are to own it. */
-interface Live {
+export interface Live {
   readonly configMap: ConfigMap | undefined
   readonly jobs: readonly KubeObject[]
 }
@@ -75,13 +75,16 @@ function otherOwners({ configMap, jobs }: Live) {
   )
 }
 
-function differingKeys({ data }: SchemaManifest, live: Live): string[] {
+/** The keys under which another Job has another schema in the same ConfigMap. Pure. */
+export function differingKeys({ data }: SchemaManifest, live: Live): string[] {
   const theirs = otherOwners(live).length === 0 ? {} : (live.configMap?.data ?? {})
   return Object.keys(data).filter((key) => theirs[key] !== undefined && theirs[key] !== data[key])
 }
 
-/** Adds the owners. A server-side apply without them would take from other Jobs what an earlier apply gave them. */
-function ownedManifest(manifest: SchemaManifest, live: Live): object {
+/**
+ * Adds the owners. Without what other Jobs have in the ConfigMap, a server-side apply would take it from them. Pure.
+ */
+export function ownedManifest(manifest: SchemaManifest, live: Live): object {
   const others = otherOwners(live)
   const owners = live.jobs.map(({ metadata: { name, uid } }) => ({ name, uid }))
   const ownerReferences = [...owners, ...others].map(({ name, uid }) => ({
