@@ -65,34 +65,34 @@ const DRAIN_LIMIT_MS = 2_000
 export async function startDev(options: DevOptions): Promise<Dev> {
   const { watched } = await loadJobs(options.files)
   const scope = createScope()
+  const firstServed = Promise.withResolvers<boolean>()
   try {
-    const runtime = await openRuntime(options, scope)
-    scope.add(() => stopServing(runtime))
-    const firstServed = Promise.withResolvers<undefined>()
+    const claim = await claimFolder(options.folder)
+    scope.add(() => claim.release())
     const reload = coalesce(async () => {
-      await firstServed.promise
-      await reloadFiles(runtime, watch.follow)
+      if (await firstServed.promise) await reloadFiles(runtime, watch.follow)
     })
+    scope.add(() => reload.close())
+    const runtime = await openRuntime(options, claim, scope)
+    scope.add(() => stopServing(runtime))
     const watch = watchFiles(watched, reload.ask)
     scope.add(() => watch.close())
     // Read again: a change made before the watch began would be missed.
     const loaded = await loadJobs(options.files)
     watch.follow(loaded.watched)
     await serve(runtime, loaded)
-    firstServed.resolve(undefined)
+    firstServed.resolve(true)
     return {
       instance: () => instanceOf(runtime),
       pids: runtime.children.pids,
-      async stop() {
-        await scope.close()
-        await reload.close()
-      },
+      stop: () => scope.close(),
       kill() {
         runtime.children.kill()
         runtime.launcher.close()
       },
     }
   } catch (fault) {
+    firstServed.resolve(false)
     await scope.close()
     throw fault
   }
@@ -129,10 +129,8 @@ interface Runtime {
   stopping: boolean
 }
 
-async function openRuntime(options: DevOptions, scope: Scope): Promise<Runtime> {
+async function openRuntime(options: DevOptions, claim: Claim, scope: Scope): Promise<Runtime> {
   const { folder, show, environment } = options
-  const claim = await claimFolder(folder)
-  scope.add(() => claim.release())
   const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime) })
   scope.add(() => gateway.kill())
   const compiler = createCompiler({ optimize: false }) // compiles faster, so that a save serves sooner
@@ -169,7 +167,7 @@ function childEnvironment({ environment, folder }: DevOptions): Readonly<Record<
   return { NODE_COMPILE_CACHE: join(stateDir(folder), 'cache'), ...Object.fromEntries(kept) }
 }
 
-function instanceOf({ gateway, nats, jobs }: Runtime): RunningInstance {
+function instanceOf({ gateway, nats, jobs, stopping }: Runtime): RunningInstance {
   const events = jobs.flatMap(({ namespace, name, events: ofJob }) =>
     ofJob.map(({ name: event, digest: module }): InstanceEvent => ({
       namespace,
@@ -179,7 +177,8 @@ function instanceOf({ gateway, nats, jobs }: Runtime): RunningInstance {
       url: `${gateway.url}/listener/${event}`,
     })),
   )
-  return { pid: process.pid, url: gateway.url, natsUrl: nats.url, natsPid: nats.pid(), events }
+  const running = { pid: process.pid, url: gateway.url, natsUrl: nats.url, natsPid: nats.pid(), events }
+  return stopping ? { ...running, stopping } : running
 }
 
 /** Makes Jobs serve in place of the current ones. If that fails, the current ones keep serving. */
@@ -194,7 +193,7 @@ async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<vo
   const changed = await children.apply(desired.children)
   runtime.jobs = jobs
   runtime.plans = desired.plans
-  await claim.publish(instanceOf(runtime))
+  claim.publish(instanceOf(runtime))
   if (!runtime.stopping) launcher.prepare()
   await options.onServing?.({ instance: instanceOf(runtime), jobs, desired, changed })
 }
@@ -215,12 +214,13 @@ async function reloadFiles(runtime: Runtime, follow: (paths: readonly string[]) 
 /** Makes the queues again after a restart of nats-server: queues in memory are lost with it. */
 async function restoreQueues(runtime: Runtime): Promise<void> {
   await makeQueues(runtime.nats.url, runtime.plans)
-  await runtime.claim.publish(instanceOf(runtime))
+  runtime.claim.publish(instanceOf(runtime))
 }
 
 async function stopServing(runtime: Runtime): Promise<void> {
-  const { gateway, children } = runtime
+  const { gateway, children, claim } = runtime
   runtime.stopping = true
+  claim.publish(instanceOf(runtime))
   const drained = gateway.close()
   await children.stop()
   await Promise.race([drained, delay(DRAIN_LIMIT_MS, undefined, { ref: false })])

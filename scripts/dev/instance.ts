@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+
+import { isLocked, takeLock } from './folder-lock.ts'
 
 /** An event that a running `jobico dev` serves. */
 export interface InstanceEvent {
@@ -21,22 +21,20 @@ export interface Instance {
   readonly natsUrl?: string
   readonly natsPid?: number
   readonly events?: readonly InstanceEvent[]
+  /** Set once it accepts no more events, and finishes those that run. */
+  readonly stopping?: true
 }
 
-/** An instance that serves. */
-export type RunningInstance = Required<Instance>
+/** An instance that serves, or is stopping. */
+export type RunningInstance = Required<Omit<Instance, 'stopping'>> & Pick<Instance, 'stopping'>
 
-/** Makes this process the only `jobico dev` of a folder. */
+/** Makes this process the only `jobico dev` of a folder, until it releases the claim or ends. */
 export interface Claim {
-  /** Writes the addresses of this instance into `.jobico/dev.json`. */
-  publish(instance: RunningInstance): Promise<void>
-  /** Removes `.jobico/dev.json`. The exit of this process does so, too. */
+  /** Writes what this instance serves into `.jobico/dev.json`. Does nothing after the release. */
+  publish(instance: RunningInstance): void
+  /** Removes `.jobico/dev.json`, as the exit of this process does, and lets another process claim the folder. */
   release(): void
 }
-
-const PROBE_MS = 1_000
-const NATS_END_LIMIT_MS = 5_000
-const POLL_MS = 20
 
 /** The folder for the files of an instance. */
 export function stateDir(folder: string): string {
@@ -47,86 +45,60 @@ function instanceFile(folder: string): string {
   return join(stateDir(folder), 'dev.json')
 }
 
+function lockFile(folder: string): string {
+  return join(stateDir(folder), 'dev.lock')
+}
+
 /**
- * Makes this process the only `jobico dev` of a folder. Throws an Error if another one runs there. If that one was killed,
- * waits for its nats-server to end, and takes over.
+ * Makes this process the only `jobico dev` of a folder. Throws an Error that says who has the folder if another one starts,
+ * serves or stops there.
  */
 export async function claimFolder(folder: string): Promise<Claim> {
+  mkdirSync(stateDir(folder), { recursive: true })
   const file = instanceFile(folder)
-  await mkdir(stateDir(folder), { recursive: true })
-  const draft = `${file}.${process.pid}`
-  const write = (instance: Instance) => writeFile(draft, `${JSON.stringify(instance, null, 2)}\n`)
-  await write({ pid: process.pid })
-  try {
-    while (!(await linked(draft, file))) await removeStale(file)
-  } finally {
-    await rm(draft, { force: true })
+  const lock = await takeLock(lockFile(folder))
+  if (lock === undefined) throw takenBy(readInstance(file))
+  const publish = (instance: Instance) => {
+    const draft = `${file}.${process.pid}`
+    writeFileSync(draft, `${JSON.stringify(instance, null, 2)}\n`)
+    renameSync(draft, file)
   }
-  const release = () => rmSync(file, { force: true })
-  process.once('exit', release)
+  let released = false
+  const remove = () => {
+    // Somebody may have removed the folder meanwhile, and another instance may have made it again.
+    if (readInstance(file)?.pid === process.pid) rmSync(file, { force: true })
+  }
+  publish({ pid: process.pid })
+  process.once('exit', remove)
   return {
-    async publish(instance) {
-      await write(instance)
-      await rename(draft, file)
+    publish(instance) {
+      if (!released) publish(instance)
     },
     release() {
-      process.off('exit', release)
-      release()
+      released = true
+      process.off('exit', remove)
+      remove()
+      lock.release()
     },
   }
 }
 
-async function linked(draft: string, file: string): Promise<boolean> {
-  try {
-    await link(draft, file)
-    return true
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw fault
-  }
-}
-
-async function removeStale(file: string): Promise<void> {
-  const instance = await readInstance(file)
-  if (instance !== undefined && (await isRunning(instance))) {
-    const where = instance.url === undefined ? 'is starting' : `serves ${instance.url}`
-    throw new Error(
-      `jobico dev runs in this folder already (process ${instance.pid} ${where}); stop it with Ctrl-C, or start this one in another folder`,
+function takenBy(holder: Instance | undefined): Error {
+  if (holder === undefined) return new Error('jobico dev starts in this folder already; wait until it serves')
+  const { pid, url, stopping } = holder
+  if (stopping)
+    return new Error(
+      `jobico dev still runs in this folder (process ${pid}, which served ${url}, is stopping and finishes the events that run); start it again when that process has ended`,
     )
-  }
-  await waitForExit(instance?.natsPid)
-  await rm(file, { force: true })
+  const does = url === undefined ? 'is starting' : `serves ${url}`
+  return new Error(
+    `jobico dev runs in this folder already (process ${pid} ${does}); stop it with Ctrl-C, or start this one in another folder`,
+  )
 }
 
-/** A process id may be reused, in containers even at once. So a process that serves has to confirm its id over HTTP. */
-async function isRunning({ pid, url }: Instance): Promise<boolean> {
-  if (pid === process.pid || !isAlive(pid)) return false
-  if (url === undefined) return true
+function readInstance(file: string): Instance | undefined {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })
-    return ((await answer.json()) as Partial<Instance>).pid === pid
-  } catch {
-    return false
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (fault) {
-    return (fault as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-/** Waits for the nats-server of a killed instance to end, because two servers on one store would damage it. */
-async function waitForExit(natsPid: number | undefined): Promise<void> {
-  const deadline = performance.now() + NATS_END_LIMIT_MS
-  while (natsPid !== undefined && isAlive(natsPid) && performance.now() < deadline) await delay(POLL_MS)
-}
-
-async function readInstance(file: string): Promise<Instance | undefined> {
-  try {
-    const value = JSON.parse(await readFile(file, 'utf8')) as Partial<Instance>
+    const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<Instance>
     return typeof value.pid === 'number' ? { ...value, pid: value.pid } : undefined
   } catch {
     return undefined
@@ -141,8 +113,8 @@ export interface FoundInstance {
 
 /** Finds the `jobico dev` that serves in a folder, or else in its nearest parent that has one. */
 export async function findInstance(folder: string): Promise<FoundInstance | undefined> {
-  const instance = await readInstance(instanceFile(folder))
-  if (instance?.url !== undefined && isAlive(instance.pid))
+  const instance = readInstance(instanceFile(folder))
+  if (instance?.url !== undefined && (await isLocked(lockFile(folder))))
     return { folder, instance: instance as RunningInstance }
   const parent = dirname(folder)
   return parent === folder ? undefined : await findInstance(parent)

@@ -1,13 +1,18 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { findNatsServer } from './find.ts'
+import { createUseMark, isInUse, removeUseMark } from './store-use.ts'
 
 const START_TIMEOUT_MS = 15_000
 const POLL_MS = 10
+/** How long a server may take to end after the process that started it; an idle one takes some milliseconds. */
+const EARLIER_END_LIMIT_MS = 15_000
 
 /**
  * A shell script that runs a program and ends it when the shell gets a signal, or when the process at the other end of its
@@ -17,7 +22,7 @@ export const GUARD = `
 exec 3<&0
 "$@" </dev/null 3<&- & child=$!
 trap 'kill -TERM $child 2>/dev/null' TERM INT HUP
-{ cat <&3 >/dev/null; kill -TERM $child 2>/dev/null; } &
+{ cat <&3 >/dev/null; kill -TERM $child 2>/dev/null; } 4>&- &
 while kill -0 $child 2>/dev/null; do wait $child; done
 `
 
@@ -52,24 +57,29 @@ export interface NatsServer {
 }
 
 /**
- * Starts a nats-server with JetStream on loopback; it ends when this process ends. Throws an Error with the server's last
- * errors when it does not start.
+ * Starts a nats-server with JetStream on loopback; it ends when this process ends. If an earlier one still uses the store,
+ * waits for its end, because two servers would damage it. Throws an Error with the server's last errors when it does not
+ * start, and one that says so when the earlier one does not end.
  */
 export async function startNatsServer(options: StartOptions): Promise<NatsServer> {
   const { storeDir, environment = {}, progress = () => undefined, wrapper = [] } = options
   const program = await findNatsServer({ environment, progress })
   await mkdir(storeDir, { recursive: true })
+  await earlierEnded(storeDir, progress)
   await forgetPorts(storeDir)
   const configFile = join(storeDir, 'nats.conf')
   await writeFile(configFile, configuration(options))
   const command = [...wrapper, program, '-c', configFile]
+  const mark = await createUseMark(storeDir)
   const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', ...command], {
     detached: true,
-    stdio: ['pipe', 'ignore', 'pipe'],
-  })
+    stdio: ['pipe', 'ignore', 'pipe', 'ignore', mark],
+  }) as ChildProcessByStdio<Writable, null, Readable>
+  closeSync(mark) // the shell and the server have it now
   const lastErrors = tail(child)
   const ended = once(child, 'exit').then(() => {
     child.stdin.destroy()
+    removeUseMark(storeDir)
   })
   const started = await Promise.race([listening(storeDir), ended])
   const stop = async () => {
@@ -106,6 +116,22 @@ function configuration(options: StartOptions): string {
 /** The server writes a file with its ports, named after its program file and its pid. */
 const PORTS_FILE = /_(\d+)\.ports$/
 
+async function earlierEnded(storeDir: string, progress: (line: string) => void): Promise<void> {
+  if (!isInUse(storeDir)) return
+  progress('waiting for the end of the nats-server that was started here before')
+  const deadline = performance.now() + EARLIER_END_LIMIT_MS
+  while (isInUse(storeDir)) {
+    if (performance.now() > deadline) throw new Error(await stillInUse(storeDir))
+    await delay(POLL_MS)
+  }
+}
+
+async function stillInUse(storeDir: string): Promise<string> {
+  const pids = (await readdir(storeDir)).flatMap((name) => PORTS_FILE.exec(name)?.[1] ?? [])
+  const which = pids.length === 1 ? ` (process ${pids[0]})` : ''
+  return `the nats-server${which} that was started before still uses ${storeDir}; end it, and start again`
+}
+
 async function forgetPorts(storeDir: string): Promise<void> {
   const stale = (await readdir(storeDir)).filter((name) => PORTS_FILE.test(name))
   await Promise.all(stale.map((name) => rm(join(storeDir, name), { force: true })))
@@ -133,9 +159,9 @@ async function readPorts(file: string): Promise<Pick<NatsServer, 'url' | 'port'>
   }
 }
 
-function tail(child: ChildProcess): () => string {
+function tail({ stderr }: { readonly stderr: Readable }): () => string {
   let text = ''
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (text = (text + chunk).slice(-2_000)))
+  stderr.setEncoding('utf8').on('data', (chunk: string) => (text = (text + chunk).slice(-2_000)))
   return () =>
     text
       .trim()

@@ -1,12 +1,21 @@
+import { availableParallelism } from 'node:os'
+
+import { longestAttemptMs } from '../../../functions/process/attempt-limit.ts'
 import { messageOf } from '../../../functions/process/errors.ts'
 import type { ChildSpec } from '../desired-processes.ts'
+import { atATime } from './at-a-time.ts'
 import { diffChildren } from './process-diff.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Launching } from './process.ts'
+import type { Show } from '../output/report.ts'
 import { supervise, type Supervised } from './supervisor.ts'
 
-/** How long a child may take to stop, beyond the time that an execution may take. */
-const STOP_LIMIT_MS = 15_000
+/** How long a child may take to stop, beyond the time that an attempt may take. */
+const STOP_MARGIN_MS = 15_000
+
+/** How many processes start at a time. More of them would only slow one another down, until some are too slow. */
+const STARTS_AT_A_TIME = availableParallelism()
+const PROGRESS_EVERY_MS = 3_000
 
 /** The children of an instance. */
 export interface Children {
@@ -37,15 +46,15 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
     all.add(child)
     return child
   }
-  const end = async (child: Supervised, limitMs: number) => {
-    await child.stop(limitMs)
+  /** Ends a child; an attempt in it may take as long as the Job allows. */
+  const end = async (child: Supervised) => {
+    const timeoutMs = Number(child.spec.environment['JOBICO_TIMEOUT_MS'] ?? 0)
+    await child.stop(longestAttemptMs(timeoutMs, true) + STOP_MARGIN_MS)
     all.delete(child)
   }
-  /** Ends a replaced child after its last request; executions in it may take as long as the Job allows. */
+  /** Ends a replaced child after its last request. */
   const endWhenDrained = (child: Supervised | undefined, drained: Promise<void>) => {
-    if (child === undefined) return
-    const limitMs = STOP_LIMIT_MS + Number(child.spec.environment['JOBICO_TIMEOUT_MS'] ?? 0)
-    void drained.then(() => end(child, limitMs))
+    if (child !== undefined) void drained.then(() => end(child))
   }
   const takeOver = (child: Supervised) => {
     const { id, component, event } = child.spec
@@ -60,13 +69,17 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
     endWhenDrained(child, Promise.resolve())
   }
   const started = async (specs: readonly ChildSpec[]): Promise<Supervised[]> => {
-    const children = specs.map(start)
-    const results = await Promise.allSettled(children.map(({ ready }) => ready))
-    const faults = results.flatMap((result) =>
-      result.status === 'rejected' ? [messageOf(result.reason)] : [],
-    )
+    const children: Supervised[] = []
+    const faults: string[] = []
+    const progress = progressOf(specs.length, launching.show)
+    await atATime(specs, STARTS_AT_A_TIME, async (spec) => {
+      if (closed || faults.length > 0) return // one that does not start fails them all
+      const child = start(spec)
+      children.push(child)
+      await child.ready.then(progress, (fault: unknown) => faults.push(messageOf(fault)))
+    })
     if (faults.length === 0) return children
-    await Promise.all(children.map((child) => end(child, STOP_LIMIT_MS)))
+    await Promise.all(children.map(end))
     throw new Error(faults.join('\n'))
   }
 
@@ -87,12 +100,24 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
         await Promise.all(
           [...all]
             .filter(({ spec }) => spec.component === component)
-            .map((child) => end(child, STOP_LIMIT_MS)),
+            .map(end),
         )
     },
     kill() {
       closed = true
       for (const child of all) child.kill()
     },
+  }
+}
+
+/** A function to call when one more process is ready. From time to time it tells how many are. */
+function progressOf(total: number, show: Show): () => void {
+  let ready = 0
+  let toldAt = performance.now()
+  return () => {
+    ready++
+    if (ready === total || performance.now() - toldAt < PROGRESS_EVERY_MS) return
+    toldAt = performance.now()
+    show({ kind: 'note', level: 'info', text: `${ready} of ${total} processes are ready` })
   }
 }
