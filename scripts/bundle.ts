@@ -5,14 +5,12 @@ import { build } from 'esbuild'
 import ts from 'typescript'
 
 import { licences } from './bundling/licences.ts'
-import { compiledMetaSchemas } from './bundling/meta-schemas.ts'
+import { MODULES, PROCESS_ENTRIES, ROOT as root } from './bundling/modules.ts'
 
 /**
  * Bundles the entry files into `dist` for the package: Node strips no types under `node_modules`, and a bundle starts
  * faster. The licences of all bundled packages are in dist/licences.txt.
  */
-
-const root = join(import.meta.dirname, '..')
 
 /** The entry files; each is bundled into `dist/<name>.js`. */
 const ENTRIES = {
@@ -21,34 +19,17 @@ const ENTRIES = {
   guest: 'scripts/module-testing/guest-thread.ts',
   testing: 'scripts/module-testing/load-guest.ts',
   'json-classes': 'scripts/json-classes/plugin.ts',
-  listener: 'functions/listener/main.ts',
-  runner: 'functions/runner/main.ts',
-  'standby-runner': 'functions/runner/standby.ts',
-  worker: 'functions/runner/workers/worker.ts',
-  'check-worker': 'functions/guests/check/check-worker.ts',
+  ...PROCESS_ENTRIES,
 }
-
-// CommonJS packages inside a module call require for the modules of Node.
-const BANNER = `import { createRequire as __createRequire } from 'node:module'
-const require = __createRequire(import.meta.url)`
 
 await rm(join(root, 'dist'), { recursive: true, force: true })
 const { metafile } = await build({
-  absWorkingDir: root,
+  ...MODULES,
   entryPoints: ENTRIES,
   outdir: 'dist',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node22.19',
   // The compiler stays a dependency, because it reads files of its own package.
   external: ['assemblyscript'],
-  banner: { js: BANNER },
-  plugins: [compiledMetaSchemas()],
-  keepNames: true,
   metafile: true,
-  logLevel: 'warning',
 })
 await writeFile(
   join(root, 'dist', 'testing.d.ts'),

@@ -18,7 +18,8 @@ import { createPrepare, type Prepare } from './compiler/prepare.ts'
 import type { Show } from './output/report.ts'
 import { createRunFolder, type RunFolder } from './processes/run-folder.ts'
 import { coalesce } from './coalesce.ts'
-import { watchFiles } from './watch.ts'
+import { lookedFor, mistakeOf, rightAgain, type Mistake } from './mistake.ts'
+import { changedSince, watchFiles } from './watch.ts'
 
 /** How to run Jobs on this machine. */
 export interface DevOptions {
@@ -70,17 +71,23 @@ export async function startDev(options: DevOptions): Promise<Dev> {
     const claim = await claimFolder(options.folder)
     scope.add(() => claim.release())
     const reload = coalesce(async () => {
-      if (await firstServed.promise) await reloadFiles(runtime, watch.follow)
+      if (await firstServed.promise) await reloadFiles(runtime, watchRead)
     })
     scope.add(() => reload.close())
     const runtime = await openRuntime(options, claim, scope)
     scope.add(() => stopServing(runtime))
-    const watch = watchFiles(watched, reload.ask)
+    const warn = (text: string) => options.show({ kind: 'note', level: 'warn', text })
+    const watch = watchFiles(watched, reload.ask, warn)
     scope.add(() => watch.close())
-    // Read again: a change made before the watch began would be missed.
-    const loaded = await loadJobs(options.files)
-    watch.follow(loaded.watched)
-    await serve(runtime, loaded)
+    const watchRead = (since: number) => {
+      watch.follow(runtime.read)
+      // These may have been read before they were watched.
+      if (changedSince(runtime.read, since)) reload.ask()
+    }
+    // The files are read again: a change made before the watch began would be missed.
+    const startedAt = Date.now()
+    await serve(runtime, await load(runtime))
+    watchRead(startedAt)
     firstServed.resolve(true)
     return {
       instance: () => instanceOf(runtime),
@@ -126,6 +133,10 @@ interface Runtime {
   readonly children: Children
   jobs: readonly PreparedJob[]
   plans: readonly QueuePlan[]
+  /** All paths that the last load looked at: those of Job files, and what the compiler read or did not find. */
+  read: string[]
+  /** The mistake for which the last reload failed. */
+  mistake: Mistake | undefined
   stopping: boolean
 }
 
@@ -145,14 +156,19 @@ async function openRuntime(options: DevOptions, claim: Claim, scope: Scope): Pro
     onRestart: () => restoreQueues(runtime),
   })
   scope.add(() => nats.stop())
-  const prepare = createPrepare(compiler, { warn: (text) => show({ kind: 'note', level: 'warn', text }) })
-  const launcher = createLauncher(childEnvironment(options))
+  const prepare = createPrepare(compiler, {
+    warn: (text) => show({ kind: 'note', level: 'warn', text }),
+    onRead: (paths) => void runtime.read.push(...paths),
+  })
+  const launcher = createLauncher(childEnvironment(options), join(runFolder.path, 'processes'))
   scope.add(() => launcher.close())
   const children = createChildren({ launch: launcher.launch, show }, gateway)
   const runtime: Runtime = {
     ...{ options, claim, gateway, nats, runFolder, launcher, children, prepare },
     jobs: [],
     plans: [],
+    read: [],
+    mistake: undefined,
     stopping: false,
   }
   scope.add(keepQueues(nats.url, () => runtime.plans))
@@ -181,8 +197,17 @@ function instanceOf({ gateway, nats, jobs, stopping }: Runtime): RunningInstance
   return stopping ? { ...running, stopping } : running
 }
 
-/** Makes Jobs serve in place of the current ones. If that fails, the current ones keep serving. */
-async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<void> {
+async function load(runtime: Runtime): Promise<LoadedJobs> {
+  const loaded = await loadJobs(runtime.options.files)
+  runtime.read = [...loaded.watched]
+  return loaded
+}
+
+/**
+ * Makes Jobs serve in place of the current ones, and returns the ids of changed children. If that fails, the current ones
+ * keep serving.
+ */
+async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<readonly string[]> {
   const { options, claim, nats, runFolder, launcher, children } = runtime
   const jobs = await runtime.prepare(wanted)
   const { logLevel } = options
@@ -190,25 +215,32 @@ async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<vo
   // keepQueues looks after queues whose plans did not change.
   if (!isDeepStrictEqual(desired.plans, runtime.plans)) await makeQueues(nats.url, desired.plans)
   await runFolder.write(desired.files)
+  await launcher.expect(desired.children.length)
   const changed = await children.apply(desired.children)
   runtime.jobs = jobs
   runtime.plans = desired.plans
   claim.publish(instanceOf(runtime))
   if (!runtime.stopping) launcher.prepare()
   await options.onServing?.({ instance: instanceOf(runtime), jobs, desired, changed })
+  return changed
 }
 
-async function reloadFiles(runtime: Runtime, follow: (paths: readonly string[]) => void): Promise<void> {
-  const { files, show } = runtime.options
+async function reloadFiles(runtime: Runtime, watchRead: (since: number) => void): Promise<void> {
+  const { show } = runtime.options
+  const startedAt = Date.now()
   try {
-    const loaded = await loadJobs(files)
-    follow(loaded.watched)
-    await serve(runtime, loaded)
+    const changed = await serve(runtime, await load(runtime))
+    if (runtime.mistake !== undefined && changed.length === 0)
+      show({ kind: 'note', level: 'info', text: `${rightAgain(runtime.mistake)}; nothing changed` })
+    runtime.mistake = undefined
   } catch (fault) {
     if (runtime.stopping) return
+    runtime.mistake = mistakeOf(fault)
+    runtime.read.push(...lookedFor(fault))
     const text = `${messageOf(fault)}\n  the previous version keeps serving; correct the file and save it again`
     show({ kind: 'note', level: 'error', text })
   }
+  watchRead(startedAt)
 }
 
 /** Makes the queues again after a restart of nats-server: queues in memory are lost with it. */

@@ -1,5 +1,8 @@
-import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { statSync, watch, type FSWatcher } from 'node:fs'
+import { basename, join } from 'node:path'
+
+import { messageOf } from '../../functions/process/errors.ts'
+import { watchedPaths } from './watched-paths.ts'
 
 /** Editors write a file in several steps: changes within this time count as one. */
 const DEBOUNCE_MS = 60
@@ -11,18 +14,32 @@ export interface FileWatch {
   close(): void
 }
 
+interface WatchedFolder {
+  readonly identity: string
+  readonly watcher: FSWatcher
+}
+
 /**
- * Calls `onChange` shortly after a file was written, created, replaced or removed, or something in one of the folders. It
- * watches the folder that holds a file: a watch on the file itself would end when an editor replaces the file.
+ * Calls `onChange` shortly after a file was written, created, replaced or removed, or something in one of the folders; also
+ * when the file, the folder or something in it is reached through links, and when such a link is made to lead elsewhere.
+ * Calls `warn` for a folder that can not be watched.
  */
-export function watchFiles(paths: readonly string[], onChange: () => void): FileWatch {
-  const watchers = new Map<string, FSWatcher>()
+export function watchFiles(
+  paths: readonly string[],
+  onChange: () => void,
+  warn: (text: string) => void = () => undefined,
+): FileWatch {
+  const watched = new Map<string, WatchedFolder>()
+  const unwatchable = new Set<string>()
   let followed = paths
+  let wanted = watchedPaths(followed)
   let timer: NodeJS.Timeout | undefined
 
-  const isFollowed = (path: string) => followed.some((each) => path === each || path.startsWith(each + sep))
   const onEvent = (folder: string, name: string | null) => {
-    if (name !== null && !isFollowed(join(folder, name))) return
+    // A folder that is removed or moved tells so with its own name, and then tells no more.
+    const isItself = name === basename(folder)
+    if (isItself) unwatch(folder)
+    if (name !== null && !isItself && !wanted.concerns(join(folder, name))) return
     clearTimeout(timer)
     timer = setTimeout(() => {
       updateWatchers()
@@ -30,40 +47,56 @@ export function watchFiles(paths: readonly string[], onChange: () => void): File
     }, DEBOUNCE_MS)
   }
   const unwatch = (folder: string) => {
-    watchers.get(folder)?.close()
-    watchers.delete(folder)
+    watched.get(folder)?.watcher.close()
+    watched.delete(folder)
   }
-  /** Watches the folders that exist now. A followed folder gets a new watch each time, as it may have been replaced. */
-  const updateWatchers = () => {
-    const wanted = new Set(followed.flatMap((path) => [dirname(path), ...foldersIn(path)]))
-    for (const folder of [...watchers.keys()]) if (!wanted.has(folder) || isFollowed(folder)) unwatch(folder)
-    for (const folder of wanted) {
-      if (watchers.has(folder) || !isFolder(folder)) continue
+  const watchFolder = (folder: string) => {
+    const identity = identityOf(folder)
+    // A watch that is made anew loses the changes that were not told yet.
+    if (identity === undefined || watched.get(folder)?.identity === identity) return
+    unwatch(folder)
+    try {
       const watcher = watch(folder, (_event, name) => onEvent(folder, name))
       watcher.on('error', () => unwatch(folder))
-      watchers.set(folder, watcher)
+      watched.set(folder, { identity, watcher })
+    } catch (fault) {
+      // A folder that may not be searched holds nothing that this process reads, only links or missing files.
+      const { code } = fault as NodeJS.ErrnoException
+      if (code === 'EACCES' || code === 'ENOENT' || unwatchable.has(folder)) return
+      unwatchable.add(folder)
+      warn(`saves in ${folder} are not noticed: ${messageOf(fault)}; start again after a save there`)
     }
+  }
+  /** Watches the folders that are there now. */
+  const updateWatchers = () => {
+    wanted = watchedPaths(followed)
+    for (const folder of [...watched.keys()]) if (!wanted.folders.has(folder)) unwatch(folder)
+    for (const folder of wanted.folders) watchFolder(folder)
   }
   updateWatchers()
   return {
-    follow(wanted) {
-      followed = wanted
+    follow(paths) {
+      followed = paths
       updateWatchers()
     },
     close() {
       clearTimeout(timer)
-      for (const folder of [...watchers.keys()]) unwatch(folder)
+      for (const folder of [...watched.keys()]) unwatch(folder)
     },
   }
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+/** Tells a folder from another one that was made later in its place, which may have got its inode. */
+function identityOf(folder: string): string | undefined {
+  const found = statSync(folder, { throwIfNoEntry: false, bigint: true })
+  return found?.isDirectory() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined
 }
 
-/** A folder and all folders in it; none where the path is a file, or nothing. */
-function foldersIn(path: string): string[] {
-  if (!isFolder(path)) return []
-  const inside = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return [path, ...inside.flatMap((entry) => foldersIn(join(path, entry.name)))]
+/** Whether one of the files or folders has changed since a time. One that is missing, or from the future, has not. */
+export function changedSince(paths: readonly string[], timeMs: number): boolean {
+  const now = Date.now()
+  return paths.some((path) => {
+    const changedMs = statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? -Infinity
+    return changedMs >= timeMs && changedMs <= now
+  })
 }

@@ -7,6 +7,8 @@ export interface JobFileFault {
   /** The place in the document, such as spec.events[0].name. */
   readonly path?: string
   readonly message: string
+  /** Files that are missing: one that is made there may mend the fault. */
+  readonly lookedFor?: readonly string[]
 }
 
 /** All faults of the files. The message has one line for each: file, line, path, and what to do. */

@@ -1,7 +1,7 @@
 import type { JobEnv, JobEvent } from '../../crds/job.ts'
 import type { ObjectPath } from '../../crds/structure.ts'
 import { messageOf } from '../../functions/process/errors.ts'
-import { compileSchema } from '../../schemas/validator.ts'
+import { compiledSchema } from './compiled-schemas.ts'
 import { pathOfKey, type TextMap } from './core-kinds.ts'
 import type { FileDocument } from './documents.ts'
 import type { JobFileFault } from './fault.ts'
@@ -66,7 +66,7 @@ export async function schemaOf(
   if (!referrer.elsewhere) {
     const configMaps = texts.filter(({ kind }) => kind === 'ConfigMap').map(label)
     const message = `the ConfigMap ${name}${placeText(namespace)} with the data key ${key} or ${key}.json is in none of the files, which have ${nameAll(configMaps, 'ConfigMap')}; put the schema into ${schemaFilePaths(document.file, key)[0] ?? key}, or add the ConfigMap to this file, or name its file too`
-    referrer.faults.push(document.fault(path, message))
+    referrer.faults.push({ ...document.fault(path, message), lookedFor: schemaFilePaths(document.file, key) })
   }
   return undefined
 }
@@ -106,7 +106,7 @@ function checkedSchema(
     return undefined
   }
   try {
-    compileSchema(json.value)
+    compiledSchema({ text, json: json.value })
     return { text, json: json.value }
   } catch (thrown) {
     faults.push(atStart(messageOf(thrown)))

@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path'
+
 import type { JobEvent } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import type { ObjectPath } from '../../crds/structure.ts'
@@ -133,6 +135,7 @@ async function moduleOf(
   if ('kind' in found) return found
   const places = found.lookedFor.join(', ')
   const message = `the module ${event.wasm} was not found; looked beside the Job file for ${places}; put it in one of these places`
-  faults.push(document.fault([...at, 'wasm'], message))
+  const lookedFor = found.lookedFor.map((place) => join(dirname(document.file), place))
+  faults.push({ ...document.fault([...at, 'wasm'], message), lookedFor })
   return undefined
 }

@@ -45,9 +45,12 @@ function tokensCommand({ namespace }: ClusterJob, { tokens }: ClusterEvent): str
   return `kubectl get secret ${name} -n ${namespace} -o go-template='{{index .data "${key}" | base64decode}}'`
 }
 
+type Schema = NonNullable<ClusterEvent['schema']>
+const ANYTHING: Schema = { text: 'true', json: true }
+
 /** The schema of an event, from the files or else from the cluster; `true`, which accepts anything, if it can't be read. */
-async function schemaOf(kube: Kube, { namespace }: ClusterJob, event: ClusterEvent): Promise<unknown> {
-  if (event.schema !== undefined) return event.schema.json
+async function schemaOf(kube: Kube, { namespace }: ClusterJob, event: ClusterEvent): Promise<Schema> {
+  if (event.schema !== undefined) return event.schema
   const { name, keys } = event.schemaPlace
   try {
     const found = await kube.get<KubeObject & { data?: Record<string, string> }>(KINDS.configMap, {
@@ -55,8 +58,8 @@ async function schemaOf(kube: Kube, { namespace }: ClusterJob, event: ClusterEve
       name,
     })
     const text = keys.map((key) => found?.data?.[key]).find((each) => each !== undefined)
-    return text === undefined ? true : JSON.parse(text)
+    return text === undefined ? ANYTHING : { text, json: JSON.parse(text) as unknown }
   } catch {
-    return true
+    return ANYTHING
   }
 }

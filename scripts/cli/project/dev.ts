@@ -3,9 +3,9 @@ import pc from 'picocolors'
 import { processEnvironment } from '../../dev/config.ts'
 import { startDev, type Dev, type Serving } from '../../dev/dev.ts'
 import { writeEditorFiles } from '../../dev/project-links/editor-files.ts'
-import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
 import { reorderBuffer } from '../../dev/output/reorder-buffer.ts'
 import type { Show } from '../../dev/output/report.ts'
+import { servingNotes } from '../../dev/output/serving.ts'
 import { jsonView, textView } from '../../dev/output/view.ts'
 import { findProject } from './find-project.ts'
 import { print, type Format } from '../terminal/output.ts'
@@ -48,7 +48,7 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     logLevel: options.verbose ? 'debug' : 'info',
     environment: processEnvironment(),
     show,
-    onServing: options.output === 'json' ? printInstance(folder) : noteServing(folder, show),
+    onServing: options.output === 'json' ? printInstance(folder) : noteServing(folder, show, options.verbose ?? false),
   })
   await ended.promise
   flush()
@@ -78,26 +78,11 @@ function printInstance(folder: string): (serving: Serving) => Promise<void> {
   }
 }
 
-/** Notes for people what serves: each new event with a curl line to try it, and what a reload changed. */
-function noteServing(folder: string, show: Show): (serving: Serving) => Promise<void> {
-  const note = (text: string) => show({ kind: 'note', level: 'info', text })
-  const known = new Set<string>()
-  return async ({ instance, jobs, desired, changed }) => {
+/** Notes for people what serves, and what a reload changed. */
+function noteServing(folder: string, show: Show, verbose: boolean): (serving: Serving) => Promise<void> {
+  const notes = servingNotes(pc, verbose)
+  return async (serving) => {
     await writeEditorFiles(folder)
-    if (known.size === 0) note(`${pc.bold('jobico dev')} serves ${instance.url}; Ctrl-C ends it`)
-    else if (changed.length > 0) note(`reloaded ${changed.join(', ')}`)
-    for (const job of jobs) {
-      for (const { name, schema } of job.events.filter((event) => !known.has(event.name))) {
-        known.add(name)
-        const { data, valid } = await exampleOf(job.file, schema.json)
-        const url = `${instance.url}/listener/${name}`
-        const tokens = desired.children.find(({ id }) => id === `listener/${name}`)?.environment[
-          'JOBICO_AUTH_FILE'
-        ]
-        const hint = valid ? '' : pc.dim('  (put in data that the schema accepts)')
-        const curl = curlLine(url, data, tokens === undefined ? undefined : `cat ${quoted(tokens)}`)
-        note(`\n${pc.bold(name)}  ${url}${hint}\n  ${curl}\n`)
-      }
-    }
+    for (const text of await notes(serving)) show({ kind: 'note', level: 'info', text })
   }
 }

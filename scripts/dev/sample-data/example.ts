@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { compileSchema } from '../../../schemas/validator.ts'
+import { compiledSchema } from '../../job-files/compiled-schemas.ts'
+import type { LocalEvent } from '../../job-files/local-job.ts'
 import { sampleOf } from './sample.ts'
 
 /** Data to try an event with. */
@@ -14,16 +15,16 @@ export interface Example {
 /**
  * Example data for an event: that of `event.json` beside the Job file if the schema accepts it, else made from the schema.
  */
-export async function exampleOf(jobFile: string, schema: unknown): Promise<Example> {
+export async function exampleOf(jobFile: string, schema: LocalEvent['schema']): Promise<Example> {
   const accepts = acceptor(schema)
   const own = await eventData(join(dirname(jobFile), 'event.json'))
   if (own !== undefined && accepts(own)) return { data: own, valid: true }
-  const data = sampleOf(schema)
+  const data = sampleOf(schema.json)
   return { data, valid: accepts(data) }
 }
 
-function acceptor(schema: unknown): (data: unknown) => boolean {
-  const validate = compileSchema(schema)
+function acceptor(schema: LocalEvent['schema']): (data: unknown) => boolean {
+  const validate = compiledSchema(schema)
   return (data) => validate(data).length === 0
 }
 
