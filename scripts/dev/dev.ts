@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
@@ -7,7 +8,7 @@ import type { QueuePlan } from '../../functions/queues/stream-config.ts'
 import { loadJobs } from '../job-files/load.ts'
 import type { LoadedJobs } from '../job-files/local-job.ts'
 import { createChildren, type Children } from './processes/children.ts'
-import { createCompiler } from './compiler/compiler.ts'
+import { createCompiler, type Compiler } from './compiler/compiler.ts'
 import { desiredOf, type Desired, type PreparedJob } from './desired-processes.ts'
 import { startGateway, type Gateway } from './gateway/gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
@@ -64,17 +65,20 @@ const DRAIN_LIMIT_MS = 2_000
  * nothing running and throws an Error that names the fix.
  */
 export async function startDev(options: DevOptions): Promise<Dev> {
-  const { watched } = await loadJobs(options.files)
   const scope = createScope()
   const firstServed = Promise.withResolvers<boolean>()
   try {
+    const compiler = createCompiler({ optimize: false }) // compiles faster, so that a save serves sooner
+    scope.add(() => compiler.close())
+    if (options.files.some(hasSources)) compiler.warm()
+    const { watched } = await loadJobs(options.files)
     const claim = await claimFolder(options.folder)
     scope.add(() => claim.release())
     const reload = coalesce(async () => {
       if (await firstServed.promise) await reloadFiles(runtime, watchRead)
     })
     scope.add(() => reload.close())
-    const runtime = await openRuntime(options, claim, scope)
+    const runtime = await openRuntime(options, { claim, compiler }, scope)
     scope.add(() => stopServing(runtime))
     const warn = (text: string) => options.show({ kind: 'note', level: 'warn', text })
     const watch = watchFiles(watched, reload.ask, warn)
@@ -103,6 +107,11 @@ export async function startDev(options: DevOptions): Promise<Dev> {
     await scope.close()
     throw fault
   }
+}
+
+/** Whether there may be AssemblyScript beside a Job file. */
+function hasSources(file: string): boolean {
+  return existsSync(join(dirname(file), 'assembly'))
 }
 
 /** Closes what was opened, in reverse order. */
@@ -140,12 +149,14 @@ interface Runtime {
   stopping: boolean
 }
 
-async function openRuntime(options: DevOptions, claim: Claim, scope: Scope): Promise<Runtime> {
+async function openRuntime(
+  options: DevOptions,
+  { claim, compiler }: { readonly claim: Claim; readonly compiler: Compiler },
+  scope: Scope,
+): Promise<Runtime> {
   const { folder, show, environment } = options
   const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime) })
   scope.add(() => gateway.kill())
-  const compiler = createCompiler({ optimize: false }) // compiles faster, so that a save serves sooner
-  scope.add(() => compiler.close())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())
   const nats = await keepNats({
@@ -236,7 +247,7 @@ async function reloadFiles(runtime: Runtime, watchRead: (since: number) => void)
   } catch (fault) {
     if (runtime.stopping) return
     runtime.mistake = mistakeOf(fault)
-    runtime.read.push(...lookedFor(fault))
+    runtime.read = [...new Set([...runtime.read, ...lookedFor(fault)])]
     const text = `${messageOf(fault)}\n  the previous version keeps serving; correct the file and save it again`
     show({ kind: 'note', level: 'error', text })
   }

@@ -59,7 +59,11 @@ t.test('saves behind links are seen, and links that are made to lead elsewhere',
   symlinkSync('../../away/lib', project('assembly', 'lib'))
   symlinkSync('project', join(folder, 'by-link'))
   let changes = 0
-  const followed = [join(folder, 'by-link', 'app.wasm'), join(folder, 'by-link', 'assembly'), away('no', 'c.ts')]
+  const followed = [
+    join(folder, 'by-link', 'app.wasm'),
+    join(folder, 'by-link', 'assembly'),
+    away('no', 'c.ts'),
+  ]
   const watch = watchFiles(followed, () => changes++)
   t.teardown(() => {
     watch.close()

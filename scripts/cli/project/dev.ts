@@ -48,7 +48,8 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
     logLevel: options.verbose ? 'debug' : 'info',
     environment: processEnvironment(),
     show,
-    onServing: options.output === 'json' ? printInstance(folder) : noteServing(folder, show, options.verbose ?? false),
+    onServing:
+      options.output === 'json' ? printInstance(folder) : noteServing(folder, show, options.verbose ?? false),
   })
   await ended.promise
   flush()

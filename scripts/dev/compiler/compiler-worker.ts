@@ -24,6 +24,9 @@ export interface CompileAnswer {
 if (!parentPort) throw new Error('this file is the entry of a worker thread')
 const port = parentPort
 
+// Loads it now, as that takes a second; if it can not be loaded, the first module says so.
+import('assemblyscript/asc').catch(() => undefined)
+
 port.on('message', ({ id, ...options }: CompileRequest) => {
   const inputs: Record<string, string | null> = {}
   const onRead = (path: string, text: string | null) => {

@@ -10,6 +10,8 @@ export interface Compiler {
   readonly tool: string
   /** Compiles a module. What does not compile is no exception: its `fault` has the place of each fault. */
   compile(module: Pick<CompileRequest, 'entry' | 'out'>): Promise<Compiled>
+  /** Starts the thread, which then loads the compiler. The next module does not have to wait for that. */
+  warm(): void
   close(): Promise<void>
 }
 
@@ -44,6 +46,10 @@ export function createCompiler({ optimize }: CompilerOptions): Compiler {
   }
   return {
     tool: toolDigest({ optimize }),
+    warm() {
+      worker ??= start()
+      if (waiting.size === 0) worker.unref()
+    },
     compile(module) {
       worker ??= start()
       worker.ref()

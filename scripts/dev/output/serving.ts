@@ -23,9 +23,12 @@ export function servingNotes(
     const head = known.size === 0 ? [first] : reloaded
     for (const { event } of fresh) known.add(event.name)
     const shown = fresh.slice(0, fresh.length > MOST_EXAMPLES ? 1 : MOST_EXAMPLES)
-    const examples = await Promise.all(shown.map(({ job, event }) => exampleNote(colors, serving, job, event)))
+    const examples = await Promise.all(
+      shown.map(({ job, event }) => exampleNote(colors, serving, job, event)),
+    )
     const others = fresh.slice(shown.length).map(({ event }) => event.name)
-    const rest = others.length > 0 ? [`and ${others.length} more events in the same way: ${someOf(others)}\n`] : []
+    const rest =
+      others.length > 0 ? [`and ${others.length} more events in the same way: ${someOf(others)}\n`] : []
     return [...head, ...examples, ...rest]
   }
 }

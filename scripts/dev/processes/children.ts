@@ -97,11 +97,7 @@ export function createChildren(launching: Launching, gateway: Pick<Gateway, 'rou
     async stop() {
       closed = true
       for (const component of ['listener', 'runner'])
-        await Promise.all(
-          [...all]
-            .filter(({ spec }) => spec.component === component)
-            .map(end),
-        )
+        await Promise.all([...all].filter(({ spec }) => spec.component === component).map(end))
     },
     kill() {
       closed = true

@@ -33,7 +33,8 @@ export function createLauncher(
 ): Launcher {
   let standby: Process | undefined
   let isBundled = false
-  const fileOf = (entry: Entry) => (isBundled ? join(bundleDir, `${entry}.js`) : fileURLToPath(entryUrl(entry)))
+  const fileOf = (entry: Entry) =>
+    isBundled ? join(bundleDir, `${entry}.js`) : fileURLToPath(entryUrl(entry))
   const start = (entry: Entry, ofChild: ChildSpec['environment'] = {}) =>
     startProcess(fileOf(entry), { ...environment, ...ofChild })
   return {
