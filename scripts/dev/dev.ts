@@ -66,33 +66,13 @@ const DRAIN_LIMIT_MS = 2_000
  */
 export async function startDev(options: DevOptions): Promise<Dev> {
   const scope = createScope()
-  const firstServed = Promise.withResolvers<boolean>()
   try {
     const compiler = createCompiler({ optimize: false }) // compiles faster, so that a save serves sooner
     scope.add(() => compiler.close())
     if (options.files.some(hasSources)) compiler.warm()
     const { watched } = await loadJobs(options.files)
-    const claim = await claimFolder(options.folder)
-    scope.add(() => claim.release())
-    const reload = coalesce(async () => {
-      if (await firstServed.promise) await reloadFiles(runtime, watchRead)
-    })
-    scope.add(() => reload.close())
-    const runtime = await openRuntime(options, { claim, compiler }, scope)
-    scope.add(() => stopServing(runtime))
-    const warn = (text: string) => options.show({ kind: 'note', level: 'warn', text })
-    const watch = watchFiles(watched, reload.ask, warn)
-    scope.add(() => watch.close())
-    const watchRead = (since: number) => {
-      watch.follow(runtime.read)
-      // These may have been read before they were watched.
-      if (changedSince(runtime.read, since)) reload.ask()
-    }
-    // The files are read again: a change made before the watch began would be missed.
-    const startedAt = Date.now()
-    await serve(runtime, await load(runtime))
-    watchRead(startedAt)
-    firstServed.resolve(true)
+    const runtime = await openRuntime(options, compiler, scope)
+    await startServing(runtime, watched, scope)
     return {
       instance: () => instanceOf(runtime),
       pids: runtime.children.pids,
@@ -103,8 +83,34 @@ export async function startDev(options: DevOptions): Promise<Dev> {
       },
     }
   } catch (fault) {
-    firstServed.resolve(false)
     await scope.close()
+    throw fault
+  }
+}
+
+/** Serves, and reloads from then on. `watched` are the files in which a change would be missed otherwise. */
+async function startServing(runtime: Runtime, watched: readonly string[], scope: Scope): Promise<void> {
+  const { show } = runtime.options
+  const started = Promise.withResolvers<boolean>()
+  const reload = coalesce(async () => {
+    if (await started.promise) await reloadFiles(runtime, watchRead)
+  })
+  scope.add(() => reload.close())
+  scope.add(() => stopServing(runtime))
+  const watch = watchFiles(watched, reload.ask, (text) => show({ kind: 'note', level: 'warn', text }))
+  scope.add(() => watch.close())
+  const watchRead = (since: number) => {
+    watch.follow(runtime.read)
+    // These may have been read before they were watched.
+    if (changedSince(runtime.read, since)) reload.ask()
+  }
+  const startedAt = Date.now()
+  try {
+    await serve(runtime, await load(runtime))
+    watchRead(startedAt)
+    started.resolve(true)
+  } catch (fault) {
+    started.resolve(false)
     throw fault
   }
 }
@@ -149,12 +155,10 @@ interface Runtime {
   stopping: boolean
 }
 
-async function openRuntime(
-  options: DevOptions,
-  { claim, compiler }: { readonly claim: Claim; readonly compiler: Compiler },
-  scope: Scope,
-): Promise<Runtime> {
+async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope): Promise<Runtime> {
   const { folder, show, environment } = options
+  const claim = await claimFolder(folder)
+  scope.add(() => claim.release())
   const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime) })
   scope.add(() => gateway.kill())
   const runFolder = await createRunFolder(stateDir(folder))
