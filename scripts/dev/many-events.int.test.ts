@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { runCli, startCli } from '../cli/cli.fixture.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
+import { descendants, gone } from './processes/processes.fixture.ts'
+
+const EVENTS = 50
+
+t.test('a Job of 50 events starts, and little is said of it', async (t) => {
+  const folder = testFolder(t)
+  const names = Array.from({ length: EVENTS }, (_, index) => `e${index}`)
+  const events = names.map((name) => `  - {name: ${name}, wasm: many.wasm, schema: {key: any}}`)
+  const job = ['apiVersion: jobico.coeux.dev/v1', 'kind: Job', 'metadata: {name: many}', 'spec:', '  events:']
+  const schema = [
+    '---',
+    'apiVersion: v1',
+    'kind: ConfigMap',
+    'metadata: {name: any}',
+    "data: {any.json: '{}'}",
+  ]
+  writeFileSync(join(folder, 'job.yaml'), [...job, ...events, ...schema, ''].join('\n'))
+  mkdirSync(join(folder, 'assembly'))
+  writeFileSync(
+    join(folder, 'assembly', 'index.ts'),
+    'export function handle(text: string): string | null {\n  return "1"\n}\n',
+  )
+  const dev = startCli(['dev', '--port', '0'], folder)
+  t.teardown(async () => {
+    const children = await descendants(dev.pid)
+    dev.signal('SIGKILL')
+    await Promise.all([dev.finished, ...children.map(gone)])
+  })
+  await dev.waitFor(
+    /jobico dev serves [^]*curl .*\/listener\/e0\n[^]*and 49 more events .*: e1, e2, .* \(49\)\n/,
+  )
+  const lines = dev.output().trimEnd().split('\n')
+  t.ok(lines.length < 40, `${lines.length} lines`)
+  for (const name of ['e0', 'e49']) {
+    const sent = await runCli(['send', name, '--data', '{}', '--wait'], folder)
+    t.match(sent, { code: 0, stdout: /"data":1\}/ }, name)
+  }
+})
