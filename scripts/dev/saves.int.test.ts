@@ -118,7 +118,13 @@ t.test('a mistake that is undone is acknowledged', async (t) => {
     ['YAML', job('spec:', 'spec: ['), /not YAML/, job('spec: [', 'spec:'), 'job.yaml is'],
     ['a field', job('wasm: app', 'wsm: app'), /wsm/, job('wsm: app', 'wasm: app'), 'job.yaml is'],
     ['a schema', job('minimum', 'type'), /JSON Schema is not valid/, job('type', 'minimum'), 'job.yaml is'],
-    ['no schema', job('key: any', 'key: other'), /ConfigMap other/, job('key: other', 'key: any'), 'job.yaml is'],
+    [
+      'no schema',
+      job('key: any', 'key: other'),
+      /ConfigMap other/,
+      job('key: other', 'key: any'),
+      'job.yaml is',
+    ],
     [
       'no file',
       () => renameSync(at('job.yaml'), at('away')),

@@ -193,7 +193,7 @@ async function stateOf(url: string): Promise<string> {
 t.test('of those that start in the same instant exactly one serves', async (t) => {
   const folder = tryFolder(t)
   const all = [start(folder), start(folder), start(folder)]
-  const first = await Promise.race(all.map(served))
+  const first = await Promise.any(all.map(served))
   const others = all.filter((each) => each !== first.outer)
   for (const { finished } of others)
     t.match(await finished, { code: 1, stderr: /^error: jobico dev \S+ in this folder already/ })

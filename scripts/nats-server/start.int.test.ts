@@ -9,6 +9,7 @@ import t from 'tap'
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { findNatsServer } from './find.ts'
 import { startNatsServer } from './start.ts'
+import { isInUse } from './store-use.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const run = promisify(execFile)
@@ -52,6 +53,20 @@ t.test('a server does not outlive a process that is killed', async (t) => {
   parent.kill('SIGKILL')
   while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20))
   t.pass('the server ended')
+})
+
+t.test('a server on a store waits for the end of the one that was there before', async (t) => {
+  const storeDir = testFolder(t)
+  const first = await startNatsServer({ storeDir })
+  const lines: string[] = []
+  const second = startNatsServer({ storeDir, progress: (line) => void lines.push(line) })
+  while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  t.ok(isAlive(first.pid))
+  await first.stop()
+  const server = await second
+  t.match(lines, [/^waiting for the end of the nats-server/])
+  await server.stop()
+  t.notOk(isInUse(storeDir))
 })
 
 t.test('finding the program', async (t) => {
