@@ -5,7 +5,7 @@ import { MAX_LINE_BYTES } from './log-limit.ts'
 import { bare, bindHostFunctions, hostFunction, typesOf, type HostFunctions } from './host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './wasi/preview1-types.ts'
 import { loggedStreams } from './wasi/preview1.ts'
-import { RESULT_CHARS, broken, jsonFault, textOf, tooLarge } from './result.ts'
+import { RESULT_CHARS, broken, isJson, jsonOutcome, textOf, tooLarge } from './result.ts'
 
 interface GuestExports {
   readonly memory: WebAssembly.Memory
@@ -125,7 +125,8 @@ function resultOf(bytes: Uint8Array): Outcome {
   if (bytes.length > RESULT_CHARS) return tooLarge(String(bytes.length), 'bytes')
   const text = textOf(bytes)
   if (text === undefined) return broken('the result is not UTF-8')
-  return { kind: 'ok', data: jsonFault(text) === undefined ? text : JSON.stringify(text) }
+  const outcome = jsonOutcome(text)
+  return outcome.kind === 'ok' || isJson(text) ? outcome : { kind: 'ok', data: JSON.stringify(text) }
 }
 
 function failureOf(error: bigint, bytes: Uint8Array): Outcome {

@@ -1,3 +1,4 @@
+import { parseJson } from '../cloudevents/json.ts'
 import { messageOf } from '../process/errors.ts'
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 
@@ -6,19 +7,30 @@ export const RESULT_CHARS = 8 * 1024 * 1024
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The outcome of an execution whose result is a JSON text; RESULT_INVALID if it is not JSON. */
+/** The outcome of an execution whose result is a JSON text; RESULT_INVALID if a listener would refuse it in a request. */
 export function jsonOutcome(text: string): Outcome {
-  const fault = jsonFault(text)
-  return fault === undefined ? { kind: 'ok', data: text } : broken(`the result is not JSON: ${fault}`)
+  const fault = jsonFault('the result', text)
+  return fault === undefined ? { kind: 'ok', data: text } : broken(fault)
 }
 
-/** Why a text is not JSON; undefined if it is. */
-export function jsonFault(text: string): string | undefined {
+/** Says why a listener would refuse a text as not well-formed JSON; undefined if it would not. `what` names the text. */
+export function jsonFault(what: string, text: string): string | undefined {
   try {
-    JSON.parse(text)
+    parseJson(text)
     return undefined
   } catch (thrown) {
-    return messageOf(thrown)
+    const fault = messageOf(thrown)
+    return fault.startsWith('not JSON') ? `${what} is ${fault}` : `${what} would be refused: ${fault}`
+  }
+}
+
+/** Whether a text is JSON, if only by its grammar. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }
 

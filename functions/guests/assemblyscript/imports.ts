@@ -1,11 +1,11 @@
-import { REASON_CHARS, type Emitted, type LogLevel } from '../abi.ts'
+import type { Emitted, LogLevel } from '../abi.ts'
 import { emitFault } from '../emit.ts'
-import { end, trapped, type Guest } from '../execution.ts'
+import { end, rejected, retryRequested, trapped, type Guest } from '../execution.ts'
 import { MAX_LINE_BYTES } from '../log-limit.ts'
 import { EXPORT_START, stringAt, textAt } from './managed-string.ts'
 import { hostFunction, type HostFunction, type HostFunctions } from '../host-functions.ts'
 import { trapLocations } from '../traps/locations.ts'
-import { RESULT_CHARS, broken } from '../result.ts'
+import { RESULT_CHARS, broken, jsonFault } from '../result.ts'
 import { isLibrarySource } from '../traps/source-map.ts'
 
 /** The state of the running instance of a module in AssemblyScript. */
@@ -16,7 +16,6 @@ export interface ScriptGuest extends Guest {
 
 const FILE_CHARS = 128
 const MESSAGE_CHARS = 256 // leaves space for the locations in a reason
-const MOST_DELAY_MS = 30 * 86_400_000
 const EVENT_CHARS = 64
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal', 'fatal']
 
@@ -56,17 +55,10 @@ export const SDK: HostFunctions<ScriptGuest> = {
     host.log(LEVELS[level] ?? 'info', textAt(guest, message, MAX_LINE_BYTES))
   }),
   reject: hostFunction('(i32) -> nothing', (guest) => (reason: number) => {
-    end(guest, { kind: 'reject', code: 'REJECTED', reason: textAt(guest, reason, REASON_CHARS) })
+    end(guest, rejected(textAt(guest, reason)))
   }),
   retry: hostFunction('(f64, i32) -> nothing', (guest) => (afterSeconds: number, reason: number) => {
-    const after =
-      afterSeconds >= 0 ? { afterMs: Math.min(Math.round(afterSeconds * 1000), MOST_DELAY_MS) } : {}
-    end(guest, {
-      kind: 'retry',
-      code: 'RETRY_REQUESTED',
-      reason: textAt(guest, reason, REASON_CHARS),
-      ...after,
-    })
+    end(guest, retryRequested(textAt(guest, reason), afterSeconds))
   }),
   env: hostFunction('(i32) -> i32', (guest, host) => (name: number) => {
     if (!guest.memory) return end(guest, trapped(`it called env before its start was over: ${EXPORT_START}`))
@@ -77,6 +69,8 @@ export const SDK: HostFunctions<ScriptGuest> = {
     const next = { event: textAt(guest, event, EVENT_CHARS), data: dataAt(guest, data) }
     const fault = emitFault(host, guest.emitted, next)
     if (fault !== undefined) end(guest, fault)
+    const jsonProblem = jsonFault(`what it emits to ${next.event}`, next.data)
+    if (jsonProblem !== undefined) end(guest, broken(jsonProblem))
     guest.emitted = [...guest.emitted, next]
   }),
 }

@@ -2,6 +2,7 @@ import { REASON_CHARS, cut, type Outcome } from '../abi.ts'
 import { PAGE_BYTES, mebibytes } from '../check/memory-limit.ts'
 import { trapLocations } from './locations.ts'
 import { messageOf } from '../../process/errors.ts'
+import type { RuntimeMessage, StderrReader } from './stderr-reader.ts'
 
 /** The state of the guest that threw. */
 export interface TrappedGuest {
@@ -10,6 +11,7 @@ export interface TrappedGuest {
   readonly memory: WebAssembly.Memory | undefined
   /** The bytes that the host was asking the guest to allocate; else 0. */
   readonly wanted: number
+  readonly stderr: StderrReader | undefined
 }
 
 // A failed allocation ends in one of these: the code traps when the memory can't grow, or writes past its end.
@@ -17,15 +19,40 @@ const MAY_BE_MEMORY = /unreachable|out of bounds|out of memory/
 const NO_MEMORY_OF_HOST = /allocat|out of memory/i
 const NO_MEMORY = ': there is not enough memory; lower `memory` or `concurrency`'
 const MOST_PAGES = 65536
+/** How V8 names the trap in which panics and failed assertions end. */
+const ABORT = 'unreachable'
+const OUT_OF_MEMORY = 'out of memory'
 
 /** The outcome of a guest that threw: what happened, whether more `memory` may help, and where it was. */
 export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
   const message =
     thrown instanceof WebAssembly.Exception ? 'an exception that it does not catch' : messageOf(thrown)
   const { text, allocates } = trapLocations(thrown, guest.module)
+  const isAbort = thrown instanceof WebAssembly.RuntimeError && message === ABORT
+  const told = isAbort ? guest.stderr?.runtimeMessage() : undefined
+  if (told !== undefined) return moduleTrap(`the module trapped: ${runtimeReason(told, guest, text)}`)
   const ofHost = thrown instanceof RangeError && NO_MEMORY_OF_HOST.test(message)
   const hint = ofHost ? NO_MEMORY : memoryHint(message, guest, allocates)
   const reason = `the module trapped: ${message}${hint}${hint === '' ? '' : ';'}${text}`
+  const last = isAbort ? (guest.stderr?.lastLine() ?? '') : ''
+  return moduleTrap(last === '' ? reason : `${reason}; its last line on standard error: ${last.trim()}`)
+}
+
+/** The outcome of a program that exited with a status without a meaning: what it wrote on standard error says why. */
+export function exitOutcome(status: number, guest: TrappedGuest): Outcome {
+  const told = guest.stderr?.message()
+  const what = `it exited with status ${status}`
+  return moduleTrap(told === undefined ? what : `${what}: ${runtimeReason(told, guest, '')}`)
+}
+
+/** A message of the guest, whether more `memory` may help, and the place if the message has none. */
+function runtimeReason(told: RuntimeMessage, guest: TrappedGuest, location: string): string {
+  const hint = told.isMemory ? memoryHint(OUT_OF_MEMORY, guest, true) : ''
+  const place = told.place === undefined ? location : ` in ${told.place}`
+  return `${told.text}${hint}${told.hasPlace || place === '' ? '' : `;${place}`}`
+}
+
+function moduleTrap(reason: string): Outcome {
   return { kind: 'retry', code: 'MODULE_TRAP', reason: cut(reason, REASON_CHARS) }
 }
 

@@ -3,6 +3,8 @@ export interface ByteBuffer {
   /** The number of bytes. */
   readonly size: number
   add(part: Uint8Array): void
+  /** Makes it empty again. */
+  clear(): void
   /** The bytes so far; a view that may change with the next part. */
   bytes(): Uint8Array
 }
@@ -26,6 +28,9 @@ export function byteBuffer(): ByteBuffer {
       }
       storage.set(part, size)
       size = needed
+    },
+    clear() {
+      size = 0
     },
     bytes: () => storage.subarray(0, size),
   }

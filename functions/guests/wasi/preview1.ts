@@ -4,6 +4,8 @@ import { end, trapped, type Guest } from '../execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from '../host-functions.ts'
 import { pollOneoff } from './poll.ts'
+import { stderrReader } from '../traps/stderr-reader.ts'
+import { exitOutcome } from '../traps/trap.ts'
 import { ERRNO, PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
 
 /** The environment of one execution, and its streams. */
@@ -13,6 +15,8 @@ export interface Process {
   readonly stdin: Uint8Array
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
+  /** File descriptor 3, if the process has it. */
+  readonly control?: (bytes: Uint8Array) => void
   /** Gives the outcome of an execution that calls proc_exit. */
   readonly exited: (status: number) => Outcome
 }
@@ -32,6 +36,13 @@ const NAME = 'module' // argv[0]
 const IOV_MAX = 1024
 const VECTORED = new Set(['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite'])
 const VECTOR_COUNT = 2 // the index of the argument
+
+/** File descriptor 3, for writing only. A program that looks for preopened directories there must find the end of them. */
+class ControlFd extends ConsoleStdout {
+  override fd_prestat_get() {
+    return { ret: ERRNO.badFile, prestat: null }
+  }
+}
 
 /** Makes the functions for one guest. */
 export function createPreview1(guest: Guest): Preview1 {
@@ -65,13 +76,14 @@ export function createPreview1(guest: Guest): Preview1 {
   return {
     imports: bare([...PREVIEW1_TYPES.keys()].map((name) => [name, call(name)])),
     begin(process) {
-      const { variables, stdin, stdout, stderr } = process
+      const { variables, stdin, stdout, stderr, control } = process
       exited = process.exited
       shim.env = [...variables]
       shim.fds = [
         new OpenFile(new File(stdin, { readonly: true })),
         new ConsoleStdout(stdout),
         new ConsoleStdout(stderr),
+        ...(control === undefined ? [] : [new ControlFd(control)]),
       ]
     },
     end() {
@@ -119,14 +131,22 @@ export function loggedStreams(guest: Guest, host: Host): LoggedStreams {
   return {
     imports: [[PREVIEW1, preview1.imports]],
     during(run) {
+      const said = stderrReader()
       const stdout = lineSplitter((line) => host.log('info', line))
-      const stderr = lineSplitter((line) => host.log('error', line))
+      const stderr = lineSplitter((line) => {
+        said.line(line)
+        host.log('error', line)
+      })
+      guest.stderr = said
       preview1.begin({
         variables,
         stdin: new Uint8Array(),
         stdout: stdout.write,
         stderr: stderr.write,
-        exited: hasExited,
+        exited(status) {
+          stderr.end()
+          return exitOutcome(status, guest)
+        },
       })
       try {
         return run()

@@ -1,36 +1,30 @@
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { decodeUtf8 } from '../../cloudevents/json.ts'
-import { REASON_CHARS, cut, type Abi, type Execute, type Host, type Outcome } from '../abi.ts'
+import type { Abi, Execute, Host, Outcome } from '../abi.ts'
 import { byteBuffer } from './byte-buffer.ts'
-import { IDLE_GUEST, end, executor, trapped, type Guest } from '../execution.ts'
+import { createControl, type Control } from './control.ts'
+import { IDLE_GUEST, end, executor, rejected, retryRequested, type Guest } from '../execution.ts'
 import { lineSplitter } from './line-splitter.ts'
 import { bare } from '../host-functions.ts'
 import { PREVIEW1, PREVIEW1_TYPES } from './preview1-types.ts'
 import { createPreview1 } from './preview1.ts'
 import { RESULT_CHARS, broken, jsonOutcome, textOf, tooLarge } from '../result.ts'
+import { stderrReader, type StderrReader } from '../traps/stderr-reader.ts'
+import { exitOutcome } from '../traps/trap.ts'
 
 interface GuestExports {
   readonly memory: WebAssembly.Memory
   readonly _start: () => void
 }
 
-/** The output of a command. */
-interface Written {
-  readonly stdout: Uint8Array
-  /** The last line on standard error. */
-  readonly lastLine: string
-  /** The last line there that names an error, such as the head of a stack trace; empty if there is none. */
-  readonly errorLine: string
-}
-
 /** Exit statuses with a meaning, as in BSD's sysexits.h. */
 const EXIT = { ok: 0, reject: 65, retry: 75 } as const
-const ERROR = /panic|error|exception|fatal/i
 const ENCODER = new TextEncoder()
 
 /**
  * The ABI of WASI preview 1 commands in any language. They read the data from standard input and the attributes of the event
- * from `CE_<NAME>`, write the result's data as JSON to standard output, and log to standard error.
+ * from `CE_<NAME>`, write the result's data as JSON to standard output, log to standard error, and write lines to file
+ * descriptor 3 to emit, retry or reject.
  */
 export const wasi: Abi<'wasi'> = {
   name: 'wasi',
@@ -59,12 +53,14 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
   const own = Array.from(host.env, ([name, value]) => `${name}=${value}`)
   return executor(guest, IDLE_GUEST, ({ text, variables = [] }) => {
     const stdout = byteBuffer()
-    let [lastLine, errorLine] = ['', '']
+    const control = createControl(host)
+    const said = stderrReader()
     const stderr = lineSplitter((line) => {
-      if (line.trim() !== '') lastLine = line
-      if (ERROR.test(line)) errorLine = line
+      said.line(line)
       host.log('info', line)
     })
+    const done = () => doneOutcome(stdout.bytes(), control)
+    guest.stderr = said
     preview1.begin({
       variables: [...own, ...variables],
       stdin: ENCODER.encode(text),
@@ -74,14 +70,18 @@ function prepare(module: WebAssembly.Module, host: Host): Execute {
         stdout.add(bytes)
       },
       stderr: stderr.write,
+      control(bytes) {
+        const outcome = control.write(bytes)
+        if (outcome !== undefined) end(guest, outcome)
+      },
       exited(status) {
         stderr.end()
-        return outcomeOf(status, { stdout: stdout.bytes(), lastLine, errorLine })
+        return status === EXIT.ok ? done() : (failed(status, said, control) ?? exitOutcome(status, guest))
       },
     })
     try {
       run(module, imports, guest)
-      return resultOf(stdout.bytes())
+      return done()
     } finally {
       stderr.end()
       preview1.end()
@@ -95,12 +95,22 @@ function run(module: WebAssembly.Module, imports: WebAssembly.Imports, guest: Gu
   exports._start()
 }
 
-function outcomeOf(status: number, { stdout, lastLine, errorLine }: Written): Outcome {
-  if (status === EXIT.ok) return resultOf(stdout)
-  const reason = cut(lastLine === '' ? `it exited with status ${status}` : lastLine, REASON_CHARS)
-  if (status === EXIT.reject) return { kind: 'reject', code: 'REJECTED', reason }
-  if (status === EXIT.retry) return { kind: 'retry', code: 'RETRY_REQUESTED', reason }
-  return trapped(lastLine === '' ? reason : `it exited with status ${status}: ${errorLine || lastLine}`)
+/** The outcome of a program that ended well. */
+function doneOutcome(stdout: Uint8Array, control: Control): Outcome {
+  const outcome = control.end() ?? resultOf(stdout)
+  const emitted = control.emitted()
+  return outcome.kind === 'ok' && emitted.length > 0 ? { ...outcome, emitted } : outcome
+}
+
+/** The outcome that a failed program asked for; undefined if its status has no meaning. */
+function failed(status: number, said: StderrReader, control: Control): Outcome | undefined {
+  const asked = control.end()
+  // Whatever kept it from ending well may have cut its last line off as well.
+  if (asked !== undefined && asked.kind !== 'ok' && asked.code !== 'RESULT_INVALID') return asked
+  const line = said.lastLine().trim()
+  const reason = line === '' ? `it exited with status ${status}` : line
+  if (status === EXIT.reject) return rejected(reason)
+  return status === EXIT.retry ? retryRequested(reason) : undefined
 }
 
 function resultOf(bytes: Uint8Array): Outcome {
