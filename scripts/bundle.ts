@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import ts from 'typescript'
 
 import { licences } from './bundling/licences.ts'
@@ -31,11 +31,28 @@ const { metafile } = await build({
   external: ['assemblyscript'],
   metafile: true,
 })
+refuseDynamicCommonJs(metafile)
 await writeFile(
   join(root, 'dist', 'testing.d.ts'),
   await declarations('scripts/module-testing/load-guest.ts'),
 )
 await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
+
+/**
+ * In a bundle, `await import()` of a CommonJS package gives only a default export, unlike in the sources: names of the package
+ * would be undefined. Throws for such imports.
+ */
+function refuseDynamicCommonJs({ inputs }: Metafile): void {
+  const wrong = Object.entries(inputs).flatMap(([file, { imports }]) =>
+    imports
+      .filter(({ kind, path }) => kind === 'dynamic-import' && inputs[path]?.format === 'cjs')
+      .map(({ original, path }) => `${file} imports ${original ?? path}`),
+  )
+  if (wrong.length === 0) return
+  throw new Error(
+    `a dynamic import of a CommonJS package has no named exports here; import it statically in a file of ours, and that file dynamically: ${wrong.join(', ')}`,
+  )
+}
 
 /** The type declarations of a file that imports no types of other files. */
 async function declarations(file: string): Promise<string> {

@@ -25,6 +25,7 @@ export const DEATH_CODES = [
   'OUTPUT_INVALID',
   'SINK_UNAVAILABLE',
   'SINK_REFUSED',
+  'INTERNAL',
 ] as const satisfies readonly ErrorCode[]
 
 /** An event that ended as a dead letter, without its data. */

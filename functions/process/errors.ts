@@ -111,19 +111,19 @@ export const ERROR_CODES = {
     status: 502,
     title: 'The module rejected the event',
     meaning:
-      'The module rejected the event: it called `reject`, exited with 65, or gave back an error from 400 to 499. It is dead at once.',
+      'The module rejected the event: it called `reject`, wrote it to file descriptor 3, exited with 65, or gave back an error from 400 to 499. It is dead at once.',
   },
   RETRY_REQUESTED: {
     status: 502,
     title: 'The module asked for a retry',
     meaning:
-      'The module asked for a retry: it called `retry`, exited with 75, or gave back an error other than 400 to 499.',
+      'The module asked for a retry: it called `retry`, wrote it to file descriptor 3, exited with 75, or gave back an error other than 400 to 499.',
   },
   MODULE_TRAP: {
     status: 502,
     title: 'The module trapped',
     meaning:
-      'The module trapped, such as by an abort or for want of memory, or exited with a status that has no meaning. The reason names function and line, if the module has names.',
+      'The module trapped, such as by an abort or for want of memory, or exited with a status that has no meaning. The reason has the message of a panic or a failed assertion if there is one, and the place.',
     fix: 'If the reason says so, raise `memory`.',
   },
   TIMEOUT: {
@@ -147,7 +147,8 @@ export const ERROR_CODES = {
   RESULT_INVALID: {
     status: 502,
     title: 'The module gave back a broken result',
-    meaning: 'The result, or data that the module emitted, is not JSON in valid Unicode, or can not be read.',
+    meaning:
+      'The result, or data that the module emitted, is not JSON that a listener would take: in valid Unicode, without a key twice in one object, nested at most 128 levels deep. Or it can not be read, or a line on file descriptor 3 is not one that Jobico knows.',
   },
   RESULT_TOO_LARGE: {
     status: 502,

@@ -1,9 +1,19 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 import { openOutput, outputFault } from './output.ts'
-import { sinkFailure } from './sink.ts'
+import { postToSink, sinkFailure } from './sink.ts'
+import { answerText } from './sink-answer.ts'
+
+const RESULT = {
+  attributes: { specversion: '1.0', id: 'a', source: '/é', type: 't', datacontenttype: 'application/json' },
+  data: Buffer.from('{"a":1}'),
+  trace: {},
+} as const
 
 t.test('the answer of a sink decides', (t) => {
   const now = Date.parse('2026-01-01T00:00:00Z')
@@ -11,7 +21,8 @@ t.test('the answer of a sink decides', (t) => {
     { status: 200, want: undefined },
     { status: 202, want: undefined },
     { status: 301, want: { kind: 'reject', code: 'SINK_REFUSED' } },
-    { status: 400, want: { kind: 'reject', code: 'SINK_REFUSED' } },
+    { status: 400, want: { kind: 'reject', code: 'SINK_REFUSED', reason: 'http://sink answered 400' } },
+    { status: 400, text: 'why', want: { kind: 'reject', reason: 'http://sink answered 400: why' } },
     { status: 404, want: { kind: 'reject' } },
     { status: 408, want: { kind: 'retry', code: 'SINK_UNAVAILABLE' } },
     { status: 425, want: { kind: 'retry' } },
@@ -20,13 +31,119 @@ t.test('the answer of a sink decides', (t) => {
     { status: 503, retryAfter: 'Wed, 31 Dec 2025 00:01:00 GMT', want: { kind: 'retry', afterMs: 0 } },
     { status: 503, retryAfter: '99999999', want: { kind: 'retry', afterMs: 86_400_000 } },
     { status: 500, retryAfter: 'soon', want: { kind: 'retry', code: 'SINK_UNAVAILABLE' } },
+    { status: 500, text: 'later', want: { kind: 'retry', reason: 'http://sink answered 500: later' } },
   ]
-  for (const { status, retryAfter = null, want } of cases) {
-    const failure = sinkFailure('http://sink', status, retryAfter, now)
+  for (const { status, retryAfter = null, text = '', want } of cases) {
+    const failure = sinkFailure('http://sink', { status, retryAfter, text }, now)
     if (want === undefined) t.equal(failure, undefined, `${status}`)
     else t.match(failure, want, `${status} ${retryAfter ?? ''}`)
   }
+  t.match(sinkFailure(`http://${'a'.repeat(2_000)}`, { status: 400, retryAfter: null, text: 'why' }, now), {
+    reason: /^.{512}$/,
+  })
   t.end()
+})
+
+const answers: Readonly<Record<string, { body: string | Uint8Array; want: string }>> = {
+  nothing: { body: '', want: '' },
+  'a problem document': {
+    body: '{"title":"Bad Request","status":400,"detail":"the JSON has the key \\"a\\" twice"}',
+    want: 'the JSON has the key "a" twice',
+  },
+  'a title': { body: '{"title":"Bad Request","status":400}', want: 'Bad Request' },
+  'an empty detail': { body: '{"detail":"","title":"Bad Request"}', want: 'Bad Request' },
+  'a message and an error': {
+    body: '{"error":"Bad Request","message":"no items"}',
+    want: 'no items',
+  },
+  'an error': { body: '{"error":"no items"}', want: 'no items' },
+  'a message in an error': { body: '{"error":{"code":7,"message":"no items"}}', want: 'no items' },
+  'OAuth 2': { body: '{"error":"invalid_token","error_description":"it expired"}', want: 'it expired' },
+  'a list of details': {
+    body: '{"detail":[{"loc":["body"],"msg":"field required"}]}',
+    want: 'field required',
+  },
+  GraphQL: { body: '{"errors":[{"message":"no such field"}]}', want: 'no such field' },
+  'other JSON': { body: '{"ok":false,\n "code":7}', want: '{"ok":false, "code":7}' },
+  'a string': { body: '"no items"', want: 'no items' },
+  'broken JSON': { body: '{"detail":"no', want: '{"detail":"no' },
+  text: { body: '  no\titems\r\n\u001b[31mred\u0000\u202e! ', want: 'no items [31mred !' },
+  'long text': { body: 'x'.repeat(300), want: `${'x'.repeat(199)}…` },
+  'half a character at the cut': { body: `${'x'.repeat(198)}🦀🦀`, want: `${'x'.repeat(198)}\ufffd…` },
+  'no UTF-8': { body: Buffer.from([0x61, 0xff, 0x62]), want: 'a\ufffdb' },
+  HTML: {
+    body: '<!DOCTYPE html><html><head><title>502</title><style>a{}</style></head><body class="x">\n<h1>Bad&nbsp;Gateway</h1><script>alert(1)</script><p>a &amp; b</p>',
+    want: 'Bad Gateway a & b',
+  },
+  'HTML that was cut off': { body: '<html><body><p>no items<img src="', want: 'no items' },
+  'escaped tags': { body: '<p>&lt;script&gt;', want: '&lt;script&gt;' },
+  'HTML in JSON': { body: '{"message":"<p>no items</p>"}', want: 'no items' },
+  XML: {
+    body: '<?xml version="1.0"?><Error><Code>Denied</Code><Message>no right</Message></Error>',
+    want: 'Denied no right',
+  },
+  'text with a comparison': { body: 'a < b and c > d', want: 'a < b and c > d' },
+}
+
+t.test('what a sink answered is told in one line', (t) => {
+  for (const [name, { body, want }] of Object.entries(answers))
+    t.equal(answerText(Buffer.from(body)), want, name)
+  t.end()
+})
+
+async function startSink(t: Test, onRequest: RequestListener): Promise<string> {
+  const server = createServer(onRequest).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+t.test(
+  'an answer without an end is read to a limit, and one that stops costs no more than the time-out',
+  async (t) => {
+    const endless = await startSink(t, (_request, response) => {
+      response.writeHead(400)
+      const more = () => {
+        while (response.write('why '.repeat(1_000)));
+        response.once('drain', more)
+      }
+      more()
+    })
+    t.match(await postToSink(endless, RESULT, 60_000), {
+      code: 'SINK_REFUSED',
+      reason: /answered 400: (why )+why…$/,
+    })
+    const stopped = await startSink(t, (_request, response) => void response.writeHead(400).write('no items'))
+    t.match(await postToSink(stopped, RESULT, 1_000), {
+      code: 'SINK_REFUSED',
+      reason: /answered 400: no items$/,
+    })
+    const silent = await startSink(t, () => undefined)
+    t.match(await postToSink(silent, RESULT, 100), {
+      code: 'SINK_UNAVAILABLE',
+      reason: /did not answer: .*timeout/,
+    })
+  },
+)
+
+t.test('a sink gets the event, and is not blamed for what Jobico can not send', async (t) => {
+  const seen: unknown[] = []
+  const uri = await startSink(t, (request, response) => {
+    seen.push(request.headers)
+    request.resume().on('end', () => response.end())
+  })
+  t.equal(await postToSink(uri, RESULT, 60_000), undefined)
+  t.match(seen, [{ 'ce-id': 'a', 'ce-source': '/%C3%A9', 'ce-specversion': '1.0', 'content-type': /json/ }])
+  const broken = { ...RESULT, trace: { traceparent: 'a\nb' } }
+  t.match(await postToSink(uri, broken, 60_000), {
+    kind: 'retry',
+    code: 'INTERNAL',
+    reason: /could not be made/,
+  })
+  t.match(await postToSink('http://127.0.0.1:1/', RESULT, 60_000), { code: 'SINK_UNAVAILABLE' })
 })
 
 t.test('an output opens with a schema that only an earlier version took', async (t) => {

@@ -1,54 +1,96 @@
-import type { Attributes, CloudEvent } from '../../cloudevents/cloudevent.ts'
-import { percentEncode } from '../../cloudevents/percent-encoding.ts'
+import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { messageOf } from '../../process/errors.ts'
-import type { Failure } from '../../guests/abi.ts'
+import { REASON_CHARS, cut, type Failure } from '../../guests/abi.ts'
+import { ANSWER_BYTES, answerText } from './sink-answer.ts'
+
+/** The answer of a sink. */
+export interface SinkAnswer {
+  readonly status: number
+  /** The header Retry-After: seconds or an HTTP date. */
+  readonly retryAfter: string | null
+  /** What the answer says, in one line; empty if it says nothing. */
+  readonly text: string
+}
 
 const RETRYABLE_STATUS: readonly number[] = [408, 425, 429]
 
 /**
  * Posts a result to a sink as a CloudEvent in binary mode. 2xx is success; 408, 425, 429, 5xx and no answer are a retry,
- * after the time of Retry-After if there is one; anything else, redirections too, is a reject. Never throws.
+ * after the time of Retry-After if there is one; anything else, redirections too, is a reject. If the request can't be made,
+ * that is a retry with the code INTERNAL, since the sink has nothing to do with it. Never throws.
  */
 export async function postToSink(
   uri: string,
   result: CloudEvent,
   timeoutMs: number,
 ): Promise<Failure | undefined> {
+  let request: Request
   try {
-    const { data, trace, attributes } = result
-    const { CloudEvent: SdkEvent, HTTP } = await import('cloudevents') // most runners do not need it
-    const { headers } = HTTP.binary(new SdkEvent({ ...headerValues(attributes), data: '' }, false))
-    const response = await fetch(uri, {
-      method: 'POST',
-      headers: { ...(headers as Record<string, string>), ...trace },
-      body: data === undefined ? null : Buffer.from(data),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    await response.body?.cancel()
-    return sinkFailure(uri, response.status, response.headers.get('retry-after'), Date.now())
+    request = await requestOf(uri, result, timeoutMs)
+  } catch (thrown) {
+    const reason = `the request to the sink could not be made: ${messageOf(thrown)}`
+    return { kind: 'retry', code: 'INTERNAL', reason: cut(reason, REASON_CHARS) }
+  }
+  const answer = await answerOf(request)
+  if (typeof answer !== 'string') return sinkFailure(uri, answer, Date.now())
+  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: cut(`${uri} ${answer}`, REASON_CHARS) }
+}
+
+async function requestOf(uri: string, result: CloudEvent, timeoutMs: number): Promise<Request> {
+  const { binaryHeaders } = await import('./binary-headers.ts') // most runners do not need it
+  const { data, trace, attributes } = result
+  return new Request(uri, {
+    method: 'POST',
+    headers: { ...binaryHeaders(attributes), ...trace },
+    body: data === undefined ? null : Buffer.from(data),
+    redirect: 'manual',
+    signal: AbortSignal.timeout(timeoutMs),
+  })
+}
+
+/** The answer to a request, or why there is none. */
+async function answerOf(request: Request): Promise<SinkAnswer | string> {
+  let response: Response
+  try {
+    response = await fetch(request)
   } catch (thrown) {
     const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
-    return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: `${uri} did not answer: ${messageOf(cause)}` }
+    return `did not answer: ${messageOf(cause)}`
   }
+  const retryAfter = response.headers.get('retry-after')
+  const bytes = response.ok ? await noBody(response) : await startOfBody(response)
+  return { status: response.status, retryAfter, text: answerText(bytes) }
 }
 
-/** Percent-encodes the attributes, which the SDK would send as they are. */
-function headerValues(attributes: Attributes): Record<string, string> {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, percentEncode(value)]))
+async function noBody({ body }: Response): Promise<Uint8Array> {
+  await body?.cancel().catch(() => undefined) // the status has come, and that decides
+  return new Uint8Array()
 }
 
-/**
- * The failure that a sink's answer means; undefined if it took the result. `retryAfter` is seconds or an HTTP date. Pure.
- */
+/** The first bytes of a body, as far as they come before the request's time is over. */
+async function startOfBody({ body }: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const part of body ?? []) {
+      parts.push(part)
+      size += part.length
+      if (size >= ANSWER_BYTES) break
+    }
+  } catch {
+    // The status has come, and that decides.
+  }
+  return Buffer.concat(parts).subarray(0, ANSWER_BYTES)
+}
+
+/** The failure that a sink's answer means; undefined if it took the result. Pure. */
 export function sinkFailure(
   uri: string,
-  status: number,
-  retryAfter: string | null,
+  { status, retryAfter, text }: SinkAnswer,
   nowMs: number,
 ): Failure | undefined {
   if (status >= 200 && status < 300) return undefined
-  const reason = `${uri} answered ${status}`
+  const reason = cut(`${uri} answered ${status}${text === '' ? '' : `: ${text}`}`, REASON_CHARS)
   if (status < 500 && !RETRYABLE_STATUS.includes(status))
     return { kind: 'reject', code: 'SINK_REFUSED', reason }
   const afterMs = retryAfterMs(retryAfter, nowMs)
