@@ -50,6 +50,19 @@ const cases: readonly Case[] = [
     logs: { wasi: info('panic: the sky fell', '', 'main.main()', '  main.go:21') },
   },
   { told: 'trap', want: all(retry('MODULE_TRAP', /unreachable/)) },
+  {
+    told: 'rust',
+    want: all(retry('MODULE_TRAP', 'the module trapped: panicked at src/a.rs:1:2: boom')),
+    logs: {
+      ...all([
+        ['error', "thread 'main' panicked at src/a.rs:1:2:"],
+        ['error', 'boom'],
+      ]),
+      wasi: info("thread 'main' panicked at src/a.rs:1:2:", 'boom'),
+    },
+  },
+  { told: 'twice', want: all(retry('RESULT_INVALID', /the result would be refused: .* key "a" twice/)) },
+  { told: 'deep', want: all(retry('RESULT_INVALID', /nested deeper than 128 levels/)) },
   { told: 'loop', want: all(retry('TIMEOUT', /timeoutSeconds \(3 s\)/)), logs: all(info('looping')) },
   { told: 'memory', want: all(retry('MODULE_TRAP', /MiB of memory in use and no room.*raise `memory`/)) },
   {

@@ -18,6 +18,9 @@ function act(action: string): string | null {
   if (action == 'retry') retry('later')
   if (action == 'reject') reject('no such customer')
   if (action == 'trap') unreachable()
+  if (action == 'rust') { write(2, "thread 'main' panicked at src/a.rs:1:2:\\nboom\\n"); unreachable() }
+  if (action == 'twice') return '[{"a":1,"b":{},"\\u0061":2}]'
+  if (action == 'deep') return '['.repeat(129) + ']'.repeat(129)
   if (action == 'loop') { say(1, 'looping'); while (true) {} }
   if (action == 'memory') return allocate(i32.MAX_VALUE)
   if (action == 'work') { let sum = 0; for (let n = 0; n < 100000000; n++) sum = sum * 31 + n; return sum.toString() }

@@ -65,21 +65,22 @@ const HAS_PLACE = /^Assertion failed|Assertion `.*' failed|^\S+:\d+: Fatal error
 const MEMORY =
   /^(?:fatal error: (?:runtime: )?(?:out of memory|cannot (?:allocate|reserve|map))|panic: runtime error.*: out of memory|memory allocation of \d+ bytes failed|(?:libc\+\+abi|terminate called).*std::bad_alloc)/
 
-/** A line of Go's stack traces that names a function, with its arguments. */
-const GO_FUNCTION = /^((?:panic|\S*\.\S*))\((?:\.\.\.|[{}0-9a-fx, .?_]*)\)$/
+/** The arguments of a function in Go's stack traces. */
+const GO_ARGUMENTS = /^\((?:\.\.\.|[{}0-9a-fx, .?_]*)\)$/
 const GO_LINE = /^\t(\S.*):(\d+)(?: |$)/
 /** The author's functions: package main, or a module with a domain in its path. Go's own packages have no dot there. */
 const GO_OWN = /^(?:main\.|[^/]*\.[^/]*\/)/
 /** Lines that belong to the stack traces of one language or another. */
 const TRACE: readonly RegExp[] = [
   GO_TRACE,
-  GO_FUNCTION,
   /^created by \S+/,
   /^exit status \d+$/,
   /^\.\.\..*frames elided/,
   /^note: (?:run with `RUST_BACKTRACE|Some details are omitted)/,
   /^(?:Traceback \(most recent call last\)|Caused by|CallStack \(from .*\)|stack (?:back)?trace):$/i,
   /^\S*@\S+:\d+(?::\d+)?$/,
+  /^\S+:[\d?]+:[\d?]+: 0x[0-9a-f]+ in /,
+  /^Unable to dump stack trace/,
   /^[^\p{L}\p{N}]*$/u,
 ]
 /** Sources of Rust's libraries, whose lines say nothing to the author. */
@@ -148,7 +149,7 @@ function continued(message: Message, text: string): Message {
   const closed = { ...message, isOpen: false }
   if (message.form === 'go') {
     if (GO_TRACE.test(text)) return { ...closed, isSure: true }
-    if (GO_FUNCTION.test(text)) return traced(closed, text)
+    if (goFunction(text) !== undefined) return traced(closed, text)
     return withLine(message, GO_NESTED.test(text) ? `; ${text.trim()}` : text)
   }
   if (RUST_END.test(text)) return closed
@@ -160,7 +161,7 @@ function continued(message: Message, text: string): Message {
 function traced(message: Message, text: string): Message {
   if (message.form === 'line') return CPP_DETAIL.test(text) ? withLine(message, text) : message
   if (message.form !== 'go' || message.place !== undefined) return message
-  const frame = GO_FUNCTION.exec(text)?.[1]
+  const frame = goFunction(text)
   if (frame !== undefined) return { ...message, frame: GO_OWN.test(frame) ? frame : undefined }
   const [, file = '', line = ''] = GO_LINE.exec(text) ?? []
   if (message.frame === undefined || line === '') return message
@@ -186,7 +187,15 @@ function ofLine(line: string): RuntimeMessage {
 }
 
 function isTrace(text: string): boolean {
-  return /^\s/.test(text) || TRACE.some((form) => form.test(text))
+  return /^\s/.test(text) || goFunction(text) !== undefined || TRACE.some((form) => form.test(text))
+}
+
+/** The function that a line of Go's stack traces names with its arguments, such as `main.f(0x1)`. */
+function goFunction(text: string): string | undefined {
+  const at = text.lastIndexOf('(')
+  if (at === -1 || !GO_ARGUMENTS.test(text.slice(at))) return undefined
+  const name = text.slice(0, at)
+  return name === 'panic' || (name.includes('.') && !/\s/.test(name)) ? name : undefined
 }
 
 function oneLine(text: string): string {
