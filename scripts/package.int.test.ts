@@ -89,6 +89,14 @@ spec:
       wasm: count.wasm
       schema: {key: count}
       retry: {maxAttempts: 1}
+    - name: program
+      wasm: panics.wasm
+      schema: {key: any}
+      retry: {maxAttempts: 1}
+    - name: second
+      wasm: bill.wasm
+      schema: {key: any}
+      output: {sink: {uri: '${sink}'}}
 ---
 apiVersion: v1
 kind: Secret
@@ -109,6 +117,11 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: count}
 data: {count: '{"type":"integer"}'}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: any}
+data: {any: '{}'}
 `
 
 const ORDER = `import { emit, encode, env, parseEvent } from 'jobico'
@@ -145,11 +158,12 @@ t.test('the packed package does for one machine what a Job can have', async (t) 
     assembly: { 'order.ts': ORDER, 'bill.ts': SAME, 'count.ts': COUNT },
     examples: { order: { 'a.json': '{"sku":"A-1"}' } },
     node_modules: t.fixture('symlink', modules),
+    'panics.wasm': readFileSync(join(ROOT, 'functions', 'guests', 'programs', 'panics.wasm')),
   })
   const command = async (...args: readonly string[]) => await jobico(args, project).finished
 
   const dev = startDev(t, project)
-  await dev.waitFor(/\/listener\/count/)
+  await dev.waitFor(/\/listener\/second/)
   const sent = await command('send', 'order', '--data', '{"sku":"A-1"}', '--wait')
   t.match(sent, { code: 0, stdout: /"data":\{"sku":"A-1","note":"good day"\}/ }, 'a secret')
   await dev.waitFor(/bill +dead/)
@@ -165,12 +179,17 @@ t.test('the packed package does for one machine what a Job can have', async (t) 
     ['dev.coeux.jobico.order.result.result {"sku":"A-1","note":"good day"}'],
     'a chain and a sink',
   )
+
+  t.match(await command('send', 'program', '--data', '"emit"', '--wait'), { code: 0 })
+  await dev.waitFor(/second +done/)
+  t.match(taken[1], /\{"n":1\}$/, 'what a program for WASI emits')
+  const panicked = await command('send', 'program', '--data', '"panic"', '--wait')
+  t.match(panicked, { code: 1, stderr: /MODULE_TRAP: .*panics\.rs:17:20: order 5 has no items/ })
+
   t.match(await command('dead', 'purge', 'shop', '--all', '--yes'), { code: 0 })
   t.match(await command('status', 'shop'), { code: 0, stdout: /bill/ })
   t.match(await command('test', '--update'), { code: 0 })
-  const sample = join(project, 'mask.wasm')
-  cpSync(join(ROOT, 'wasm-examples', 'mask', 'mask.wasm'), sample)
-  t.match(await command('push', '--check', sample), { code: 0, stdout: /jobico/ })
+  t.match(await command('push', '--check', 'panics.wasm'), { code: 0, stdout: /wasi/ })
 })
 
 /** Does what `npm install` would, without a registry: package.json names a file of the project. */

@@ -57,6 +57,8 @@ export interface Abi<Name extends string = string> {
   readonly forbidden: RegExp | undefined
   /** The functions that the host offers: types by import module and name. */
   readonly imports: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** The imports with one of which a module may emit to other events, each as `module.name`. */
+  readonly emitting: ReadonlySet<string>
   /** Makes the input of an execution from an event. Pure. */
   input(event: CloudEvent): GuestInput
   /** Prepares a checked module for executions, of which one runs at a time. */

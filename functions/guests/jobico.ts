@@ -73,6 +73,7 @@ export const jobico: Abi<'jobico'> = {
     ['env', typesOf(ENV)],
     [PREVIEW1, PREVIEW1_TYPES],
   ]),
+  emitting: new Set(),
   input: ({ data }) => ({ text: data === undefined ? '' : decodeUtf8(data) }),
   prepare,
 }

@@ -46,6 +46,7 @@ export const assemblyscript: Abi<'assemblyscript'> = {
     ['jobico', typesOf(SDK)],
     [PREVIEW1, PREVIEW1_TYPES],
   ]),
+  emitting: new Set(['jobico.emit']),
   input: (event) => ({ text: toStructuredJson(event) }),
   prepare,
 }

@@ -41,6 +41,23 @@ t.test('takes a module, caps it, and gives the digest of what it was given', asy
   }
 })
 
+t.test('says whether a module may emit', (t) => {
+  const write = '(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))'
+  const emit = '(import "jobico" "emit" (func (param i32 i32)))'
+  const start = '(func (export "_start"))'
+  const memory = '(memory (export "memory") 1)'
+  const cases = [
+    { bytes: good, emits: false },
+    { bytes: fromWat(emit, RUNTIME, NULL), emits: true },
+    { bytes: fromWat(write, RUNTIME, NULL), emits: false },
+    { bytes: fromWat(memory, start), emits: false },
+    { bytes: fromWat(write, memory, start), emits: true },
+  ]
+  for (const { bytes, emits } of cases)
+    t.equal(checkModule(bytes, { name: 'a.wasm', memoryBytes: MiB }).emits, emits)
+  t.end()
+})
+
 const refused: { name: string; bytes: Uint8Array; says: RegExp[] }[] = [
   { name: 'nothing', bytes: new Uint8Array(), says: [/a\.wasm is empty/, /npx asc/] },
   {

@@ -50,11 +50,8 @@ export function checkModule(bytes: Uint8Array, { name, memoryBytes }: CheckOptio
   const capped = withMaximum(bytes, module, memoryBytes)
   const invalid = bodyFault(capped)
   if (invalid !== undefined) throw broken(invalid)
-  return { abi: abi.name, bytes: capped, digest: digestOf(bytes), emits: module.imports.some(isEmit) }
-}
-
-function isEmit({ module, name }: WasmImport): boolean {
-  return module === 'jobico' && name === 'emit'
+  const emits = module.imports.some((each) => abi.emitting.has(`${each.module}.${each.name}`))
+  return { abi: abi.name, bytes: capped, digest: digestOf(bytes), emits }
 }
 
 function fileFault(bytes: Uint8Array, name: string): string | undefined {

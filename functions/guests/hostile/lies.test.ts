@@ -223,7 +223,7 @@ t.test('WASI', (t) => {
       [
         'a file',
         `(call $path_open (i32.const 3) ${zeros(1)} (i32.const 64) (i32.const -1) (i32.const 0) (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 0))`,
-        8,
+        54,
       ],
       [
         'a file below standard input',
@@ -231,7 +231,7 @@ t.test('WASI', (t) => {
         54,
       ],
       ['a socket', `(call $sock_accept ${zeros(3)})`, 58],
-      ['a folder', `(call $fd_readdir (i32.const 3) ${zeros(2)} (i64.const 0) (i32.const 0))`, 8],
+      ['a folder', `(call $fd_readdir (i32.const 3) ${zeros(2)} (i64.const 0) (i32.const 0))`, 58],
       ['what was opened for it', `(call $fd_prestat_get (i32.const 3) (i32.const 0))`, 8],
     ].map(([name, call, errno]) => ({
       name: String(name),
@@ -301,7 +301,7 @@ t.test('results and lines without end', (t) => {
         (call $answer (local.get 0) (i64.const 0) (i32.const 65536) (i32.const 2000000))`,
           { memory: '64' },
         ),
-      want: ok(`${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`),
+      want: invalid(/nested deeper than 128 levels/),
     },
     {
       name: 'JSON of 8 MiB that is as many objects as can be',

@@ -33,6 +33,8 @@ export const wasi: Abi<'wasi'> = {
   optional: new Map(),
   forbidden: undefined,
   imports: new Map([[PREVIEW1, PREVIEW1_TYPES]]),
+  // What a program writes to file descriptor 3 is only known when it runs.
+  emitting: new Set([`${PREVIEW1}.fd_write`, `${PREVIEW1}.fd_pwrite`]),
   input: (event) => ({
     text: event.data === undefined ? '' : decodeUtf8(event.data),
     variables: variablesOf(event),

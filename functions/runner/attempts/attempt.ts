@@ -138,7 +138,7 @@ async function settle(attempt: Attempt, { outcome, durationMs }: Execution): Pro
   const result = resultEvent(context.ref, event, outcome.data, time)
   const facts = { attempts, module: context.module, time }
   const verdict: DoneVerdict = { kind: 'done', result, ...emittedOf(outcome), ...facts }
-  const failure = verdictFault(context, verdict, history.hops) ?? (await sendToSink(context, result))
+  const failure = (await verdictFault(context, verdict, history.hops)) ?? (await sendToSink(context, result))
   if (failure !== undefined) return await fail(attempt, failure, attempts)
   const standing = await context.settlement.writeVerdict(event, verdict, attempt.replaces)
   await handOverAll(attempt, standing, standing !== verdict)

@@ -18,9 +18,13 @@ export interface VerdictLimits {
 
 /**
  * Says why a verdict can not be stored or handed over to other events: it is too large, does not match their schemas, or too
- * many hand-overs (`hops`) led to it. Undefined if it can. Pure.
+ * many hand-overs (`hops`) led to it. Undefined if it can.
  */
-export function verdictFault(limits: VerdictLimits, verdict: DoneVerdict, hops: number): Failure | undefined {
+export async function verdictFault(
+  limits: VerdictLimits,
+  verdict: DoneVerdict,
+  hops: number,
+): Promise<Failure | undefined> {
   const size = headersSize(eventHeaders(verdict.result)) + verdictPayload(verdict).length
   const most = limits.maxResultBytes()
   if (size > most) {
@@ -28,7 +32,7 @@ export function verdictFault(limits: VerdictLimits, verdict: DoneVerdict, hops: 
     const reason = `${what} ${size} bytes with the attributes; at most ${most} can be stored`
     return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
   }
-  const reason = schemaFault(limits, verdict) ?? hopsFault(limits, verdict, hops)
+  const reason = (await schemaFault(limits, verdict)) ?? hopsFault(limits, verdict, hops)
   return reason === undefined
     ? unservedFault(limits, verdict)
     : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
@@ -42,17 +46,17 @@ function unservedFault({ emits }: VerdictLimits, { emitted = [] }: DoneVerdict):
   return { kind: 'retry', code: 'OUTPUT_INVALID', reason }
 }
 
-function schemaFault(
+async function schemaFault(
   { output, emits }: VerdictLimits,
   { result, emitted = [] }: DoneVerdict,
-): string | undefined {
+): Promise<string | undefined> {
   if (output?.kind === 'event' && result.data !== undefined) {
-    const fault = outputFault('the result', output, result.data)
+    const fault = await outputFault('the result', output, result.data)
     if (fault !== undefined) return fault
   }
   for (const { event, data } of emitted) {
     const next = emits.get(event)
-    const fault = next && outputFault('what it emits', next, data)
+    const fault = next && (await outputFault('what it emits', next, data))
     if (fault !== undefined) return fault
   }
   return undefined

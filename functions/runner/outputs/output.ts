@@ -7,7 +7,8 @@ import type { OutputConfig, RunnerConfig } from '../config.ts'
 /** Another event of the Job, which takes data that matches its schema. */
 export interface NextEvent {
   readonly ref: EventRef
-  readonly validate: Validate
+  /** Gives the validation of its data; compiles the schema when it is called first. */
+  readonly validation: () => Promise<Validate>
 }
 
 /** Where results go, in addition to their verdict, ready for use. */
@@ -17,10 +18,15 @@ export type Output =
 /** Opens an output: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
   if ('sink' in config) return { kind: 'sink', uri: config.sink }
-  return { kind: 'event', ...(await openEvent(ref, config.event, config.schema)) }
+  const next = await openEvent(ref, config.event, config.schema)
+  await next.validation()
+  return { kind: 'event', ...next }
 }
 
-/** Opens the events to which a module may emit, by name; undefined for one without a schema yet. Throws SCHEMA_INVALID. */
+/**
+ * Opens the events to which a module may emit, by name; undefined for one without a schema yet. Their schemas are compiled
+ * when they are needed: every program for WASI may emit, most do not, and to few of the events.
+ */
 export async function openEmits(
   ref: EventRef,
   schemas: RunnerConfig['emits'],
@@ -33,17 +39,23 @@ export async function openEmits(
 }
 
 async function openEvent(ref: EventRef, event: string, path: string): Promise<NextEvent> {
+  const text = await readFile(path, 'utf8')
+  let compiled: Promise<Validate> | undefined
+  return { ref: { ...ref, event }, validation: () => (compiled ??= compile(text)) }
+}
+
+async function compile(text: string): Promise<Validate> {
   const { compileSchemaInUse } = await import('../../../schemas/validator.ts') // most runners do not need it
-  const schema: unknown = JSON.parse(await readFile(path, 'utf8'))
-  return { ref: { ...ref, event }, validate: compileSchemaInUse(schema) }
+  return compileSchemaInUse(JSON.parse(text))
 }
 
 /** Says why data does not match the schema of the next event; undefined if it does. `what` names the data. */
-export function outputFault(
+export async function outputFault(
   what: string,
-  { ref, validate }: NextEvent,
+  { ref, validation }: NextEvent,
   data: Uint8Array,
-): string | undefined {
+): Promise<string | undefined> {
+  const validate = await validation()
   const [fault] = validate(JSON.parse(new TextDecoder().decode(data)))
   return (
     fault &&

@@ -152,6 +152,6 @@ t.test('an output opens with a schema that only an earlier version took', async 
   const output = await openOutput(ref, { event: 'ev2', schema: join(folder, 'schema.json') })
   if (output.kind !== 'event') throw new Error('no event')
   const faultOf = (value: unknown) => outputFault('the result', output, Buffer.from(JSON.stringify(value)))
-  t.equal(faultOf('a'), undefined)
-  t.match(faultOf(1), /must be a string/)
+  t.equal(await faultOf('a'), undefined)
+  t.match(await faultOf(1), /must be a string/)
 })
