@@ -49,7 +49,7 @@ const texts = [
     '[{"a":1},{"a":2}]',
   ],
   ...[
-    deep(256),
+    deep(128),
     `"${'x'.repeat(10_000)}"`,
     JSON.stringify(Array.from({ length: 1000 }, (_, index) => ({ index }))),
   ],

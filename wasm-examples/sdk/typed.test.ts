@@ -50,7 +50,7 @@ const same = [
     type: 'Page<Item>',
     texts: ['{"items":[],"next":{"sku":"x","quantity":1}}', '{"items":[{"sku":"x","quantity":1}]}'],
   },
-  { type: 'Tree', texts: [nested(1), nested(128)] },
+  { type: 'Tree', texts: [nested(1), nested(64)] },
   { type: 'Empty', texts: ['{}'] },
   { type: 'Escaped', texts: ['{"a/b~c \\"😀\\"":"x","":1}'] },
   {

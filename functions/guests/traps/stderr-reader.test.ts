@@ -264,13 +264,24 @@ const cases: readonly Case[] = [
   { name: 'nothing but indented lines', lines: '  a\n  b', message: 'b', atTrap: undefined },
 ]
 
+function read(lines: string) {
+  const reader = stderrReader()
+  for (const line of lines.split('\n')) reader.line(line)
+  return { atExit: reader.message(), atTrap: reader.runtimeMessage() }
+}
+
 t.test('the message that says why a program ended', (t) => {
-  for (const { name, lines, message, place, hasPlace, isMemory = false, ...more } of cases) {
-    const reader = stderrReader()
-    for (const line of lines.split('\n')) reader.line(line)
-    const atExit = reader.message()
-    t.equal(atExit?.text, message, name)
-    t.equal(reader.runtimeMessage()?.text, 'atTrap' in more ? more.atTrap : message, `${name}, at a trap`)
+  for (const each of cases) {
+    const { atExit, atTrap } = read(each.lines)
+    t.equal(atExit?.text, each.message, each.name)
+    t.equal(atTrap?.text, 'atTrap' in each ? each.atTrap : each.message, `${each.name}, at a trap`)
+  }
+  t.end()
+})
+
+t.test('what else is known of the message', (t) => {
+  for (const { name, lines, place, hasPlace, isMemory = false } of cases) {
+    const { atExit } = read(lines)
     if (place !== undefined) t.equal(atExit?.place, place, `${name}: place`)
     if (hasPlace !== undefined) t.equal(atExit?.hasPlace, hasPlace, `${name}: whether it has a place`)
     t.equal(atExit?.isMemory ?? false, isMemory, `${name}: memory`)

@@ -85,7 +85,7 @@ const TRACE: readonly RegExp[] = [
 ]
 /** Sources of Rust's libraries, whose lines say nothing to the author. */
 const RUST_LIBRARY = /^(?:\/rustc\/|library\/|\/usr\/src\/rust|.*\/\.cargo\/registry\/)/
-// eslint-disable-next-line no-control-regex -- colours of a terminal
+/** Colours of a terminal. */
 const COLOURS = /\u001b\[[0-9;]*m/g
 
 /** Makes a reader for one execution. */
@@ -157,14 +157,18 @@ function continued(message: Message, text: string): Message {
   return end === null ? withLine(message, text) : { ...withLine(closed, end[1] ?? ''), place: end[2] }
 }
 
-/** The message with what a line of the trace behind it adds: in Go, the place of the first function of the author. */
+/** The message with what a line of the trace behind it adds. */
 function traced(message: Message, text: string): Message {
   if (message.form === 'line') return CPP_DETAIL.test(text) ? withLine(message, text) : message
-  if (message.form !== 'go' || message.place !== undefined) return message
+  return message.form === 'go' && message.place === undefined ? located(message, text) : message
+}
+
+/** The message with its place, if a line of Go's trace has the line of the first function of the author. */
+function located(message: Message, text: string): Message {
   const frame = goFunction(text)
   if (frame !== undefined) return { ...message, frame: GO_OWN.test(frame) ? frame : undefined }
-  const [, file = '', line = ''] = GO_LINE.exec(text) ?? []
-  if (message.frame === undefined || line === '') return message
+  const [, file, line] = GO_LINE.exec(text) ?? []
+  if (message.frame === undefined || file === undefined || line === undefined) return message
   const path = file.startsWith('/') ? file.slice(file.lastIndexOf('/') + 1) : file
   return { ...message, place: `${message.frame} (${path}:${line})` }
 }

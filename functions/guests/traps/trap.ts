@@ -1,6 +1,6 @@
 import { REASON_CHARS, cut, type Outcome } from '../abi.ts'
 import { PAGE_BYTES, mebibytes } from '../check/memory-limit.ts'
-import { trapLocations } from './locations.ts'
+import { trapLocations, type TrapLocations } from './locations.ts'
 import { messageOf } from '../../process/errors.ts'
 import type { RuntimeMessage, StderrReader } from './stderr-reader.ts'
 
@@ -27,15 +27,21 @@ const OUT_OF_MEMORY = 'out of memory'
 export function trapOutcome(thrown: unknown, guest: TrappedGuest): Outcome {
   const message =
     thrown instanceof WebAssembly.Exception ? 'an exception that it does not catch' : messageOf(thrown)
-  const { text, allocates } = trapLocations(thrown, guest.module)
-  const isAbort = thrown instanceof WebAssembly.RuntimeError && message === ABORT
-  const told = isAbort ? guest.stderr?.runtimeMessage() : undefined
-  if (told !== undefined) return moduleTrap(`the module trapped: ${runtimeReason(told, guest, text)}`)
+  const locations = trapLocations(thrown, guest.module)
+  const stderr = thrown instanceof WebAssembly.RuntimeError && message === ABORT ? guest.stderr : undefined
+  const told = stderr?.runtimeMessage()
+  if (told !== undefined)
+    return moduleTrap(`the module trapped: ${runtimeReason(told, guest, locations.text)}`)
+  const reason = `the module trapped: ${message}${trapHint(thrown, message, guest, locations)}`
+  const last = stderr?.lastLine().trim() ?? ''
+  return moduleTrap(last === '' ? reason : `${reason}; its last line on standard error: ${last}`)
+}
+
+/** Whether more memory may help, and where it was. */
+function trapHint(thrown: unknown, message: string, guest: TrappedGuest, locations: TrapLocations): string {
   const ofHost = thrown instanceof RangeError && NO_MEMORY_OF_HOST.test(message)
-  const hint = ofHost ? NO_MEMORY : memoryHint(message, guest, allocates)
-  const reason = `the module trapped: ${message}${hint}${hint === '' ? '' : ';'}${text}`
-  const last = isAbort ? (guest.stderr?.lastLine() ?? '') : ''
-  return moduleTrap(last === '' ? reason : `${reason}; its last line on standard error: ${last.trim()}`)
+  const hint = ofHost ? NO_MEMORY : memoryHint(message, guest, locations.allocates)
+  return `${hint}${hint === '' ? '' : ';'}${locations.text}`
 }
 
 /** The outcome of a program that exited with a status without a meaning: what it wrote on standard error says why. */

@@ -73,28 +73,44 @@ function commandOf(text: string): Command | undefined {
   if (fault !== undefined) return { kind: 'fault', fault: fault.trim() }
   const [[name, body] = ['', ''], ...others] = membersOf(text) ?? []
   const members = new Map(others.length === 0 ? membersOf(body) : undefined)
-  const command = commandNamed(name, members)
-  return command ?? { kind: 'fault', fault: `is none of ${FORMS}` }
+  return readers.get(name)?.(members) ?? { kind: 'fault', fault: `is none of ${FORMS}` }
 }
 
-function commandNamed(name: string, members: Map<string, string>): Command | undefined {
-  const taken = (member: string): unknown => {
-    const text = members.get(member)
-    members.delete(member)
-    return text === undefined ? undefined : JSON.parse(text)
-  }
-  if (name === 'emit') {
-    const data = members.get('data')
-    members.delete('data')
-    const event = taken('event')
-    if (typeof event !== 'string' || data === undefined || members.size > 0) return undefined
-    return { kind: 'emit', next: { event, data } }
-  }
-  const [reason, after] = [taken('reason'), name === 'retry' ? taken('after') : undefined]
-  if (typeof reason !== 'string' || members.size > 0) return undefined
-  if (name === 'reject') return { kind: 'end', outcome: rejected(reason) }
-  const isTime = after === undefined || (typeof after === 'number' && after >= 0)
-  return name === 'retry' && isTime ? { kind: 'end', outcome: retryRequested(reason, after) } : undefined
+type Members = ReadonlyMap<string, string>
+
+/** For each command, what its members ask for; undefined if they are not those that it has. */
+const readers: ReadonlyMap<string, (members: Members) => Command | undefined> = new Map([
+  ['emit', emitOf],
+  ['retry', retryOf],
+  ['reject', rejectOf],
+])
+
+function emitOf(members: Members): Command | undefined {
+  const [event, data] = [valueOf(members, 'event'), members.get('data')]
+  if (typeof event !== 'string' || data === undefined || members.size > 2) return undefined
+  return { kind: 'emit', next: { event, data } }
+}
+
+function retryOf(members: Members): Command | undefined {
+  const [reason, after] = [valueOf(members, 'reason'), valueOf(members, 'after')]
+  if (typeof reason !== 'string') return undefined
+  if (after === undefined) return members.size === 1 ? ending(retryRequested(reason)) : undefined
+  const isTime = typeof after === 'number' && after >= 0
+  return isTime && members.size === 2 ? ending(retryRequested(reason, after)) : undefined
+}
+
+function rejectOf(members: Members): Command | undefined {
+  const reason = valueOf(members, 'reason')
+  return typeof reason === 'string' && members.size === 1 ? ending(rejected(reason)) : undefined
+}
+
+function ending(outcome: Outcome): Command {
+  return { kind: 'end', outcome }
+}
+
+function valueOf(members: Members, name: string): unknown {
+  const text = members.get(name)
+  return text === undefined ? undefined : JSON.parse(text)
 }
 
 /** The members of an object, each value as its text; undefined if the JSON is no object. */

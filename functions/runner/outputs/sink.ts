@@ -72,7 +72,7 @@ async function startOfBody({ body }: Response): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   let size = 0
   try {
-    for await (const part of body ?? []) {
+    for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
       parts.push(part)
       size += part.length
       if (size >= ANSWER_BYTES) break
