@@ -27,7 +27,7 @@ t.test('a process ends when its log is written', async (t) => {
   await once(child, 'message')
   child.send('end')
   t.same(await once(child, 'close'), [3, null])
-  t.match(output, /"msg":"last words"}\n$/)
+  t.match(output, /"msg":"last words"}\n/)
 })
 
 t.test('a process whose log nobody reads any more ends all the same', async (t) => {

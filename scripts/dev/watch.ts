@@ -97,6 +97,7 @@ export function changedSince(paths: readonly string[], timeMs: number): boolean 
   const now = Date.now()
   return paths.some((path) => {
     const changedMs = statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? -Infinity
-    return changedMs >= timeMs && changedMs <= now
+    // The clock of files has fractions of a millisecond.
+    return changedMs >= timeMs && Math.floor(changedMs) <= now
   })
 }

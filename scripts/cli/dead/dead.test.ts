@@ -37,7 +37,7 @@ const filters: readonly {
   { options: { code: ['rejected'] }, want: /code rejected, .* did you mean REJECTED\?/ },
   {
     options: { code: ['DATA_INVALID'] },
-    want: /with the code DATA_INVALID, only with REJECTED, .*SINK_REFUSED; /,
+    want: /with the code DATA_INVALID, only with REJECTED, .*SINK_REFUSED, INTERNAL; /,
   },
   { options: { since: '2026-01-31T12:00:00+01:00' }, want: { since: Date.parse('2026-01-31T11:00:00Z') } },
   { options: { since: '30s' }, want: { since: NOW - 30_000 } },
