@@ -35,7 +35,7 @@ interface Place {
   seen: number
 }
 
-const WITHIN_MS = 30_000
+const WITHIN_MS = 60_000
 const STOP_MS = 20_000
 /** A command whose shown output has such a line may end with another status than 0. */
 const FAILURE = /^(error|failed)\b/
