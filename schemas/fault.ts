@@ -9,6 +9,12 @@ export interface Fault {
 /** The most characters of a pointer; a longer one ends with an ellipsis. */
 const MOST_POINTER = 500
 
+/** The most characters of a list of values, or of a schema, within a message. */
+const MOST_LISTED = 200
+/** The longest word, and the most candidates, for which "did you mean" is tried. */
+const MOST_WORD = 64
+const MOST_CANDIDATES = 1_000
+
 /** The validator's report of a broken rule; the shape is ajv's. */
 export interface Violation {
   readonly keyword: string
@@ -61,8 +67,14 @@ const atMost =
 const bound: Wording = ({ params }) => `must be ${show(params['comparison'])} ${show(params['limit'])}`
 const unknownField: Wording = ({ params, parentSchema }) => {
   const name = namedField(params) ?? ''
-  const meant = closest(name, Object.keys((parentSchema?.['properties'] as object | undefined) ?? {}))
-  return `unknown field ${quote(name)}${meant === undefined ? '' : `; did you mean ${quote(meant)}?`}`
+  const known = Object.keys((parentSchema?.['properties'] as object | undefined) ?? {})
+  return `unknown field ${quote(name)}${didYouMean(name, known)}`
+}
+const oneOfValues: Wording = ({ params, data }) => {
+  const values = Array.isArray(params['allowedValues']) ? (params['allowedValues'] as unknown[]) : []
+  const words = values.filter((value) => typeof value === 'string')
+  const meant = typeof data === 'string' ? didYouMean(data, words) : ''
+  return `must be ${values.length === 1 ? '' : 'one of '}${list(values)}${meant}`
 }
 const missingField: Wording = ({ params }) => `the field ${quote(namedField(params) ?? '')} is missing`
 const missingBeside: Wording = (violation) =>
@@ -75,7 +87,11 @@ const wordings: Readonly<Record<string, Wording | undefined>> = {
   additionalProperties: unknownField,
   unevaluatedProperties: unknownField,
   type: ({ params, data }) => `must be ${typeNames(params['type'])}, but is ${typeNames(typeOf(data))}`,
-  enum: ({ params }) => `must be one of ${shorten(list(params['allowedValues']), 200)}`,
+  enum: oneOfValues,
+  discriminator: (violation) =>
+    violation.params['missingProperty'] === undefined
+      ? oneOfValues(violation)
+      : `${missingField(violation)}; it ${oneOfValues(violation)}`,
   const: ({ params }) => `must be ${shorten(JSON.stringify(params['allowedValue']), 200)}`,
   minimum: bound,
   maximum: bound,
@@ -99,13 +115,18 @@ const wordings: Readonly<Record<string, Wording | undefined>> = {
   },
   format: ({ params }) => `must have the format ${quote(show(params['format']))}`,
   propertyNames: ({ params }) => `the name of the field ${quote(namedField(params) ?? '')} is not allowed`,
-  contains: ({ params }) => `must hold at least ${show(params['minContains'])} item that matches`,
+  contains: ({ params, parentSchema }) => {
+    const { minContains, maxContains } = params
+    const most = maxContains === undefined ? '' : ` and at most ${show(maxContains)}`
+    const items = (maxContains ?? minContains) === 1 ? 'item that matches' : 'items that match'
+    return `must hold at least ${show(minContains)}${most} ${items} ${describe(parentSchema?.['contains'])}`
+  },
   oneOf: ({ params }) =>
-    params['passingSchemas']
-      ? 'matches more than one of the alternatives of oneOf'
-      : 'matches none of the alternatives of oneOf',
-  anyOf: () => 'matches none of the alternatives of anyOf',
-  not: () => 'matches what must not match',
+    Array.isArray(params['passingSchemas'])
+      ? `matches more than one of the alternatives of oneOf: ${passing(params['passingSchemas'])}`
+      : `matches none of the alternatives of oneOf${show(params['note'] ?? '')}`,
+  anyOf: ({ params }) => `matches none of the alternatives of anyOf${show(params['note'] ?? '')}`,
+  not: ({ parentSchema }) => `matches what must not match: ${describe(parentSchema?.['not'])}`,
   'false schema': () => 'is not allowed here',
 }
 
@@ -124,8 +145,35 @@ function withArticle(type: unknown): string {
   return `${/^[aeiou]/.test(String(type)) ? 'an' : 'a'} ${String(type)}`
 }
 
-function list(values: unknown): string {
-  return Array.isArray(values) ? values.map((value) => JSON.stringify(value)).join(', ') : ''
+/** The values, as many as are told. */
+function list(values: readonly unknown[]): string {
+  const texts: string[] = []
+  let length = 0
+  for (const value of values) {
+    const text = shorten(JSON.stringify(value), MOST_LISTED)
+    length += text.length + 2
+    if (texts.length > 0 && length > MOST_LISTED) return `${texts.join(', ')}, … (${values.length} values)`
+    texts.push(text)
+  }
+  return texts.join(', ')
+}
+
+/** The hint that a word misspells one of the candidates; empty when it is like none. Long words and lists cost too much. */
+function didYouMean(word: string, candidates: readonly string[]): string {
+  if (word.length > MOST_WORD) return ''
+  const meant = candidates.includes(word) ? undefined : closest(word, candidates.slice(0, MOST_CANDIDATES))
+  return meant === undefined ? '' : `; did you mean ${quote(meant)}?`
+}
+
+function passing(indexes: readonly unknown[]): string {
+  return indexes.map((index) => Number(index) + 1).join(' and ')
+}
+
+/** What a schema stands for: its own words if it has any, or else its text. */
+function describe(schema: unknown): string {
+  const { title, description } = (schema ?? {}) as Readonly<Record<string, unknown>>
+  const words = [description, title].find((text) => typeof text === 'string')
+  return words === undefined ? shorten(JSON.stringify(schema), MOST_LISTED) : show(words)
 }
 
 function show(value: unknown): string {

@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts'
-import { inPlaceSchemas, isSchema, type Schema } from './references.ts'
+import { createResolver, inPlaceSchemas, isSchema, type Schema } from './references.ts'
 import { subschemas } from './lint.ts'
 
 /** The most schemas that one value may be checked against, after references are followed. */
@@ -12,13 +12,14 @@ export const MAX_EXPANSION = 10_000
 export function expansionFaults(root: unknown): Fault[] {
   const known = new Map<Schema, number>()
   const open = new Set<Schema>()
+  const resolve = createResolver(root)
 
   const sizeOf = (schema: Schema): number => {
     if (open.has(schema)) return Infinity
     const size = known.get(schema)
     if (size !== undefined) return size
     open.add(schema)
-    const sum = inPlaceSchemas(schema, root).reduce((total, child) => total + sizeOf(child), 1)
+    const sum = inPlaceSchemas(schema, resolve).reduce((total, child) => total + sizeOf(child), 1)
     open.delete(schema)
     known.set(schema, sum)
     return sum

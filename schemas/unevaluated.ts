@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts'
-import { inPlaceSchemas, isSchema, type Schema } from './references.ts'
+import { createResolver, inPlaceSchemas, isSchema, type Resolve, type Schema } from './references.ts'
 import { subschemas } from './lint.ts'
 
 type Keyword = 'unevaluatedProperties' | 'unevaluatedItems'
@@ -7,7 +7,7 @@ type Keyword = 'unevaluatedProperties' | 'unevaluatedItems'
 /** A schema that has an `unevaluated…` keyword, with what is needed to judge it. */
 interface Scope {
   readonly schema: Schema
-  readonly root: unknown
+  readonly resolve: Resolve
   readonly keyword: Keyword
   /** The schemas that always apply: the schema itself, and all that `allOf` and `$ref` lead to. */
   readonly certain: ReadonlySet<Schema>
@@ -30,11 +30,12 @@ const NAMELESS = ['patternProperties', 'additionalProperties', OWN]
  */
 export function unevaluatedFaults(root: unknown): Fault[] {
   const faults: Fault[] = []
+  const resolve = createResolver(root)
   const visit = (schema: unknown, pointer: string): void => {
     if (!isSchema(schema)) return
     for (const keyword of ['unevaluatedProperties', 'unevaluatedItems'] as const) {
       if (schema[keyword] === undefined) continue
-      const fix = fixOf({ schema, root, keyword, certain: allInPlace(schema, root, alwaysHolding) })
+      const fix = fixOf({ schema, resolve, keyword, certain: allInPlace(schema, resolve, alwaysHolding) })
       if (fix === undefined) continue
       const detail = `"${keyword}" can not know what other keywords evaluate here; write ${fix}, or do without "${keyword}"`
       faults.push({ pointer: `${pointer}/${keyword}`, detail })
@@ -46,7 +47,7 @@ export function unevaluatedFaults(root: unknown): Fault[] {
 }
 
 function fixOf(scope: Scope): string | undefined {
-  for (const one of allInPlace(scope.schema, scope.root, inPlaceSchemas)) {
+  for (const one of allInPlace(scope.schema, scope.resolve, inPlaceSchemas)) {
     const fix =
       conditionFix(one, scope) ??
       (scope.keyword === 'unevaluatedItems' ? itemsFix(one, scope) : namelessFix(one, scope))
@@ -61,10 +62,10 @@ function itemsFix(one: Schema, { schema }: Scope): string | undefined {
 }
 
 /** ajv takes fields without a name as evaluated even by, or beside, an alternative that does not match. */
-function namelessFix(one: Schema, { schema, root, certain }: Scope): string | undefined {
+function namelessFix(one: Schema, { schema, resolve, certain }: Scope): string | undefined {
   const isNameless = NAMELESS.some((name) => one[name] !== undefined && !(one === schema && name === OWN))
   if (!isNameless) return undefined
-  const all = [...allInPlace(one, root, inPlaceSchemas)]
+  const all = [...allInPlace(one, resolve, inPlaceSchemas)]
   return all.every((part) => certain.has(part)) ? undefined : NO_PATTERNS
 }
 
@@ -82,11 +83,11 @@ function conditionFix(one: Schema, scope: Scope): string | undefined {
  * ajv may take what `if` has evaluated as evaluated although `if` does not match, or as not evaluated although it does. So
  * another keyword has to evaluate it.
  */
-function unevaluatedFix(one: Schema, { schema, root, keyword }: Scope): string | undefined {
+function unevaluatedFix(one: Schema, { schema, resolve, keyword }: Scope): string | undefined {
   const inElse = evaluatedBy(one['else'], keyword)
   const inBoth = evaluatedBy(one['then'], keyword).filter((name) => inElse.includes(name))
   const outside = new Set([...evaluatedBy(one, keyword), ...evaluatedBy(schema, keyword), ...inBoth])
-  const condition = isSchema(one['if']) ? [...allInPlace(one['if'], root, inPlaceSchemas)] : []
+  const condition = isSchema(one['if']) ? [...allInPlace(one['if'], resolve, inPlaceSchemas)] : []
   const missing = condition.flatMap((part) => evaluatedBy(part, keyword)).find((name) => !outside.has(name))
   if (missing === undefined) return undefined
   const isItem = keyword === 'unevaluatedItems'
@@ -102,15 +103,17 @@ function evaluatedBy(schema: unknown, keyword: Keyword): readonly string[] {
 }
 
 /** The schemas that always apply when this one does. */
-function alwaysHolding(schema: Schema, root: unknown): Schema[] {
+function alwaysHolding(schema: Schema, resolve: Resolve): Schema[] {
   const { allOf, $ref } = schema
-  return inPlaceSchemas({ ...(allOf !== undefined && { allOf }), ...($ref !== undefined && { $ref }) }, root)
+  const parts = Array.isArray(allOf) ? [...(allOf as unknown[])] : []
+  if (typeof $ref === 'string') parts.push(resolve(schema, $ref))
+  return parts.filter(isSchema)
 }
 
 /** The schema and all schemas that repeated steps lead to. */
-function allInPlace(schema: Schema, root: unknown, step: typeof inPlaceSchemas): ReadonlySet<Schema> {
+function allInPlace(schema: Schema, resolve: Resolve, step: typeof inPlaceSchemas): ReadonlySet<Schema> {
   const all = new Set([schema])
   // The loop also visits the schemas that are added meanwhile.
-  for (const one of all) for (const next of step(one, root)) all.add(next)
+  for (const one of all) for (const next of step(one, resolve)) all.add(next)
   return all
 }

@@ -7,7 +7,9 @@ import { inDoubles, type Holder } from './numbers/exact-numbers.ts'
 import { useExactComparisons, type Numbers } from './numbers/keywords.ts'
 import { expansionFaults } from './reference-expansion.ts'
 import { isEmail } from './formats/email.ts'
-import { faultOf, type Fault, type Violation } from './fault.ts'
+import { createChooser, type Choose } from './alternatives/choose.ts'
+import { recordAlternatives } from './alternatives/record.ts'
+import { faultOf, type Fault } from './fault.ts'
 import { metaValidator } from './meta-schema.ts'
 import {
   BUDGET_FIX,
@@ -54,6 +56,8 @@ const draftUris: Readonly<Record<string, Draft | undefined>> = {
 }
 
 const options: Options = {
+  // ajv would repeat the code of a definition wherever it is referred to, and so need seconds for a large schema.
+  inlineRefs: false,
   // The specification allows unknown keywords and formats as annotations; `lintFaults` finds those that are mistakes.
   strict: false,
   strictNumbers: true,
@@ -124,7 +128,8 @@ function compileWith(withOptions: Options, schema: unknown, most: number, judge:
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
   throwFaults(expansionFaults(body))
   throwFaults(judge(withoutDraft(schema), draft).slice(0, 3))
-  return guarded(ajv.compile(body), { meter, numbers, most })
+  const choose = createChooser(body, numbers)
+  return guarded(ajv.compile(body), { meter, numbers, choose, most })
 }
 
 function createAjv(draft: Draft, withOptions: Options, meter: Meter, numbers: Numbers): Ajv | Ajv2020 {
@@ -140,6 +145,7 @@ function createAjv(draft: Draft, withOptions: Options, meter: Meter, numbers: Nu
   ajv.addFormat('email', isEmail)
   ajv.addFormat('regex', isRegex)
   useExactComparisons(ajv, numbers)
+  recordAlternatives(ajv)
   meterSubschemas(ajv, meter)
   return ajv
 }
@@ -180,10 +186,11 @@ function withoutDraft(
 interface Guard {
   readonly meter: Meter
   readonly numbers: Numbers
+  readonly choose: Choose
   readonly most: number
 }
 
-function guarded(check: ValidateFunction, { meter, numbers, most }: Guard): Validate {
+function guarded(check: ValidateFunction, { meter, numbers, choose, most }: Guard): Validate {
   return (data, budget = newBudget()) => {
     meter.begin(budget)
     try {
@@ -191,7 +198,7 @@ function guarded(check: ValidateFunction, { meter, numbers, most }: Guard): Vali
       numbers.ofData = originals
       meter.spend(originals.size)
       const isValid = holder === undefined ? check(value) : check(value, placeIn(holder))
-      return isValid ? none : violations(check, most).map(faultOf)
+      return isValid ? none : distinct(choose(check.errors ?? [], most).map(faultOf))
     } catch (thrown) {
       if (thrown instanceof RangeError) return tooDeep
       if (thrown instanceof BudgetSpent) return tooCostly
@@ -210,12 +217,9 @@ function placeIn(holder: Holder): DataValidationCxt {
   }
 }
 
-/** The first violations, and the last, which sums up alternatives. Leaves out those of `if`: its branch reports them too. */
-function violations(check: ValidateFunction, most: number): Violation[] {
-  const all = check.errors ?? []
-  const withoutIf = all.filter(({ keyword }) => keyword !== 'if')
-  const reported = withoutIf.length > 0 ? withoutIf : all
-  return reported.length <= most ? reported : [...reported.slice(0, most - 1), ...reported.slice(-1)]
+/** Leaves out faults that are told already: alternatives may be at fault for the same reason. */
+function distinct(faults: readonly Fault[]): readonly Fault[] {
+  return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()]
 }
 
 function throwFaults(faults: readonly Fault[]): void {
