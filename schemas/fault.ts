@@ -11,7 +11,8 @@ const MOST_POINTER = 500
 
 /** The most characters of a list of values, or of a schema, within a message. */
 const MOST_LISTED = 200
-/** The longest word, and the most candidates, for which "did you mean" is tried. */
+/** The shortest and the longest word, and the most candidates, for which "did you mean" is tried. */
+const LEAST_WORD = 3
 const MOST_WORD = 64
 const MOST_CANDIDATES = 1_000
 
@@ -74,7 +75,7 @@ const oneOfValues: Wording = ({ params, data }) => {
   const values = Array.isArray(params['allowedValues']) ? (params['allowedValues'] as unknown[]) : []
   const words = values.filter((value) => typeof value === 'string')
   const meant = typeof data === 'string' ? didYouMean(data, words) : ''
-  return `must be ${values.length === 1 ? '' : 'one of '}${list(values)}${meant}`
+  return `must be one of ${list(values)}${meant}`
 }
 const missingField: Wording = ({ params }) => `the field ${quote(namedField(params) ?? '')} is missing`
 const missingBeside: Wording = (violation) =>
@@ -158,9 +159,12 @@ function list(values: readonly unknown[]): string {
   return texts.join(', ')
 }
 
-/** The hint that a word misspells one of the candidates; empty when it is like none. Long words and lists cost too much. */
+/**
+ * The hint that a word misspells one of the candidates; empty when it is like none. Short words are like any other; long ones
+ * and long lists cost too much.
+ */
 function didYouMean(word: string, candidates: readonly string[]): string {
-  if (word.length > MOST_WORD) return ''
+  if (word.length < LEAST_WORD || word.length > MOST_WORD) return ''
   const meant = candidates.includes(word) ? undefined : closest(word, candidates.slice(0, MOST_CANDIDATES))
   return meant === undefined ? '' : `; did you mean ${quote(meant)}?`
 }

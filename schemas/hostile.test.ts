@@ -241,7 +241,7 @@ t.test('schemas whose references multiply or never end are refused', (t) => {
     t.throws(() => compileSchema(schema), { code: 'SCHEMA_INVALID', message: says }, name)
   }
   t.ok(2 ** 11 < MAX_EXPANSION)
-  t.equal(compileSchema(doubling(11, 'anyOf'))(1).length, 20, 'as many as may be')
+  t.match(compileSchema(doubling(11, 'anyOf'))(1)[0], { detail: /must be a string/ }, 'as many as may be')
   const tree = { properties: { left: { $ref: '#' }, right: { $ref: '#' } }, required: ['n'] }
   t.match(compileSchema(tree)({ n: 1, left: { n: 2, right: {} } }), [{ pointer: '/left/right/n' }])
   t.end()

@@ -348,7 +348,7 @@ t.test('hostile data', (t) => {
     t.end()
   })
   t.test('20 faults at most, the sum of them last', (t) => {
-    const alternatives = Array.from({ length: 40 }, (_, index) => ({ const: index }))
+    const alternatives = Array.from({ length: 40 }, (_, index) => ({ pattern: `^a${index}` }))
     const faults = compileSchema({ anyOf: alternatives })('x')
     t.equal(faults.length, 20)
     t.match(faults.at(-1), { detail: /none of the alternatives/ })

@@ -11,10 +11,19 @@ const COUNT = new Name('errors')
 /**
  * Makes `oneOf` and `anyOf` report one violation when no alternative matches. What each alternative violates goes into its
  * parameter `alternatives`, so that `choose.ts` can choose whose faults are told. Also makes `contains` report its own
- * violation without those of each item. Whether data matches stays as ajv says.
+ * violation without those of each item, and `if` one after that of its branch. Whether data matches stays as ajv says.
  */
 export function recordAlternatives(ajv: AjvCore.default): void {
   for (const keyword of ['oneOf', 'anyOf']) redefine(ajv, keyword, recording)
+  redefine(ajv, 'if', (definition) => ({
+    ...definition,
+    code(cxt) {
+      const subschema = cxt.subschema.bind(cxt)
+      // A branch would return at once, without the violation of `if`, which choose.ts needs.
+      cxt.subschema = (applied, valid) => subschema({ ...applied, compositeRule: true }, valid)
+      definition.code(cxt)
+    },
+  }))
   redefine(ajv, 'contains', (definition) => ({
     ...definition,
     code(cxt) {
@@ -63,9 +72,8 @@ function recordEnds(cxt: KeywordCxt): void {
   }
   const error = cxt.error.bind(cxt)
   cxt.error = (...args) => {
-    const start = cxt.errsCount ?? _`0`
     const split = gen.scopeValue('func', { ref: splitAt })
-    const alternatives = gen.const('alternatives', _`${split}(${VIOLATIONS}, ${start}, ${ends})`)
+    const alternatives = gen.const('alternatives', _`${split}(${VIOLATIONS}, ${cxt.errsCount}, ${ends})`)
     cxt.reset()
     cxt.setParams({ ...cxt.params, alternatives })
     error(...args)

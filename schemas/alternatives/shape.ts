@@ -37,20 +37,20 @@ export function createShapes(
   resolve: Resolve,
   originals: Originals,
 ): (schema: unknown, depth: number, effort: Effort) => Shape {
-  const known = new WeakMap<Schema, Shape[]>()
+  const known = new WeakMap<Schema, Map<number, Shape>>()
 
   const shapeOf = (schema: unknown, depth: number, effort: Effort): Shape => {
     if (!isSchema(schema) || effort.left <= 0) return anything
-    const shapes = known.get(schema) ?? []
+    const shapes = known.get(schema) ?? new Map<number, Shape>()
     known.set(schema, shapes)
-    const found = shapes[depth]
+    const found = shapes.get(depth)
     if (found !== undefined) return found
     // A schema that leads back to itself finds this.
-    shapes[depth] = anything
+    shapes.set(depth, anything)
     const shape = allOf(partsOf(schema, depth, effort), effort)
     // What was cut short is not remembered.
-    if (effort.left > 0) shapes[depth] = shape
-    else delete shapes[depth]
+    if (effort.left > 0) shapes.set(depth, shape)
+    else shapes.delete(depth)
     return shape
   }
 
@@ -148,18 +148,17 @@ function anyOf(shapes: readonly Shape[], effort: Effort): Shape {
 function either(one: Shape, other: Shape, effort: Effort): Shape {
   if (one === other) return one
   effort.left -= 1 + other.known.size + one.known.size + (one.values?.size ?? 0)
-  const fields = new Map<string, Shape>()
-  for (const [name, shape] of one.fields) {
+  const fields = [...one.fields].flatMap(([name, shape]) => {
     const same = other.fields.get(name)
-    if (same !== undefined) fields.set(name, either(shape, same, effort))
-  }
+    return same === undefined ? [] : [[name, either(shape, same, effort)] as const]
+  })
   return {
     types: one.types && other.types && new Set([...one.types, ...other.types]),
     values: one.values && other.values && new Map([...one.values, ...other.values]),
     required: inBoth(one.required, other.required),
     known: new Set([...one.known, ...other.known]),
     isClosed: one.isClosed && other.isClosed,
-    fields,
+    fields: new Map(fields),
   }
 }
 

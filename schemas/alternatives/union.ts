@@ -30,20 +30,20 @@ export interface Allowed {
   readonly isRequired: boolean
 }
 
-/** Makes the function that analyses alternatives. It does so once for each list. */
-export function createUnions(
-  resolve: Resolve,
-  originals: Originals,
-): (alternatives: readonly unknown[]) => Union {
+/** Analyses alternatives, once for each place: an object of the schema that stands for them. */
+export type UnionOf = (place: object, alternatives: readonly unknown[]) => Union
+
+/** Makes the function that analyses alternatives. */
+export function createUnions(resolve: Resolve, originals: Originals): UnionOf {
   const shapeOf = createShapes(resolve, originals)
-  const known = new WeakMap<readonly unknown[], Union>()
-  return (alternatives) => {
-    const found = known.get(alternatives)
+  const known = new WeakMap<object, Union>()
+  return (place, alternatives) => {
+    const found = known.get(place)
     if (found !== undefined) return found
     const effort: Effort = { left: MOST_EFFORT }
     const shapes = alternatives.map((alternative) => shapeOf(alternative, MOST_DEPTH, effort))
     const union = { shapes, tags: tagsOf(shapes, effort) }
-    known.set(alternatives, union)
+    known.set(place, union)
     return union
   }
 }
