@@ -102,6 +102,18 @@ export function lintFaults(schema: unknown, draft: Draft, pointer = ''): Fault[]
   return [...here, ...subschemas(schema).flatMap(([path, child]) => lintFaults(child, draft, pointer + path))]
 }
 
+/** Finds conditions, which draft-06 does not have; it would let be what they say. */
+export function conditionFaults(schema: unknown, pointer = ''): Fault[] {
+  if (!isRecord(schema)) return []
+  const here = ['if', 'then', 'else'].filter((keyword) => schema[keyword] !== undefined)
+  const detail =
+    'is a keyword of draft-07, and this is draft-06; write "$schema": "http://json-schema.org/draft-07/schema#"'
+  return [
+    ...here.map((keyword) => ({ pointer: `${pointer}/${keyword}`, detail: `"${keyword}" ${detail}` })),
+    ...subschemas(schema).flatMap(([path, child]) => conditionFaults(child, pointer + path)),
+  ]
+}
+
 function keywordFaults(schema: Schema, keyword: string, draft: Draft, pointer: string): Fault[] {
   const at = `${pointer}/${pointerToken(keyword)}`
   const rule = Object.hasOwn(rules, keyword) ? rules[keyword] : undefined
@@ -129,13 +141,6 @@ const rules: Readonly<Record<string, (place: Place) => Fault[]>> = {
   patternProperties: ({ value, at }) =>
     Object.keys(record(value)).flatMap((key) => patternFaults(key, `${at}/${pointerToken(key)}`)),
   $async: ({ at }) => [{ pointer: at, detail: '"$async" is no keyword of JSON Schema; take it out' }],
-  $dynamicRef: ({ at }) => [
-    {
-      pointer: at,
-      detail:
-        '"$dynamicRef" is of no use within one document; write "$ref" to an "$anchor" or to "#/$defs/…"',
-    },
-  ],
   $ref: referenceFaults,
   properties: protoFaults,
   dependencies: protoFaults,

@@ -1,3 +1,4 @@
+import type { Fault } from './fault.ts'
 import { subschemas } from './lint.ts'
 
 /** A schema that is an object, not a boolean. */
@@ -11,14 +12,15 @@ const IN_PLACE = /^\/(?:allOf|anyOf|oneOf|not|if|then|else|dependentSchemas|depe
 /** The address of a document that has none; nothing else can have it. */
 const NAMELESS = 'jobico-schema:/'
 
-/** The schemas that a schema applies directly to its own value, including the target of its `$ref`. */
+/** The schemas that a schema applies directly to its own value, including the targets of its references. */
 export function inPlaceSchemas(schema: Schema, resolve: Resolve): Schema[] {
   const children = subschemas(schema)
     .filter(([path]) => IN_PLACE.test(path))
     .map(([, child]) => child)
-  const reference = schema['$ref']
-  const all = typeof reference === 'string' ? [...children, resolve(schema, reference)] : children
-  return all.filter(isSchema)
+  const targets = [schema['$ref'], schema['$dynamicRef']]
+    .filter((reference) => typeof reference === 'string')
+    .map((reference) => resolve(schema, reference))
+  return [...children, ...targets].filter(isSchema)
 }
 
 /** Makes the function that follows the references of a document: by pointer, by anchor, and by `$id`. */
@@ -71,3 +73,35 @@ function decodeStep(step: string): string {
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Whether a schema has a `$dynamicRef` anywhere. */
+export function isDynamic(schema: unknown): boolean {
+  if (!isSchema(schema)) return false
+  return schema['$dynamicRef'] !== undefined || subschemas(schema).some(([, child]) => isDynamic(child))
+}
+
+/** Finds each `$dynamicRef` that may lead to several schemas, or to none, so that `$ref` would not say the same. */
+export function dynamicFaults(root: unknown): Fault[] {
+  const resolve = createResolver(root)
+  const targets = new Map<string, number>()
+  const references: { schema: Schema; reference: string; pointer: string }[] = []
+  const visit = (schema: unknown, pointer: string): void => {
+    if (!isSchema(schema)) return
+    const { $dynamicAnchor, $dynamicRef } = schema
+    if (typeof $dynamicAnchor === 'string')
+      targets.set($dynamicAnchor, (targets.get($dynamicAnchor) ?? 0) + 1)
+    if (typeof $dynamicRef === 'string') references.push({ schema, reference: $dynamicRef, pointer })
+    for (const [path, child] of subschemas(schema)) visit(child, pointer + path)
+  }
+  visit(root, '')
+  return references
+    .filter(({ schema, reference }) => {
+      const target = resolve(schema, reference)
+      const name = isSchema(target) ? target['$dynamicAnchor'] : undefined
+      return typeof name !== 'string' || !reference.endsWith(`#${name}`) || targets.get(name) !== 1
+    })
+    .map(({ pointer }) => ({ pointer: `${pointer}/$dynamicRef`, detail: DYNAMIC_FIX }))
+}
+
+const DYNAMIC_FIX =
+  '"$dynamicRef" may lead to several schemas, or to none; within one document, write "$ref" to an "$anchor" or to "#/$defs/…"'

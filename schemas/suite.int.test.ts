@@ -33,12 +33,11 @@ const DIFFERENCES: readonly Difference[] = [
     groups: { '2020-12/vocabulary': [''], '2020-12/optional/format-assertion': [''] },
   },
   {
-    reason: '`$dynamicRef` is refused: within one document, `$ref` says the same.',
+    reason: '`$dynamicRef` is refused where it may lead to several schemas, or to none.',
     isRefused: true,
     groups: {
       '2020-12/dynamicRef': [
         'A $dynamicRef ',
-        'An $anchor with the same name',
         'multiple dynamic paths',
         'after leaving a dynamic scope',
         'strict-tree schema',

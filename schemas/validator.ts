@@ -22,7 +22,8 @@ import {
   type Meter,
 } from './budget.ts'
 import { linearPattern } from './patterns/pattern.ts'
-import { lintFaults, type Draft } from './lint.ts'
+import { conditionFaults, lintFaults, subschemas, type Draft } from './lint.ts'
+import { dynamicFaults, isDynamic } from './references.ts'
 import { unevaluatedFaults } from './unevaluated.ts'
 import { isRegex } from './formats/regex.ts'
 import { isUrl } from './formats/url.ts'
@@ -51,6 +52,8 @@ const tooCostly: readonly Fault[] = Object.freeze([
 ])
 
 const draftUris: Readonly<Record<string, Draft | undefined>> = {
+  // What draft-07 adds are annotations, and conditions, which `conditionFaults` finds.
+  'json-schema.org/draft-06/schema': 'draft-07',
   'json-schema.org/draft-07/schema': 'draft-07',
   'json-schema.org/draft/2020-12/schema': '2020-12',
 }
@@ -69,7 +72,7 @@ const options: Options = {
 }
 
 /**
- * Compiles a JSON Schema that is new: draft-07 or 2020-12 as its `$schema` says, draft-07 without `$schema`. Throws
+ * Compiles a JSON Schema that is new: draft-06, draft-07 or 2020-12 as its `$schema` says, draft-07 without `$schema`. Throws
  * SCHEMA_INVALID with the place and the reason when the schema is not valid, refers to another document, has a pattern that
  * does not run in linear time, or would judge data in another way than it says. Validation never changes the data. Formats
  * that the drafts do not define, or that ajv-formats lacks, are not checked.
@@ -99,7 +102,7 @@ function compileOrThrow(schema: unknown, judge: Judge): Validate {
 type Judge = (schema: unknown, draft: Draft) => readonly Fault[]
 
 function judgementFaults(schema: unknown, draft: Draft): readonly Fault[] {
-  const faults = lintFaults(schema, draft)
+  const faults = [...lintFaults(schema, draft), ...dynamicFaults(schema)]
   return faults.length > 0 || draft === 'draft-07' ? faults : unevaluatedFaults(schema)
 }
 
@@ -121,14 +124,33 @@ function compileWith(withOptions: Options, schema: unknown, most: number, judge:
   const ofSchema = new Map([...originals, [body, originals.get(value) ?? body]])
   const meter = createMeter()
   const numbers: Numbers = { ofSchema, ofData: new Map(), spend: meter.spend }
-  const ajv = createAjv(draft, withOptions, meter, numbers)
+  const ajv = createAjv(draft, { ...withOptions, meta: !hasMetaSchema(body) }, meter, numbers)
+  if (isDynamic(body) && dynamicFaults(body).length === 0) followAsReferences(ajv)
   // This check comes first, so that everything after it can rely on the shape of the schema.
   const isValid = metaValidator(draft)
   if (!isValid(body)) throwFaults((isValid.errors ?? []).slice(0, 3).map(faultOf))
+  if (isDraft06(schema)) throwFaults(conditionFaults(body).slice(0, 3))
   throwFaults(expansionFaults(body))
   throwFaults(judge(withoutDraft(schema), draft).slice(0, 3))
   const choose = createChooser(body, numbers)
   return guarded(ajv.compile(body), { meter, numbers, choose, most })
+}
+
+/** Whether a schema contains a meta-schema. ajv would have two then, since it brings its own. */
+function hasMetaSchema(schema: unknown): boolean {
+  if (!isRecord(schema)) return false
+  const { $id } = schema
+  if (typeof $id === 'string' && META_SCHEMA.test($id)) return true
+  return subschemas(schema).some(([, child]) => hasMetaSchema(child))
+}
+
+const META_SCHEMA = /^https?:\/\/json-schema\.org\/draft/
+
+/** Where a `$dynamicRef` has only one target, it is a `$ref`. ajv would not find the target outside of a recursion. */
+function followAsReferences(ajv: Ajv | Ajv2020): void {
+  const { $ref, $dynamicRef } = ajv.RULES.all
+  if (typeof $ref === 'object' && typeof $dynamicRef === 'object')
+    $dynamicRef.definition = { ...$ref.definition, keyword: '$dynamicRef' }
 }
 
 function createAjv(draft: Draft, withOptions: Options, meter: Meter, numbers: Numbers): Ajv | Ajv2020 {
@@ -138,6 +160,8 @@ function createAjv(draft: Draft, withOptions: Options, meter: Meter, numbers: Nu
   // ajv's optimizer takes longer than all the rest, and what it saves V8 saves as well.
   const all = { ...withOptions, code: { regExp, optimize: false } }
   const ajv = draft === 'draft-07' ? new Ajv(all) : new Ajv2020(all)
+  // Since draft-06, `id` is an annotation.
+  ajv.removeKeyword('id')
   formats.default(ajv)
   // The expression of ajv-formats takes quadratic time.
   ajv.addFormat('url', isUrl)
@@ -172,6 +196,10 @@ function draftOf(schema: boolean | Readonly<Record<string, unknown>>): Draft {
     `the draft ${JSON.stringify(named)} of $schema is not supported; write the schema for draft-07 ` +
       '("http://json-schema.org/draft-07/schema#") or 2020-12 ("https://json-schema.org/draft/2020-12/schema")',
   )
+}
+
+function isDraft06(schema: boolean | Readonly<Record<string, unknown>>): boolean {
+  return typeof schema !== 'boolean' && String(schema['$schema']).includes('draft-06')
 }
 
 // The draft has already chosen the class of ajv. ajv would refuse a harmless variant of the URI, such as https for draft-07.

@@ -57,7 +57,8 @@ export function createShapes(
   const partsOf = (schema: Schema, depth: number, effort: Effort): Shape[] => {
     const inner = (one: unknown) => shapeOf(one, depth, effort)
     const parts = [ownShape(schema, depth, effort)]
-    if (typeof schema['$ref'] === 'string') parts.push(inner(resolve(schema, schema['$ref'])))
+    for (const reference of [schema['$ref'], schema['$dynamicRef']])
+      if (typeof reference === 'string') parts.push(inner(resolve(schema, reference)))
     parts.push(...list(schema['allOf']).map(inner))
     for (const alternatives of [list(schema['oneOf']), list(schema['anyOf'])])
       if (alternatives.length > 0) parts.push(anyOf(alternatives.map(inner), effort))
