@@ -13,7 +13,11 @@ import { testFolder } from '../../../scripts/testing/test-folder.fixture.ts'
 
 const schema = {
   ...SCHEMA,
-  properties: { ...SCHEMA.properties, n: { type: 'number', maximum: 1e300 }, strict: { additionalProperties: false } },
+  properties: {
+    ...SCHEMA.properties,
+    n: { type: 'number', maximum: 1e300 },
+    strict: { additionalProperties: false },
+  },
 }
 const folder = testFolder(t, { 'schema.json': JSON.stringify(schema), store: {} })
 const server = await startNatsServer({ storeDir: join(folder, 'store') })
