@@ -45,6 +45,7 @@ t.test('the packed package makes, runs and tries a project, far from its sources
     'bin',
     'crds',
     'dist',
+    'docs',
     'package.json',
     'wasm-examples',
   ])

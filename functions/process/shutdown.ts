@@ -20,7 +20,9 @@ export function onShutdown(log: Log, graceMs: number, stop: () => Promise<void>)
     )
   }
   process.on('SIGTERM', begin).on('SIGINT', begin)
-  if (process.channel !== undefined) process.on('disconnect', () => begin('disconnect'))
+  process.on('disconnect', () => begin('disconnect'))
+  // The parent may have ended while this process was starting. Without a parent's channel, this is undefined.
+  if ((process.connected as boolean | undefined) === false) begin('disconnect')
 }
 
 function end(log: Log, code: number, message: string): void {

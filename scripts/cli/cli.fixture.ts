@@ -42,6 +42,9 @@ export interface ProgramOptions {
 /** The tests must not use the cluster of the person who runs them. */
 const NO_CLUSTER = { KUBECONFIG: '/no/kubeconfig' }
 
+/** Without coverage, processes need not load what tap would measure it with. */
+const WITHOUT_TAP = process.env['_TAPJS_PROCESSINFO_COVERAGE_'] === '1' ? {} : { NODE_OPTIONS: '' }
+
 /** Starts a JavaScript program, with its arguments, in a folder. */
 export function startProgram(
   command: readonly string[],
@@ -50,7 +53,7 @@ export function startProgram(
 ): RunningCli {
   const child = spawn(process.execPath, [...command], {
     cwd,
-    env: { ...process.env, ...NO_CLUSTER, ...environment },
+    env: { ...process.env, ...WITHOUT_TAP, ...NO_CLUSTER, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const out = { stdout: '', stderr: '' }

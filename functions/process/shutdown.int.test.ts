@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+import t from 'tap'
+
+const program = (start: string) => `
+import { createLog } from ${JSON.stringify(new URL('./log.ts', import.meta.url).href)}
+import { onShutdown } from ${JSON.stringify(new URL('./shutdown.ts', import.meta.url).href)}
+const running = setInterval(() => undefined, 1_000)
+${start}
+onShutdown(createLog('info', {}), 5_000, async () => clearInterval(running))
+process.send?.('started')
+`
+
+function startChild(start: string) {
+  return spawn(process.execPath, ['--input-type=module', '--eval', program(start)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+}
+
+t.test('a process ends when its parent has gone', async (t) => {
+  const child = startChild('')
+  await once(child, 'message')
+  child.disconnect()
+  t.same(await once(child, 'close'), [0, null])
+})
+
+t.test('a process ends when its parent has gone while it was starting', async (t) => {
+  const child = startChild('while (process.connected) await new Promise((resolve) => setTimeout(resolve, 5))')
+  child.disconnect()
+  t.same(await once(child, 'close'), [0, null])
+})
+
+t.test('a process without a parent runs until it gets a signal', async (t) => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program('console.log("up")')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    if (output.includes('up')) child.kill('SIGTERM')
+  })
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+  t.notMatch(output, /disconnect/)
+  t.ok(code === 0 || signal === 'SIGTERM', `${String(code)} ${String(signal)}`)
+})
