@@ -22,13 +22,13 @@ t.test('a process ends when its parent has gone', async (t) => {
   const child = startChild('')
   await once(child, 'message')
   child.disconnect()
-  t.same(await once(child, 'close'), [0, null])
+  t.same(await once(child, 'exit'), [0, null])
 })
 
 t.test('a process ends when its parent has gone while it was starting', async (t) => {
   const child = startChild('while (process.connected) await new Promise((resolve) => setTimeout(resolve, 5))')
   child.disconnect()
-  t.same(await once(child, 'close'), [0, null])
+  t.same(await once(child, 'exit'), [0, null])
 })
 
 t.test('a process without a parent runs until it gets a signal', async (t) => {
