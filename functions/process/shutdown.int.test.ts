@@ -9,7 +9,7 @@ import { onShutdown } from ${JSON.stringify(new URL('./shutdown.ts', import.meta
 const running = setInterval(() => undefined, 1_000)
 ${start}
 onShutdown(createLog('info', {}), 5_000, async () => clearInterval(running))
-process.send?.('started')
+if (process.connected) process.send('started')
 `
 
 function startChild(start: string) {
