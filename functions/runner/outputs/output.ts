@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
+import { decodeUtf8, parseJson } from '../../cloudevents/json.ts'
 import type { Validate } from '../../../schemas/validator.ts'
 import type { EventRef } from '../../queues/names.ts'
 import type { OutputConfig, RunnerConfig } from '../config.ts'
@@ -46,7 +47,7 @@ async function openEvent(ref: EventRef, event: string, path: string): Promise<Ne
 
 async function compile(text: string): Promise<Validate> {
   const { compileSchemaInUse } = await import('../../../schemas/validator.ts') // most runners do not need it
-  return compileSchemaInUse(JSON.parse(text))
+  return compileSchemaInUse(parseJson(text))
 }
 
 /** Says why data does not match the schema of the next event; undefined if it does. `what` names the data. */
@@ -56,7 +57,7 @@ export async function outputFault(
   data: Uint8Array,
 ): Promise<string | undefined> {
   const validate = await validation()
-  const [fault] = validate(JSON.parse(new TextDecoder().decode(data)))
+  const [fault] = validate(parseJson(decodeUtf8(data)))
   return (
     fault &&
     `${what} does not match the schema of the event ${ref.event}: ${fault.pointer || '/'} ${fault.detail}`

@@ -155,3 +155,14 @@ t.test('an output opens with a schema that only an earlier version took', async 
   t.equal(await faultOf('a'), undefined)
   t.match(await faultOf(1), /must be a string/)
 })
+
+t.test('what goes to another event is judged by its digits', async (t) => {
+  const folder = t.testdir({ 'schema.json': '{"maximum":9007199254740993,"multipleOf":0.01}' })
+  const ref = { namespace: 'ns', job: 'job', event: 'ev1' }
+  const output = await openOutput(ref, { event: 'ev2', schema: join(folder, 'schema.json') })
+  if (output.kind !== 'event') throw new Error('no event')
+  for (const text of ['9007199254740993', '19.99'])
+    t.equal(await outputFault('the result', output, Buffer.from(text)), undefined, text)
+  for (const text of ['9007199254740994', '1e400', '19.999'])
+    t.type(await outputFault('the result', output, Buffer.from(text)), 'string', text)
+})
