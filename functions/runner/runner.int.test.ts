@@ -157,7 +157,7 @@ t.test('a hand-over that was broken off is finished from the verdict', async (t)
   await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
   const verdictBefore = await readVerdict(requests, ref, key)
   await manager.streams.update(streamNames(ref).retry, { duplicate_window: 100_000_000 })
-  await delay(150)
+  await delay(1_000)
   await fixture.startHere(t, ref, output)
   await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
   t.equal(
