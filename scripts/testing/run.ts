@@ -5,7 +5,7 @@ import { messageOf } from '../../functions/process/errors.ts'
 import { testingConfig } from './config.ts'
 import { buildKubernetes, canBuildKubernetes, kubernetesPrograms } from './kubernetes.ts'
 import { runProgram } from './program.ts'
-import { testFiles, type Kind } from './test-files.ts'
+import { KINDS, testFiles, type Kind } from './test-files.ts'
 
 /**
  * Runs the tests of some kinds and, at the same time, the static checks. Prints the output of the tests, then that of the
@@ -14,12 +14,12 @@ import { testFiles, type Kind } from './test-files.ts'
 
 const HELP = `node scripts/testing/run.ts [--static] [--coverage] KIND...
 
-Runs the tests of each KIND: unit (no other program), int (a real nats-server), api (the API server of Kubernetes).
+Runs the tests of each KIND: unit (no other program), int (a real nats-server), dev (what a user does with jobico dev and the
+packed package), api (the API server of Kubernetes).
   --static    also runs the static checks, beside the tests
   --coverage  measures coverage, and fails below the floor of scripts/coverage.ts; the run takes a quarter longer
 `
 const ROOT = join(import.meta.dirname, '..', '..')
-const KINDS: readonly Kind[] = ['unit', 'int', 'api']
 /** Node keeps compiled code here: the many processes of the tests then start in half the time. */
 const COMPILE_CACHE = join(ROOT, '.tap', 'compile-cache')
 
@@ -87,13 +87,15 @@ async function checkCoverage(): Promise<boolean> {
   return code === 0
 }
 
-/** Says how many test files another command runs. */
+/** Says how many test files other commands run. */
 function sayWhatIsLeft(kinds: readonly Kind[]): void {
-  if (!kinds.includes('int') || kinds.includes('api')) return
-  const count = testFiles(ROOT, ['api']).length
-  process.stdout.write(
-    `# not run: ${count} test files that need the API server of Kubernetes; npm run test:api runs them\n`,
-  )
+  if (!kinds.includes('int')) return
+  const others = { dev: 'that take long', api: 'that need the API server of Kubernetes' } as const
+  for (const kind of ['dev', 'api'] as const) {
+    if (kinds.includes(kind)) continue
+    const count = testFiles(ROOT, [kind]).length
+    process.stdout.write(`# not run: ${count} test files ${others[kind]}; npm run test:${kind} runs them\n`)
+  }
 }
 
 async function run({ kinds, isStatic, coverage }: Options): Promise<boolean> {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { kindOf, testFiles } from './test-files.ts'
+import { KINDS, kindOf, testFiles } from './test-files.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -11,6 +11,7 @@ t.test('the name of a test file says what it needs', (t) => {
   const cases = [
     { file: 'schemas/validator.test.ts', want: 'unit' },
     { file: 'schemas/suite.int.test.ts', want: 'int' },
+    { file: 'scripts/dev/saves.dev.test.ts', want: 'dev' },
     { file: 'knative/kube/client.api.test.ts', want: 'api' },
     { file: 'functions/process/rate-limit.test.ts', want: 'unit' },
     { file: 'scripts/faults/cases/disk.faults.test.ts', want: undefined },
@@ -21,7 +22,7 @@ t.test('the name of a test file says what it needs', (t) => {
 })
 
 t.test('each test file is run by one command', (t) => {
-  const files = testFiles(ROOT, ['unit', 'int', 'api'])
+  const files = testFiles(ROOT, KINDS)
   t.equal(new Set(files).size, files.length)
   t.ok(files.every((file) => existsSync(join(ROOT, file))))
   t.ok(files.includes('scripts/testing/test-files.test.ts'))

@@ -7,7 +7,7 @@ import { runCli, startCli } from '../cli/cli.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
 
-/** `npm run test:dev` asks for 50, the most that a Job may have. */
+/** docs/development.md asks for 50, the most that a Job may have. */
 const EVENTS = Number(process.env['JOBICO_TEST_EVENTS'] ?? 12)
 
 t.test('a Job of many events starts, and little is said of it', async (t) => {

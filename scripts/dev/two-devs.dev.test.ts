@@ -11,7 +11,7 @@ import { natsServersOf, watchNatsServers } from './claim.fixture.ts'
 import type { RunningInstance } from './instance.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
 
-/** How often the main test ends a `jobico dev` and starts another one; `npm run test:dev` asks for 20. */
+/** How often the main test ends a `jobico dev` and starts another one; docs/development.md asks for 20. */
 const ROUNDS = Number(process.env['JOBICO_TEST_ROUNDS'] ?? 4)
 
 const BIN = fileURLToPath(new URL('../../bin/jobico.js', import.meta.url))
