@@ -64,8 +64,15 @@ export function canonical({ isNegative, digits, exponent }: Decimal): string {
 /** The objects and arrays that have an ExactNumber in them, at any depth. */
 const holders = new WeakSet<object>()
 
-/** Parses JSON as `JSON.parse` does, but the numbers that it would round become an ExactNumber. */
+/** Whether this engine gives the text of numbers. Node 20 does not; there, only the tests of a project run. */
+const GIVES_SOURCE = typeof json.isRawJSON === 'function'
+
+/**
+ * Parses JSON as `JSON.parse` does, but the numbers that it would round become an ExactNumber; where the engine does not give
+ * their text, they are rounded.
+ */
 export function parseExactly(text: string): unknown {
+  if (!GIVES_SOURCE) return JSON.parse(text)
   return json.parse(text, (_key, value, { source = '' }) => {
     if (typeof value === 'number') return isRounded(source) ? json.rawJSON(source) : value
     if (typeof value === 'object' && value !== null && Object.values(value).some(hasExactNumbers)) {
@@ -77,7 +84,7 @@ export function parseExactly(text: string): unknown {
 
 /** Whether this is a number that a double would round. */
 export function isExactNumber(value: unknown): value is ExactNumber {
-  return json.isRawJSON(value)
+  return GIVES_SOURCE && json.isRawJSON(value)
 }
 
 /** Whether a value from `parseExactly` is an ExactNumber, or has one in it. */

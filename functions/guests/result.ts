@@ -1,5 +1,5 @@
 import { parseJson } from '../cloudevents/json.ts'
-import { messageOf } from '../process/errors.ts'
+import { JobicoError } from '../process/errors.ts'
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 
 /** The maximum length of a result, in UTF-16 units, or in bytes if it is UTF-8. NATS limits what is stored further. */
@@ -19,7 +19,8 @@ export function jsonFault(what: string, text: string): string | undefined {
     parseJson(text)
     return undefined
   } catch (thrown) {
-    const fault = messageOf(thrown)
+    if (!(thrown instanceof JobicoError)) throw thrown
+    const fault = thrown.message
     return fault.startsWith('not JSON') ? `${what} is ${fault}` : `${what} would be refused: ${fault}`
   }
 }

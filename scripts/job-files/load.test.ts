@@ -1,7 +1,8 @@
+import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadJobs } from './load.ts'
-import { configMap, documents, job, schema, secret } from './test-files.ts'
+import { configMap, documents, faultsIn, job, schema, secret } from './test-files.ts'
 
 type Files = NonNullable<Parameters<typeof t.testdir>[0]>
 
@@ -159,4 +160,11 @@ t.test('where a module is found', (t) => {
     })
   }
   t.end()
+})
+
+t.test('a link that leads nowhere is told as one', async (t) => {
+  const folder = t.testdir({ 'other.yaml': '' })
+  symlinkSync('../gone/job.yaml', join(folder, 'job.yaml'))
+  const [fault] = await faultsIn(folder, ['job.yaml'])
+  t.equal(fault?.message, 'is a link to ../gone/job.yaml, which is not there')
 })

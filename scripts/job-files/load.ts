@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readlink, readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf } from '../../functions/process/errors.ts'
 import { closest } from '../../schemas/closest.ts'
@@ -66,6 +66,8 @@ async function unreadable(file: string): Promise<string | undefined> {
 }
 
 async function missingMessage(file: string): Promise<string> {
+  const leadsTo = await readlink(file).catch(() => undefined)
+  if (leadsTo !== undefined) return `is a link to ${leadsTo}, which is not there`
   const beside = (await yamlFiles(dirname(file))).map((name) => join(dirname(file), name))
   const meant = closest(file, beside) ?? beside[0]
   return `no such file; ${meant === undefined ? 'name the YAML file of a Job, such as job.yaml' : `did you mean ${meant}?`}`

@@ -82,7 +82,7 @@ const reasons: Readonly<Record<string, string | RegExp>> = {
   load: 'the module trapped: memory access out of bounds in handle (assembly/index.ts:19:31)',
   deep: 'the module trapped: Maximum call stack size exceeded in deep (assembly/index.ts:8:22), which calls itself',
   full: new RegExp(
-    `^the module trapped: unreachable, with [34](\\.\\d)? MiB ${NO_ROOM} [34](\\.\\d)? MiB more: raise \`memory\`; ` +
+    `^the module trapped: unreachable, with [34](\\.\\d)? MiB ${NO_ROOM} as much again: raise \`memory\`; ` +
       'in handle \\(.*assembly/index\\.ts:1[01].*\\) through ~lib/rt/itcms/__new$',
   ),
   large: `the module trapped: unreachable, with 0.1 MiB ${NO_ROOM} what it asked for, more than 3.9 MiB: raise \`memory\`; in handle (assembly/index.ts:22:32) through ~lib/string/String#repeat`,

@@ -68,7 +68,8 @@ function memoryHint(message: string, { memory, wanted }: TrappedGuest, allocates
   const more = Math.max(bytes, wanted) // an allocator doubles the memory, or asks for what is wanted
   const used = `, with ${mebibytes(bytes)} of memory in use and no room for`
   const pages = Math.ceil(more / PAGE_BYTES)
-  if (!canGrow(memory, pages)) return `${used} ${mebibytes(more)} more: raise \`memory\``
+  const room = wanted >= bytes ? `${mebibytes(wanted)} more` : 'as much again'
+  if (!canGrow(memory, pages)) return `${used} ${room}: raise \`memory\``
   if (!allocates) return ''
   const available = (pages + growablePages(memory)) * PAGE_BYTES
   return `${used} what it asked for, more than ${mebibytes(available)}: raise \`memory\``

@@ -45,7 +45,13 @@ export async function init(folder: string, { template, name }: InitOptions): Pro
   }
   await writeEditorFiles(target)
   await linkPackage(target)
-  print([...nextSteps(target, event), ...keptLines(kept, files['package.json'] ?? '')].join('\n'))
+  print(
+    [
+      `made a Job in ${target}`,
+      ...keptLines(kept, files['package.json'] ?? ''),
+      ...nextSteps(target, event),
+    ].join('\n'),
+  )
 }
 
 function jobName(name: string, isOfFolder: boolean): string {
@@ -92,7 +98,6 @@ async function addLines(file: string, content: string): Promise<void> {
 function nextSteps(target: string, event: string): readonly string[] {
   const way = relative(process.cwd(), target)
   return [
-    `made a Job in ${target}`,
     '',
     'next:',
     ...(way === '' ? [] : [`  cd ${way}`]),
@@ -116,7 +121,8 @@ function keptLines(kept: readonly string[], wanted: string): readonly string[] {
   )
   return [
     ...lines,
-    'add to package.json what the project needs, in its folder:',
+    'add to package.json what the project needs, in its folder; this replaces scripts of the same names:',
     `  npm pkg set ${settings.join(' ')}`,
+    "  npm pkg set --json 'allowScripts.node=true'",
   ]
 }
