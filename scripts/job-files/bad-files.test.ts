@@ -1,5 +1,4 @@
 import t from 'tap'
-
 import { JobFileError } from './fault.ts'
 import { configMap, documents, faultsIn, job, jobOf, schema, secret } from './test-files.ts'
 
