@@ -48,42 +48,47 @@ export function dnsLabel(event: string): string {
   return lower === event ? lower : `${lower}-${base32(createHash('sha256').update(event).digest(), 5)}`
 }
 
-/** The three streams of a Job. */
+/** The two streams of a Job. */
 export interface StreamNames {
+  /** Events that were accepted and are not settled. */
   readonly queue: string
-  readonly retry: string
-  readonly outcomes: string
+  /** What became of events: retries, hand-overs, and outcomes. */
+  readonly events: string
 }
 
 /** The names of the Job's streams. */
 export function streamNames({ namespace, job }: JobRef): StreamNames {
-  const queue = `JOBICO_${namespace}_${job}`
-  return { queue, retry: `${queue}_RETRY`, outcomes: `${queue}_OUTCOMES` }
+  const prefix = `JOBICO_${namespace}_${job}`
+  return { queue: `${prefix}_QUEUE`, events: `${prefix}_EVENTS` }
 }
+
+/** What a message of the stream of events is. */
+export const RECORDS = ['later', 'due', 'done', 'dead'] as const
+/**
+ * `later` is a schedule that fires into `due`; `due` is an event to run: a retry, a hand-over or a redriven dead letter;
+ * `done` and `dead` are its outcome.
+ */
+export type RecordKind = (typeof RECORDS)[number]
 
 /** The subjects of one event of a Job; every function takes the key of a CloudEvent, or `*` for all. */
 export interface EventSubjects {
   readonly queued: (key: string) => string
-  /** A schedule that fires into `due`. */
-  readonly later: (key: string) => string
-  readonly due: (key: string) => string
-  /** Both `later` and `due`. */
-  readonly retry: (key: string) => string
-  readonly verdict: (key: string) => string
-  readonly deadBody: (key: string) => string
+  /** One kind of record. */
+  readonly record: (key: string, kind: RecordKind) => string
+  /** All records. The newest message of a key on them is the state of the event. */
+  readonly records: (key: string) => string
 }
 
 /** The subjects of the messages of one event. */
 export function eventSubjects({ namespace, job, event }: EventRef): EventSubjects {
   const path = `${namespace}.${job}.${event}`
-  return {
-    queued: (key) => `jobico.${path}.${key}`,
-    later: (key) => `jobico-retry.${path}.${key}.later`,
-    due: (key) => `jobico-retry.${path}.${key}.due`,
-    retry: (key) => `jobico-retry.${path}.${key}.*`,
-    verdict: (key) => `jobico-outcome.${path}.${key}`,
-    deadBody: (key) => `jobico-dead.${path}.${key}`,
-  }
+  const record = (key: string, kind: string) => `jobico-event.${path}.${key}.${kind}`
+  return { queued: (key) => `jobico-queue.${path}.${key}`, record, records: (key) => record(key, '*') }
+}
+
+/** The subject that counts the descendants of a root event, given its key. */
+export function descendantsSubject({ namespace, job }: JobRef, rootKey: string): string {
+  return `jobico-tree.${namespace}.${job}.${rootKey}`
 }
 
 /** Every subject of a Job, by the stream that holds it. */
@@ -92,22 +97,27 @@ export function jobSubjects({
   job,
 }: JobRef): Readonly<Record<keyof StreamNames, readonly string[]>> {
   const path = `${namespace}.${job}.>`
-  return {
-    queue: [`jobico.${path}`],
-    retry: [`jobico-retry.${path}`],
-    outcomes: [`jobico-outcome.${path}`, `jobico-dead.${path}`],
-  }
+  return { queue: [`jobico-queue.${path}`], events: [`jobico-event.${path}`, `jobico-tree.${path}`] }
 }
 
 /** The only subject of a closed queue. */
 export function closedSubject({ namespace, job }: JobRef): string {
-  return `jobico-closed.${namespace}.${job}`
+  return `jobico-queue-closed.${namespace}.${job}`
 }
 
-/** Reads the event and the key from a subject of EventSubjects. */
-export function parseSubject(subject: string): { readonly event: string; readonly key: string } {
-  const [, , , event = '', key = ''] = subject.split('.')
-  return { event, key }
+/** Where NATS says, without data, that something was stored that a runner of the event can run. No stream holds it. */
+export function wakeSubject({ namespace, job, event }: EventRef): string {
+  return `jobico-wake.${namespace}.${job}.${event}`
+}
+
+/** Reads the event, the key and, from a record, its kind from a subject of EventSubjects. */
+export function parseSubject(subject: string): {
+  readonly event: string
+  readonly key: string
+  readonly kind: RecordKind | undefined
+} {
+  const [, , , event = '', key = '', kind] = subject.split('.')
+  return { event, key, kind: RECORDS.find((record) => record === kind) }
 }
 
 /** The `source` of CloudEvents that the listener makes from bare data. */

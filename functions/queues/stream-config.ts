@@ -7,10 +7,20 @@ import {
 } from '@nats-io/jetstream'
 
 import type { NamedStream } from '../jetstream/stream-refusal.ts'
-import { eventSubjects, jobSubjects, streamNames, type JobRef } from './names.ts'
+import {
+  eventSubjects,
+  jobSubjects,
+  streamNames,
+  wakeSubject,
+  type EventRef,
+  type JobRef,
+  type StreamNames,
+} from './names.ts'
 
 /** How long a runner may be silent about a message before NATS delivers it again. */
 export const ACK_WAIT_MS = 30_000
+/** The most messages of an event that all its runners hold at a time. */
+const MAX_ACK_PENDING = 100_000
 /** The most messages that a runner holds beyond those it executes. */
 export const MAX_PREFETCH = 256
 
@@ -31,18 +41,12 @@ export interface QueueSettings {
   readonly replicas: number
 }
 
-/** The settings of an event that its consumers depend on. */
-export interface ConsumerSettings {
-  readonly event: string
-  readonly maxReplicas: number
-  readonly concurrency: number
-}
-
 /** All that a Job needs in NATS. */
 export interface QueuePlan {
   readonly ref: JobRef
   readonly queue: QueueSettings
-  readonly events: readonly ConsumerSettings[]
+  /** The names of the events that are to have consumers. */
+  readonly events: readonly string[]
   /** Stored with each stream, such as the Job's uid under its key of STREAM_METADATA. */
   readonly metadata: Readonly<Record<string, string>>
 }
@@ -50,69 +54,65 @@ export interface QueuePlan {
 /** The configuration wanted for a durable consumer. */
 export type NamedConsumer = Partial<ConsumerConfig> & { durable_name: string }
 
-/** The configurations of a Job's three streams. Pure. */
+/** The configurations of a Job's two streams. Pure. */
 export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'>): readonly NamedStream[] {
   const names = streamNames(ref)
   const subjects = jobSubjects(ref)
   const common = {
+    // With the retention Limits, consumers need no copies of their own on other servers.
+    retention: RetentionPolicy.Limits,
     storage: queue.storage === 'File' ? StorageType.File : StorageType.Memory,
     num_replicas: queue.replicas,
     duplicate_window: queue.duplicateWindowSeconds * NANOS_PER_SECOND,
+    max_msgs_per_subject: 1,
+    allow_atomic: true,
     metadata: {
       ...metadata,
       [STREAM_METADATA.namespace]: ref.namespace,
       [STREAM_METADATA.job]: ref.job,
     },
   }
+  const woken = wakeSubject({ namespace: '{{wildcard(1)}}', job: '{{wildcard(2)}}', event: '{{wildcard(3)}}' })
+  const any = eventSubjects({ namespace: '*', job: '*', event: '*' })
   return [
     {
       ...common,
       name: names.queue,
       subjects: [...subjects.queue],
-      retention: RetentionPolicy.Workqueue,
       discard: DiscardPolicy.New,
       discard_new_per_subject: true,
-      max_msgs_per_subject: 1,
       max_bytes: queue.maxBytes,
-      allow_atomic: true,
+      republish: { src: any.queued('*'), dest: woken, headers_only: true },
     },
-    // No max_bytes: a stream with schedules could only discard old messages, which are events. The pull gate bounds it.
+    // No max_bytes: a stream with schedules could only discard the oldest messages, which may be pending or dead.
     {
       ...common,
-      name: names.retry,
-      subjects: [...subjects.retry],
-      retention: RetentionPolicy.Workqueue,
-      allow_msg_schedules: true,
-    },
-    {
-      ...common,
-      name: names.outcomes,
-      subjects: [...subjects.outcomes],
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New,
-      max_msgs_per_subject: 1,
-      max_bytes: queue.maxBytes,
+      name: names.events,
+      subjects: [...subjects.events],
+      discard: DiscardPolicy.Old,
       allow_msg_ttl: true,
-      allow_atomic: true,
+      allow_msg_schedules: true,
+      republish: { src: any.record('*', 'due'), dest: woken, headers_only: true },
     },
   ]
 }
 
-/** The configurations of an event's consumers on the queue and on the retries. Pure. */
-export function consumerConfigs(
-  ref: JobRef,
-  { event, maxReplicas, concurrency }: ConsumerSettings,
-): Readonly<Record<'queue' | 'retry', NamedConsumer>> {
-  const subjects = eventSubjects({ ...ref, event })
+/**
+ * The configurations of an event's consumers on both streams. They can be made anew at any time, because a message stays in
+ * its stream until it is settled; so one copy of them is enough. Pure.
+ */
+export function consumerConfigs(ref: EventRef): Readonly<Record<keyof StreamNames, NamedConsumer>> {
+  const subjects = eventSubjects(ref)
   const common = {
-    durable_name: event,
+    durable_name: ref.event,
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
     max_deliver: -1,
-    max_ack_pending: Math.max(1_000, maxReplicas * (concurrency + MAX_PREFETCH)),
+    max_ack_pending: MAX_ACK_PENDING,
+    num_replicas: 1,
   }
   return {
     queue: { ...common, filter_subject: subjects.queued('*') },
-    retry: { ...common, filter_subject: subjects.due('*') },
+    events: { ...common, filter_subject: subjects.record('*', 'due') },
   }
 }
