@@ -8,9 +8,9 @@ import { eventSubjects, parseSubject, streamNames, type EventRef, type JobRef } 
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import type { RetryOptions } from '../process/retry.ts'
 import type { Requests } from '../jetstream/requests.ts'
-import { readVerdict } from '../outcomes/event-state.ts'
+import { isVerdict, newestRecord } from '../outcomes/event-state.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
-import { JOBICO_HEADERS, verdictOfMessage, type AttemptError } from '../outcomes/verdict.ts'
+import { verdictOfMessage, type AttemptError } from '../outcomes/verdict.ts'
 
 /** The codes that a dead verdict can have. */
 export const DEATH_CODES = [
@@ -80,7 +80,7 @@ export function matchesFilter(
   )
 }
 
-/** The body of a dead letter as the outcome stream holds it. `data` is empty if only the headers were read. */
+/** A dead letter as the stream of events holds it. `data` is empty if only the headers were read. */
 export interface BodyMessage {
   readonly subject: string
   readonly headers?: MsgHdrs | undefined
@@ -99,7 +99,8 @@ function readBody({ subject, headers, data }: BodyMessage) {
   try {
     const verdict = verdictOfMessage({ headers, data })
     if (verdict.kind !== 'dead') return undefined
-    return { ...parseSubject(subject), ...verdict, cloudEvent: eventOfMessage(headers, data) }
+    const { event, key } = parseSubject(subject)
+    return { event, key, ...verdict, cloudEvent: eventOfMessage(headers, data) }
   } catch {
     return undefined
   }
@@ -110,27 +111,24 @@ function toLetter({ event, key, code, reason, attempts, time, module, cloudEvent
   return { event, key, code, reason, attempts, time, module, id, source, type }
 }
 
-/** The current state of an event that has a dead letter's body in the outcome stream. */
+/** The current state of an event that has a dead letter. */
 export type CurrentState =
-  /** It is a dead letter; `verdict` is the sequence of its verdict. */
-  | { readonly kind: 'dead'; readonly verdict: number }
+  /** It is a dead letter. */
+  | { readonly kind: 'dead' }
   /** It was redriven, and has not ended yet. */
   | { readonly kind: 'pending' }
-  /** It has a newer verdict, or its verdict is gone: the body is a leftover. */
+  /** It has a newer outcome, or the dead letter is gone. */
   | { readonly kind: 'leftover' }
 
-/** Reads the current state of a body's event from the leaders of the streams. Throws QUEUE_UNAVAILABLE. */
+/** Reads the current state of a dead letter's event from the stream's leader. Throws QUEUE_UNAVAILABLE. */
 export async function currentStateOf(
   requests: Requests,
   ref: EventRef,
   { key, seq }: { readonly key: string; readonly seq: number },
 ): Promise<CurrentState> {
-  const found = await readVerdict(requests, ref, key)
-  // A verdict is stored right before its body, so one that comes after the body belongs to a later outcome.
-  if (found?.verdict.kind !== 'dead' || found.seq > seq) return { kind: 'leftover' }
-  const copy = await lastMessage(requests, streamNames(ref).retry, eventSubjects(ref).retry(key))
-  const isRedriven = copy?.headers?.get(JOBICO_HEADERS.redrive) === String(found.seq)
-  return isRedriven ? { kind: 'pending' } : { kind: 'dead', verdict: found.seq }
+  const newest = await newestRecord(requests, ref, key)
+  if (newest?.seq === seq) return { kind: 'dead' }
+  return { kind: newest !== undefined && newest.seq > seq && !isVerdict(newest) ? 'pending' : 'leftover' }
 }
 
 /** A dead letter with its errors and its CloudEvent. */
@@ -153,12 +151,12 @@ export async function readDeadLetters(
   key: string,
 ): Promise<readonly FullDeadLetter[]> {
   const manager = await manage(requests.connection)
-  const { outcomes } = streamNames(ref)
-  const bodies = await subjectsIn(manager, outcomes, eventSubjects({ ...ref, event: '*' }).deadBody(key))
+  const { events } = streamNames(ref)
+  const bodies = await subjectsIn(manager, events, eventSubjects({ ...ref, event: '*' }).record(key, 'dead'))
   if (bodies === undefined) throw queueNotFound(ref)
   const letters: FullDeadLetter[] = []
   for (const subject of [...bodies.keys()].sort()) {
-    const body = await lastMessage(requests, outcomes, subject)
+    const body = await lastMessage(requests, events, subject)
     const read = body && readBody(body)
     if (body === undefined || read === undefined) continue
     const { seq } = body

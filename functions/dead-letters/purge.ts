@@ -77,8 +77,7 @@ function count(counts: Map<string, DeadCount>, { event, code }: DeadLetter): voi
 }
 
 /**
- * Deletes dead letters for good, with their verdicts. It deletes each verdict by its sequence, so a newer verdict of the
- * same event stays. Dead letters that were redriven and have not ended stay, too. Safe to break off at any point and to
+ * Deletes dead letters for good. It deletes each by its sequence, so a newer outcome of the same event stays. Dead letters that were redriven and have not ended stay, too. Safe to break off at any point and to
  * repeat. Throws NOT_FOUND if the Job has no streams. If NATS is away for too long, `stopped` says so.
  */
 export async function purgeDeadLetters(
@@ -89,7 +88,7 @@ export async function purgeDeadLetters(
   const { filter, signal } = work
   const requests = createRequests(connection)
   const persist = createRetry(work)
-  const { outcomes } = streamNames(ref)
+  const { events } = streamNames(ref)
   const tally = { deleted: 0, pending: 0 }
   const purge = async ({ letter: { event, key }, seq }: FoundDeadLetter) => {
     const current = await persist(() => currentStateOf(requests, { ...ref, event }, { key, seq }))
@@ -97,15 +96,10 @@ export async function purgeDeadLetters(
       tally.pending++
       return
     }
-    // The verdict first: a body that is left without one is no dead letter, and the next purge finds it.
-    if (current.kind === 'dead') {
-      // An earlier try that got no answer may have deleted it.
-      const isOurs = await persist(
-        async (tries) => (await deleteMessage(requests, outcomes, current.verdict)) || tries > 1,
-      )
-      if (isOurs) tally.deleted++
-    }
-    await persist(() => deleteMessage(requests, outcomes, seq))
+    if (current.kind === 'leftover') return
+    // An earlier try that got no answer may have deleted it.
+    const isOurs = await persist(async (tries) => (await deleteMessage(requests, events, seq)) || tries > 1)
+    if (isOurs) tally.deleted++
   }
   let stopped: string | undefined
   try {

@@ -10,7 +10,8 @@ import { eventSubjects, streamNames, type EventRef, type JobRef } from '../queue
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import { createRateLimit } from '../process/rate-limit.ts'
 import { createRetry, whyStopped, type Retry } from '../process/retry.ts'
-import { publish, throwRefusal } from '../jetstream/publish.ts'
+import { expectNewest, publish, throwRefusal } from '../jetstream/publish.ts'
+import { readHistory, setLineage } from '../outcomes/history.ts'
 import { isClosed } from '../queues/lifecycle.ts'
 import { createRequests, type Outgoing, type Requests } from '../jetstream/requests.ts'
 import { createBackpressure } from '../queues/backpressure.ts'
@@ -58,8 +59,7 @@ const MOST_REASONS = 10
 /**
  * Sends dead letters to their runners again, the oldest first. It deletes nothing: the next verdict of the event replaces
  * the dead one. It sends only letters that were dead at the start, each once. Safe to break off at any point and to repeat:
- * a copy that was sent before is recognised by its message id, or found among the retries, or not run because its verdict
- * was replaced. Throws NOT_FOUND if the Job has no streams or is deleted. If NATS is away for too long, `stopped` says so.
+ * a copy is stored only while the dead letter is the newest record of its event. Throws NOT_FOUND if the Job has no streams or is deleted. If NATS is away for too long, `stopped` says so.
  */
 export async function redrive(
   connection: NatsConnection,
@@ -120,7 +120,7 @@ interface RedriveContext {
 /** The events of the Job that have a consumer. Throws NOT_FOUND if the Job has no streams or is deleted. */
 async function servedEventsOf(connection: NatsConnection, ref: JobRef): Promise<ReadonlySet<string>> {
   const manager = await manage(connection)
-  const { queue, retry } = streamNames(ref)
+  const { queue, events } = streamNames(ref)
   const info = await answerIfThere(manager.streams.info(queue))
   if (info === undefined) throw queueNotFound(ref)
   if (isClosed(info, ref))
@@ -128,7 +128,7 @@ async function servedEventsOf(connection: NatsConnection, ref: JobRef): Promise<
       'NOT_FOUND',
       `the Job ${ref.job} of the namespace ${ref.namespace} is deleted, so nothing would run its dead letters; create it again first`,
     )
-  const consumers = await answerTo(allOf(manager.consumers.list(retry)))
+  const consumers = await answerTo(allOf(manager.consumers.list(events)))
   return new Set(consumers.map(({ name }) => name))
 }
 
@@ -159,20 +159,23 @@ async function redriveOne(context: RedriveContext, { letter, seq }: FoundDeadLet
     return refuse(context, letter, `no runner takes the event ${letter.event}; add it to the Job again`)
   if (options.dryRun) return 'sent'
   await context.awaitTurn()
-  const body = await persist(() => messageAt(requests, streamNames(ref).outcomes, seq))
+  const body = await persist(() => messageAt(requests, streamNames(ref).events, seq))
   if (body === undefined) return 'leftover'
-  const copy = redrivenCopy(ref, letter.key, body, current.verdict)
-  return await send(context, letter, copy)
+  return await send(context, letter, { ...body, seq })
 }
 
-async function send(context: RedriveContext, letter: DeadLetter, copy: Outgoing): Promise<LetterResult> {
+async function send(context: RedriveContext, letter: DeadLetter, body: StoredMessage): Promise<LetterResult> {
+  const ref = { ...context.ref, event: letter.event }
   try {
     await context.persist(context.assertRoom)
     return await context.persist(async (tries) => {
-      const ack = await publish(context.requests, copy)
-      if (!ack.stored) throwRefusal(ack)
+      const ack = await publish(context.requests, redrivenCopy(ref, letter.key, body))
+      if (ack.stored) return 'sent'
+      if (ack.refusal !== 'wrong-sequence') throwRefusal(ack)
+      const current = await currentStateOf(context.requests, ref, { key: letter.key, seq: body.seq })
+      if (current.kind === 'dead') throwRefusal(ack)
       // An earlier try that got no answer may have been stored.
-      return ack.duplicate && tries === 1 ? 'pending' : 'sent'
+      return current.kind === 'pending' && tries > 1 ? 'sent' : current.kind
     })
   } catch (fault) {
     if (!(fault instanceof JobicoError) || fault.code !== 'TOO_LARGE') throw fault
@@ -185,15 +188,19 @@ function refuse({ tally: { reasons } }: RedriveContext, { key }: DeadLetter, rea
   return 'refused'
 }
 
-/** The message that redrives a dead letter: its event, and the sequence of the dead verdict to replace. Pure. */
+/**
+ * The message that redrives a dead letter: its event with its lineage, to be stored only while the dead letter is the newest
+ * record of the event. Pure.
+ */
 export function redrivenCopy(
   ref: EventRef,
   key: string,
-  { headers, data }: Pick<StoredMessage, 'headers' | 'data'>,
-  verdict: number,
+  { headers, data, seq }: Pick<StoredMessage, 'headers' | 'data' | 'seq'>,
 ): Outgoing {
+  const subjects = eventSubjects(ref)
   const fields = eventHeaders(eventOfMessage(headers, data))
-  fields.set('Nats-Msg-Id', `redrive.${ref.event}.${key}.${verdict}`)
-  fields.set(JOBICO_HEADERS.redrive, String(verdict))
-  return { subject: eventSubjects(ref).due(key), headers: fields, payload: data }
+  fields.set(JOBICO_HEADERS.redrive, String(seq))
+  setLineage(fields, readHistory(headers))
+  expectNewest(fields, subjects.records(key), seq)
+  return { subject: subjects.record(key, 'due'), headers: fields, payload: data }
 }

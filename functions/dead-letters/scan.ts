@@ -20,7 +20,7 @@ import { createRequests } from '../jetstream/requests.ts'
 /** A dead letter that a scan has found. */
 export interface FoundDeadLetter {
   readonly letter: DeadLetter
-  /** The sequence under which the outcome stream holds the body. */
+  /** The sequence under which the stream of events holds it. */
   readonly seq: number
   /** How many bodies are still to be read; the filter's codes and times may leave some of them out. */
   readonly left: number
@@ -67,8 +67,8 @@ export async function* scanDeadLetters(
 
 /** JetStream can select by event and key, which are in the subject; all else is in the headers. */
 function subjectsOf(ref: JobRef, { event = '*', keys = ['*'] }: DeadLetterFilter): string[] {
-  const { deadBody } = eventSubjects({ ...ref, event })
-  return [...new Set(keys)].map(deadBody)
+  const { record } = eventSubjects({ ...ref, event })
+  return [...new Set(keys)].map((key) => record(key, 'dead'))
 }
 
 /** Reads the next bodies, without their data; none if there are no more. */
@@ -80,7 +80,7 @@ async function readPage(
 ): Promise<readonly JsMsg[]> {
   const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
   const options = { filter_subjects: subjects, headers_only: true, opt_start_seq: from }
-  const consumer = await answerIfThere(consumers.get(streamNames(ref).outcomes, options))
+  const consumer = await answerIfThere(consumers.get(streamNames(ref).events, options))
   if (consumer === undefined) throw queueNotFound(ref)
   try {
     const { num_pending } = await consumer.info(true)

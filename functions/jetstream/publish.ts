@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 
-import { headers, type Msg } from '@nats-io/transport-node'
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
 import type { Outgoing, Requests } from './requests.ts'
@@ -50,6 +50,16 @@ export function readPubAck(answer: Pick<Msg, 'data'>): PubAck {
   const refusal =
     description === SUBJECT_TAKEN ? 'subject-taken' : (REFUSALS[error.err_code ?? 0] ?? 'unavailable')
   return { stored: false, refusal, description }
+}
+
+/**
+ * Adds the condition that the newest message on `subject`, which may have wildcards, has the sequence `seq`, 0 for none.
+ * Otherwise JetStream refuses the message as 'wrong-sequence'. All writers who have to exclude each other must name the same
+ * subject: a cluster compares it as text while their messages are in flight.
+ */
+export function expectNewest(fields: MsgHdrs, subject: string, seq: number): void {
+  fields.set('Nats-Expected-Last-Subject-Sequence', String(seq))
+  fields.set('Nats-Expected-Last-Subject-Sequence-Subject', subject)
 }
 
 /** Publishes one message and waits for JetStream's answer. Throws QUEUE_UNAVAILABLE if none comes. */

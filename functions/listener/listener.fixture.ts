@@ -155,7 +155,7 @@ export async function createFixture(test: Scope, url: string): Promise<Fixture> 
   const plan = {
     ref: REF,
     queue: QUEUE,
-    events: [{ event: REF.event, maxReplicas: 1, concurrency: 1 }],
+    events: [REF.event],
     metadata: {},
   }
   await ensureQueues(connection, plan)
@@ -182,7 +182,11 @@ export async function createFixture(test: Scope, url: string): Promise<Fixture> 
     },
     async settle(key, verdict) {
       const payload = verdict.kind === 'done' ? (verdict.result.data ?? '') : ''
-      await requests.send({ subject: subjects.verdict(key), headers: verdictHeaders(verdict), payload })
+      await requests.send({
+        subject: subjects.record(key, verdict.kind),
+        headers: verdictHeaders(verdict),
+        payload,
+      })
       const event = await queued(key)
       if (event !== undefined) await deleteMessage(requests, streams.queue, event.seq)
     },
@@ -192,9 +196,9 @@ export async function createFixture(test: Scope, url: string): Promise<Fixture> 
       const headers = historyHeaders({ attributes, data: undefined, trace: {} }, history)
       if (dueAt !== undefined) {
         headers.set('Nats-Schedule', `@at ${dueAt}`)
-        headers.set('Nats-Schedule-Target', subjects.due(key))
+        headers.set('Nats-Schedule-Target', subjects.record(key, 'due'))
       }
-      const subject = dueAt === undefined ? subjects.due(key) : subjects.later(key)
+      const subject = dueAt === undefined ? subjects.record(key, 'due') : subjects.record(key, 'later')
       await requests.send({ subject, headers, payload: '{}' })
       return key
     },

@@ -2,9 +2,9 @@ import type { MsgHdrs } from '@nats-io/transport-node'
 
 import { toStructuredJson } from '../cloudevents/cloudevent.ts'
 import { eventOfMessage } from '../cloudevents/nats-binding.ts'
-import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { eventSubjects, parseSubject, streamNames, type EventRef, type RecordKind } from '../queues/names.ts'
 import type { Requests } from '../jetstream/requests.ts'
-import { lastMessage } from '../jetstream/stored-message.ts'
+import { lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import { progressOf, type Progress } from './history.ts'
 import { verdictOfMessage, type Verdict } from './verdict.ts'
 
@@ -24,42 +24,49 @@ export interface Identity {
 /** The state of an event that is known. */
 export type KnownState = Exclude<EventState, { state: 'unknown' }>
 
-/** A verdict, and the sequence under which the outcome stream holds it. */
-export interface StoredVerdict {
-  readonly verdict: Verdict
-  readonly seq: number
+/** A record of an event as the stream holds it. */
+export interface StoredRecord extends StoredMessage {
+  readonly kind: RecordKind
 }
 
 /**
- * The verdict of an event, from the leader of the outcome stream; undefined when there is none. Throws QUEUE_UNAVAILABLE.
+ * The newest record of an event, which says what its state is, from the stream's leader; undefined if there is none. Throws
+ * QUEUE_UNAVAILABLE.
  */
-export async function readVerdict(
+export async function newestRecord(
   requests: Requests,
   ref: EventRef,
   key: string,
-): Promise<StoredVerdict | undefined> {
-  const message = await lastMessage(requests, streamNames(ref).outcomes, eventSubjects(ref).verdict(key))
-  return message && { verdict: verdictOfMessage(message), seq: message.seq }
+): Promise<StoredRecord | undefined> {
+  const message = await lastMessage(requests, streamNames(ref).events, eventSubjects(ref).records(key))
+  const kind = message && parseSubject(message.subject).kind
+  return message && kind && { ...message, kind }
+}
+
+/** The verdict that a record holds; undefined if it is an event that is still to run. Throws EVENT_INVALID. Pure. */
+export function verdictOf(record: StoredRecord): Verdict | undefined {
+  return isVerdict(record) ? verdictOfMessage(record) : undefined
+}
+
+/** Whether a record says how its event ended. Pure. */
+export function isVerdict({ kind }: StoredRecord): boolean {
+  return kind === 'done' || kind === 'dead'
 }
 
 /**
- * Finds an event by its key. It looks in the order in which an event moves (queue, retries, verdict), so that it is not
- * missed while it moves. An event that is dead and in the queue or the retries is being redriven, so it is pending. Throws
- * QUEUE_UNAVAILABLE.
+ * Finds an event by its key. It looks into the queue first and at the records then, in the order in which an event moves, so
+ * that it is not missed while it moves. Throws QUEUE_UNAVAILABLE.
  */
 export async function eventState(requests: Requests, ref: EventRef, key: string): Promise<EventState> {
-  const streams = streamNames(ref)
-  const subjects = eventSubjects(ref)
-  const pending =
-    (await lastMessage(requests, streams.queue, subjects.queued(key))) ??
-    (await lastMessage(requests, streams.retry, subjects.retry(key)))
-  const verdict = (await readVerdict(requests, ref, key))?.verdict
+  const queued = await lastMessage(requests, streamNames(ref).queue, eventSubjects(ref).queued(key))
+  const record = await newestRecord(requests, ref, key)
+  const verdict = record && verdictOf(record)
   if (verdict?.kind === 'done') return { state: 'done', verdict }
-  if (pending !== undefined) {
-    const { headers } = pending
-    return { state: 'pending', progress: progressOf(headers), identity: identityOf(headers) }
-  }
-  return verdict === undefined ? { state: 'unknown' } : { state: 'dead', verdict }
+  if (verdict?.kind === 'dead') return { state: 'dead', verdict }
+  const pending = record ?? queued
+  if (pending === undefined) return { state: 'unknown' }
+  const { headers } = pending
+  return { state: 'pending', progress: progressOf(headers), identity: identityOf(headers) }
 }
 
 /** Id and source of the event in a message's headers; undefined if they carry none. Pure. */

@@ -31,8 +31,7 @@ async function eventsOf(requests: Requests, ref: JobRef, key: string): Promise<r
   const subjects = eventSubjects({ ...ref, event: '*' })
   const places = [
     [names.queue, subjects.queued(key)],
-    [names.retry, subjects.retry(key)],
-    [names.outcomes, subjects.verdict(key)],
+    [names.events, subjects.records(key)],
   ] as const
   const events = new Set<string>()
   for (const [stream, filter] of places) {

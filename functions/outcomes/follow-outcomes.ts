@@ -9,7 +9,7 @@ import { eventSubjects, parseSubject, streamNames, type JobRef } from '../queues
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import { verdictOfMessage, type Verdict } from './verdict.ts'
 
-/** How an event ended, as the outcome stream holds it. */
+/** How an event ended, as the stream of events holds it. */
 export interface Outcome {
   readonly event: string
   readonly key: string
@@ -49,14 +49,15 @@ export async function* followOutcomes(
   options: FollowOptions = {},
 ): AsyncGenerator<Outcome, void, undefined> {
   const { event, fromNow, signal } = { ...ALL_FROM_NOW, ...options }
-  const subject = eventSubjects({ ...ref, event }).verdict('*')
+  const { record } = eventSubjects({ ...ref, event })
+  const subjects = [record('*', 'done'), record('*', 'dead')]
   const last = await lastSequence(connection, ref)
   let next = fromNow ? last + 1 : 1
   while (!signal.aborted && !connection.isClosed()) {
     try {
       // A stream that was deleted and created again counts from 1.
       next = Math.min(next, (await lastSequence(connection, ref)) + 1)
-      for await (const message of messagesFrom(connection, { ref, subject, next, signal })) {
+      for await (const message of messagesFrom(connection, { ref, subjects, next, signal })) {
         next = message.seq + 1
         yield* outcomesIn(message)
       }
@@ -67,17 +68,17 @@ export async function* followOutcomes(
   }
 }
 
-/** The last sequence of a Job's outcome stream. Throws NOT_FOUND if the Job has no streams, and QUEUE_UNAVAILABLE. */
+/** The last sequence of a Job's stream of events. Throws NOT_FOUND if the Job has no streams, and QUEUE_UNAVAILABLE. */
 export async function lastSequence(connection: NatsConnection, ref: JobRef): Promise<number> {
   const manager = await manage(connection)
-  const info = await answerIfThere(manager.streams.info(streamNames(ref).outcomes))
+  const info = await answerIfThere(manager.streams.info(streamNames(ref).events))
   if (info === undefined) throw queueNotFound(ref)
   return info.state.last_seq
 }
 
 interface ConsumeOptions {
   readonly ref: JobRef
-  readonly subject: string
+  readonly subjects: readonly string[]
   /** The sequence to start at. */
   readonly next: number
   readonly signal: AbortSignal
@@ -86,11 +87,11 @@ interface ConsumeOptions {
 /** Yields messages as they come, until the consumer is lost, for example because the server restarted. */
 async function* messagesFrom(
   connection: NatsConnection,
-  { ref, subject, next, signal }: ConsumeOptions,
+  { ref, subjects, next, signal }: ConsumeOptions,
 ): AsyncGenerator<JsMsg, void, undefined> {
   const client = jetstream(connection, JETSTREAM_OPTIONS)
-  const options = { filter_subjects: subject, opt_start_seq: next }
-  const consumer = await answerTo(client.consumers.get(streamNames(ref).outcomes, options))
+  const options = { filter_subjects: [...subjects], opt_start_seq: next }
+  const consumer = await answerTo(client.consumers.get(streamNames(ref).events, options))
   const messages = await consumer.consume(PULL)
   const stop = () => messages.stop()
   signal.addEventListener('abort', stop)
@@ -107,7 +108,8 @@ async function* messagesFrom(
 /** The outcome in a message; none if the message is no verdict, since then no runner has written it. */
 function outcomesIn({ subject, seq, headers, data }: JsMsg): readonly Outcome[] {
   try {
-    return [{ ...parseSubject(subject), verdict: verdictOfMessage({ headers, data }), seq }]
+    const { event, key } = parseSubject(subject)
+    return [{ event, key, verdict: verdictOfMessage({ headers, data }), seq }]
   } catch {
     return []
   }

@@ -11,10 +11,12 @@ export interface History {
   readonly errors: readonly AttemptError[]
   /** Its process may have died: the message was stored before an execution whose end was not recorded. */
   readonly suspect: boolean
-  /** The sequence of the dead verdict that a redriven event is to replace. */
+  /** The sequence of the dead letter that a redriven event is to replace. */
   readonly redrive: number | undefined
   /** How many hand-overs led to it. */
   readonly hops: number
+  /** The key of the event with which these hand-overs began. */
+  readonly root: string | undefined
 }
 
 /** Reads an event's history from its headers. Pure. */
@@ -27,19 +29,29 @@ export function readHistory(fields: MsgHdrs | undefined): History {
     suspect: text(JOBICO_HEADERS.suspect) !== '',
     redrive: count(JOBICO_HEADERS.redrive) || undefined,
     hops: count(JOBICO_HEADERS.hops),
+    root: text(JOBICO_HEADERS.root) || undefined,
   }
 }
 
 /** The headers of an event that is to run later, with its history. Pure. */
 export function historyHeaders(event: CloudEvent, history: History): MsgHdrs {
-  const { attempts, errors, suspect, redrive, hops } = history
+  const { attempts, errors, suspect, redrive } = history
   const fields = eventHeaders(event)
   fields.set(JOBICO_HEADERS.attempt, String(attempts))
   if (errors.length > 0) fields.set(JOBICO_HEADERS.errors, encodeErrors(errors))
   if (suspect) fields.set(JOBICO_HEADERS.suspect, '1')
   if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
-  if (hops > 0) fields.set(JOBICO_HEADERS.hops, String(hops))
+  setLineage(fields, history)
   return fields
+}
+
+/** Where an event stands among the hand-overs that led to it. */
+export type Lineage = Pick<History, 'hops' | 'root'>
+
+/** Writes an event's lineage into its headers; nothing if no hand-over led to it. */
+export function setLineage(fields: MsgHdrs, { hops, root }: Lineage): void {
+  if (hops > 0) fields.set(JOBICO_HEADERS.hops, String(hops))
+  if (root !== undefined) fields.set(JOBICO_HEADERS.root, root)
 }
 
 /** How far an event is that has not ended. */

@@ -1,9 +1,15 @@
-import { eventKey, eventSubjects, jobSource, streamNames } from '../queues/names.ts'
+import { eventKey, jobSource } from '../queues/names.ts'
 import type { EventRef, JobRef } from '../queues/names.ts'
 import type { Requests } from '../jetstream/requests.ts'
-import { lastMessage } from '../jetstream/stored-message.ts'
 import { causeKeyOf, emittedId } from './emitted.ts'
-import { eventState, identityOf, type EventState, type Identity, type KnownState } from './event-state.ts'
+import {
+  eventState,
+  identityOf,
+  newestRecord,
+  type EventState,
+  type Identity,
+  type KnownState,
+} from './event-state.ts'
 import { findEvents } from './find-events.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -55,8 +61,7 @@ async function readIdentity(
 ): Promise<Identity | undefined> {
   if (state.state === 'pending') return state.identity
   if (state.state === 'dead') {
-    const body = await lastMessage(requests, streamNames(ref).outcomes, eventSubjects(ref).deadBody(key))
-    return identityOf(body?.headers)
+    return identityOf((await newestRecord(requests, ref, key))?.headers)
   }
   const { causationid: id, causationsource: source } = state.verdict.result.attributes
   return id === undefined || source === undefined ? undefined : { id, source }
@@ -78,7 +83,7 @@ type DoneVerdict = Extract<Verdict, { kind: 'done' }>
 
 function emittedBy({ result, emitted = [] }: DoneVerdict): readonly Omit<RelatedEvent, 'state'>[] {
   const { source, id } = result.attributes
-  return emitted.map(({ event }, index) => ({ event, key: eventKey(source, emittedId(id, index + 1)) }))
+  return emitted.map((event, index) => ({ event, key: eventKey(source, emittedId(id, index + 1)) }))
 }
 
 /** The verdict does not say where the result goes, so its key is looked for at all events. */

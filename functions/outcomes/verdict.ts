@@ -2,7 +2,6 @@ import { headers, type MsgHdrs } from '@nats-io/transport-node'
 
 import { eventHeaders, eventOfMessage } from '../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../cloudevents/cloudevent.ts'
-import { emittedHeader, joinEmitted, splitEmitted, type EmittedData } from './emitted.ts'
 import { ERROR_CODES, JobicoError, type ErrorCode } from '../process/errors.ts'
 import { percentDecode, percentEncode } from '../cloudevents/percent-encoding.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
@@ -19,7 +18,11 @@ export const JOBICO_HEADERS = {
   redrive: 'Jobico-Redrive',
   /** On an event that was handed over: how many hand-overs led to it. */
   hops: 'Jobico-Hops',
-  /** On a done verdict: the emitted data that its payload holds behind the data of the result. */
+  /** On an event that was handed over: the key of the event with which the hand-overs began. */
+  root: 'Jobico-Root',
+  /** On a retry: which process stored it, and when, so that this process knows it again. */
+  write: 'Jobico-Write',
+  /** On a done verdict: the events to which the module emitted data, in its order, separated by commas. */
   emitted: 'Jobico-Emitted',
   verdict: 'Jobico-Verdict',
   attempts: 'Jobico-Attempts',
@@ -50,8 +53,8 @@ export type Verdict =
   | ({
       readonly kind: 'done'
       readonly result: CloudEvent
-      /** Data for other events of the Job, if any. Each is handed over after the verdict is stored. */
-      readonly emitted?: readonly EmittedData[]
+      /** The events of the Job to which the module emitted data, in its order; undefined if there are none. */
+      readonly emitted?: readonly string[]
     } & VerdictFacts)
   | ({
       readonly kind: 'dead'
@@ -75,19 +78,13 @@ export function verdictHeaders(verdict: Verdict): MsgHdrs {
   fields.set(JOBICO_HEADERS.module, verdict.module)
   fields.set(JOBICO_HEADERS.time, verdict.time)
   if (verdict.kind === 'done' && verdict.emitted !== undefined && verdict.emitted.length > 0)
-    fields.set(JOBICO_HEADERS.emitted, emittedHeader(verdict.emitted))
+    fields.set(JOBICO_HEADERS.emitted, verdict.emitted.join(','))
   if (verdict.kind === 'dead') {
     fields.set(JOBICO_HEADERS.code, verdict.code)
     fields.set(JOBICO_HEADERS.reason, encodeReason(verdict.reason))
     fields.set(JOBICO_HEADERS.errors, encodeErrors(verdict.errors))
   }
   return fields
-}
-
-/** The payload of a verdict's message: the data of the result, then the emitted data; empty for a dead verdict. */
-export function verdictPayload(verdict: Verdict): Uint8Array {
-  if (verdict.kind === 'dead') return new Uint8Array()
-  return joinEmitted(verdict.result.data, verdict.emitted ?? [])
 }
 
 /** Reads the verdict of a message. Throws EVENT_INVALID if it is none. */
@@ -103,9 +100,9 @@ export function verdictOfMessage({
   }
   const kind = text(JOBICO_HEADERS.verdict)
   if (kind === 'done') {
-    const held = splitEmitted(text(JOBICO_HEADERS.emitted), data)
-    const emitted = held.emitted.length > 0 ? { emitted: held.emitted } : {}
-    return { kind, result: eventOfMessage(fields, held.data), ...emitted, ...facts }
+    const emitted = text(JOBICO_HEADERS.emitted)
+    const events = emitted === '' ? {} : { emitted: emitted.split(',') }
+    return { kind, result: eventOfMessage(fields, data), ...events, ...facts }
   }
   const code = text(JOBICO_HEADERS.code)
   if (kind !== 'dead' || !isErrorCode(code))

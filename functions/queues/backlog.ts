@@ -2,12 +2,12 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { allOf, answerIfThere, manage, subjectsIn } from '../jetstream/manager.ts'
-import { eventSubjects, parseSubject, streamNames, type JobRef } from './names.ts'
-import type { StorageUsage } from './storage-usage.ts'
+import { eventSubjects, parseSubject, streamNames, type JobRef, type RecordKind } from './names.ts'
+import { measureUndone, roomLimits, type UndoneBytes } from './room.ts'
 
 /** How much waits, in messages. */
 export interface EventBacklog {
-  /** In the queue and among the retries. */
+  /** In the queue, and retries, hand-overs and redriven dead letters. */
   readonly pending: number
   /** Dead letters. */
   readonly dead: number
@@ -18,60 +18,58 @@ export interface Backlog extends EventBacklog {
   readonly events: ReadonlyMap<string, EventBacklog>
   /** When the queue was made, RFC 3339. */
   readonly created: string
-  /** The state of the outcome stream when the dead letters were counted. */
-  readonly outcomes: string
-  /** Storage usage of the outcome stream. */
-  readonly usage: StorageUsage
+  /** The bytes of dead letters and of what waits in the stream of events; undefined while they are far from their limits. */
+  readonly undone: UndoneBytes | undefined
+  /** The queue's `maxBytes`. */
+  readonly maxBytes: number
 }
 
 /** Numbers of messages by event. */
 export type Counts = ReadonlyMap<string, number>
 
-/**
- * Counts what waits in a Job; undefined if one of its streams is missing. Cheap enough to call every ten seconds, and
- * cheaper with the last answer as `previous`. Throws QUEUE_UNAVAILABLE.
- */
-export async function readBacklog(
-  connection: NatsConnection,
-  ref: JobRef,
-  previous?: Backlog,
-): Promise<Backlog | undefined> {
+/** Counts what waits in a Job; undefined if one of its streams is missing. Throws QUEUE_UNAVAILABLE. */
+export async function readBacklog(connection: NatsConnection, ref: JobRef): Promise<Backlog | undefined> {
   const manager = await manage(connection)
   const names = streamNames(ref)
-  const [queue, retry, outcomes] = await Promise.all([
-    waitingIn(manager, names.queue),
-    waitingIn(manager, names.retry),
-    answerIfThere(manager.streams.info(names.outcomes)),
+  const [queue, events] = await Promise.all([
+    answerIfThere(manager.streams.info(names.queue)),
+    answerIfThere(manager.streams.info(names.events)),
   ])
-  if (queue === undefined || retry === undefined || outcomes === undefined) return undefined
-  const later = await waitingForLater(manager, ref, retry)
-  const mark = stateMark(outcomes)
-  const dead =
-    previous?.outcomes === mark
-      ? new Map([...previous.events].map(([event, counts]) => [event, counts.dead]))
-      : await deadLetters(manager, ref)
-  const events = new Set([queue.byEvent, retry.byEvent, later, dead].flatMap((counts) => [...counts.keys()]))
+  if (queue === undefined || events === undefined) return undefined
+  const queued = queue.state.messages === 0 ? new Map<string, number>() : await queuedByEvent(manager, queue)
+  const records = events.state.messages === 0 ? NO_RECORDS : await countRecords(manager, ref)
+  const found = new Set([queued, records.waiting, records.dead].flatMap((counts) => [...counts.keys()]))
   const of = (counts: Counts, event: string) => counts.get(event) ?? 0
   return {
-    pending: queue.messages + retry.messages,
-    dead: sum(dead),
+    pending: queue.state.messages + sum(records.waiting),
+    dead: sum(records.dead),
     events: new Map(
-      [...events].sort().map((event) => [
-        event,
-        {
-          pending: of(queue.byEvent, event) + of(retry.byEvent, event) + of(later, event),
-          dead: of(dead, event),
-        },
-      ]),
+      [...found]
+        .sort()
+        .map((event) => [
+          event,
+          { pending: of(queued, event) + of(records.waiting, event), dead: of(records.dead, event) },
+        ]),
     ),
     created: queue.created,
-    outcomes: mark,
-    usage: { bytes: outcomes.state.bytes, maxBytes: outcomes.config.max_bytes },
+    undone: await undoneBytes(connection, ref, events.state.bytes, queue.config.max_bytes),
+    maxBytes: queue.config.max_bytes,
   }
 }
 
+/** Measuring reads the headers of each message, so it is done only if some kind may have used up its room. */
+async function undoneBytes(
+  connection: NatsConnection,
+  ref: JobRef,
+  total: number,
+  maxBytes: number,
+): Promise<UndoneBytes | undefined> {
+  const limits = roomLimits(maxBytes)
+  return total >= Math.min(limits.dead, limits.waiting) ? await measureUndone(connection, ref) : undefined
+}
+
 /**
- * Whether the queue or the retries, due or not, hold anything of an event; false if the streams do not exist. Throws
+ * Whether the queue or the records hold anything of an event that has not ended; false if the streams do not exist. Throws
  * QUEUE_UNAVAILABLE.
  */
 export async function hasBacklog(connection: NatsConnection, ref: JobRef, event: string): Promise<boolean> {
@@ -83,57 +81,49 @@ export async function hasBacklog(connection: NatsConnection, ref: JobRef, event:
     return last !== undefined && last !== null
   }
   // In the order in which an event moves, so that it is not missed while it moves.
-  return (await isIn(names.queue, subjects.queued('*'))) || (await isIn(names.retry, subjects.retry('*')))
-}
-
-/** Counts dead letters by event. The cost grows with the dead letters only, whatever else the stream holds. */
-export async function deadLetters(manager: JetStreamManager, ref: JobRef): Promise<Counts> {
-  const bodies = eventSubjects({ ...ref, event: '*' }).deadBody('*')
-  return await countSubjects(manager, streamNames(ref).outcomes, bodies)
-}
-
-interface Waiting {
-  /** When the stream was made, RFC 3339. */
-  readonly created: string
-  readonly messages: number
-  /** Messages that the consumers have not delivered, or that are not acknowledged yet. */
-  readonly byEvent: Counts
-}
-
-/** Counts what waits in a work queue. The consumers know their counts, so none of perhaps a million messages is read. */
-async function waitingIn(manager: JetStreamManager, stream: string): Promise<Waiting | undefined> {
-  const info = await answerIfThere(manager.streams.info(stream))
-  if (info === undefined) return undefined
-  const consumers = await answerIfThere(allOf(manager.consumers.list(stream)))
-  const shares = (consumers ?? []).map(
-    ({ name, num_pending, num_ack_pending }) => [name, num_pending + num_ack_pending] as const,
+  return (
+    (await isIn(names.queue, subjects.queued('*'))) ||
+    (await isIn(names.events, subjects.record('*', 'later'))) ||
+    (await isIn(names.events, subjects.record('*', 'due')))
   )
-  return { created: info.created, messages: info.state.messages, byEvent: new Map(shares) }
 }
 
-/** Counts schedules that are not due. No consumer counts them, so with more than one event their subjects are listed. */
-async function waitingForLater(manager: JetStreamManager, ref: JobRef, retry: Waiting): Promise<Counts> {
-  const later = retry.messages - sum(retry.byEvent)
-  const [only, ...others] = retry.byEvent.keys()
-  if (later <= 0) return new Map()
-  if (only !== undefined && others.length === 0) return new Map([[only, later]])
-  const schedules = eventSubjects({ ...ref, event: '*' }).later('*')
-  return await countSubjects(manager, streamNames(ref).retry, schedules)
+/** How many records of a Job wait, and how many are dead letters, by event. */
+export interface RecordCounts {
+  readonly waiting: Counts
+  readonly dead: Counts
 }
 
-/** How many messages each event has on the subjects that match. */
-async function countSubjects(manager: JetStreamManager, stream: string, filter: string): Promise<Counts> {
+const NO_RECORDS: RecordCounts = { waiting: new Map(), dead: new Map() }
+
+/** Counts the records that wait and the dead letters. The cost grows with these only, whatever else the stream holds. */
+export async function countRecords(manager: JetStreamManager, ref: JobRef): Promise<RecordCounts> {
+  const count = (kind: RecordKind) => countSubjects(manager, ref, kind)
+  // In the order in which an event moves, so that it is not missed while it moves.
+  const later = await count('later')
+  const due = await count('due')
+  const dead = await count('dead')
+  const waiting = new Map(later)
+  for (const [event, messages] of due) waiting.set(event, (waiting.get(event) ?? 0) + messages)
+  return { waiting, dead }
+}
+
+async function countSubjects(manager: JetStreamManager, ref: JobRef, kind: RecordKind): Promise<Counts> {
   const counts = new Map<string, number>()
-  for (const [subject, messages] of (await subjectsIn(manager, stream, filter)) ?? []) {
+  const filter = eventSubjects({ ...ref, event: '*' }).record('*', kind)
+  for (const [subject, messages] of (await subjectsIn(manager, streamNames(ref).events, filter)) ?? []) {
     const { event } = parseSubject(subject)
     counts.set(event, (counts.get(event) ?? 0) + messages)
   }
   return counts
 }
 
-/** Changes whenever a message comes or goes: one that comes raises the last sequence, one that goes lowers the count. */
-function stateMark({ created, state }: StreamInfo): string {
-  return `${created} ${state.last_seq} ${state.messages}`
+/** Counts a queue by event. The consumers know their counts, so none of perhaps a million messages is read. */
+async function queuedByEvent(manager: JetStreamManager, { config }: StreamInfo): Promise<Counts> {
+  const consumers = await answerIfThere(allOf(manager.consumers.list(config.name)))
+  return new Map(
+    (consumers ?? []).map(({ name, num_pending, num_ack_pending }) => [name, num_pending + num_ack_pending]),
+  )
 }
 
 /** The total over all events. */

@@ -3,21 +3,24 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { JobicoError } from '../process/errors.ts'
 import { answerTo, manage } from '../jetstream/manager.ts'
 import { streamNames, type JobRef } from './names.ts'
+import { measureUndone, roomLimits } from './room.ts'
 
-/** The share of `maxBytes` that a redrive may fill with retries; the rest is left to the runners. */
-const SHARE = 0.5
+/** The share of the room for retries and hand-overs that a redrive may fill; the rest is left to the runners. */
+const SHARE = 0.25
 const CHECK_EVERY_MS = 500
 
 /**
- * Gives a function that throws QUEUE_FULL while a Job's retries take more than half of its queue's `maxBytes`; if they took
- * all of it, runners would pull no new events. It reads the sizes at most twice a second. It throws QUEUE_UNAVAILABLE, too.
+ * Gives a function that throws QUEUE_FULL while a Job's retries, hand-overs and redriven dead letters take a quarter of
+ * their room; from half of it on, runners pull no new events. It measures at most twice a second. It throws
+ * QUEUE_UNAVAILABLE, too.
  */
 export function createBackpressure(connection: NatsConnection, ref: JobRef): () => Promise<void> {
-  const { queue, retry } = streamNames(ref)
+  const { queue, events } = streamNames(ref)
   const check = async () => {
     const { streams } = await manage(connection)
-    const [{ config }, { state }] = await answerTo(Promise.all([streams.info(queue), streams.info(retry)]))
-    return config.max_bytes > 0 && state.bytes > config.max_bytes * SHARE
+    const [{ config }, { state }] = await answerTo(Promise.all([streams.info(queue), streams.info(events)]))
+    const most = roomLimits(config.max_bytes).waiting * SHARE
+    return state.bytes > most && (await measureUndone(connection, ref)).waiting > most
   }
   let checkedAt = -Infinity
   let isFull: Promise<boolean> = Promise.resolve(false)

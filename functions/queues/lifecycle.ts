@@ -1,20 +1,15 @@
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { covers } from '../jetstream/config-drift.ts'
 import { JobicoError } from '../process/errors.ts'
-import { deadLetters, sum } from './backlog.ts'
+import { countRecords, sum } from './backlog.ts'
+import { ensureConsumers } from './consumers.ts'
 import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
 import { closedSubject, streamNames, type JobRef } from './names.ts'
 import { readPubAck } from '../jetstream/publish.ts'
 import { assertSameStorage, explainRefusal, type NamedStream } from '../jetstream/stream-refusal.ts'
-import {
-  consumerConfigs,
-  STREAM_METADATA,
-  streamConfigs,
-  type NamedConsumer,
-  type QueuePlan,
-} from './stream-config.ts'
+import { STREAM_METADATA, streamConfigs, type QueuePlan } from './stream-config.ts'
 
 /**
  * Creates the streams and consumers of a Job, or changes them to match the plan. It opens a closed queue again, and takes
@@ -29,15 +24,7 @@ export async function ensureQueues(connection: NatsConnection, plan: QueuePlan):
   if (found.some((info) => info !== undefined && isClosed(info, plan.ref)))
     await answerTo(manager.streams.purge(names.queue, { filter: closedSubject(plan.ref) }))
   for (const [at, config] of configs.entries()) await ensureStream(manager, config, found[at])
-  const [queue, retry] = await Promise.all([
-    consumersOf(manager, names.queue),
-    consumersOf(manager, names.retry),
-  ])
-  for (const event of plan.events) {
-    const wanted = consumerConfigs(plan.ref, event)
-    await ensureConsumer(manager, names.queue, wanted.queue, queue.get(event.event))
-    await ensureConsumer(manager, names.retry, wanted.retry, retry.get(event.event))
-  }
+  await ensureConsumers(manager, plan.ref, plan.events)
 }
 
 async function ensureStream(
@@ -56,30 +43,6 @@ async function ensureStream(
   }
 }
 
-async function ensureConsumer(
-  manager: JetStreamManager,
-  stream: string,
-  wanted: NamedConsumer,
-  existing: ConsumerInfo | undefined,
-): Promise<void> {
-  if (existing !== undefined && covers(existing.config, wanted)) return
-  const { durable_name: name } = wanted
-  const step =
-    existing === undefined
-      ? manager.consumers.add(stream, wanted)
-      : manager.consumers.update(stream, name, wanted)
-  await answerTo(step, `the consumer ${name} of the stream ${stream}`)
-}
-
-/** All consumers of a stream, by name. */
-async function consumersOf(
-  manager: JetStreamManager,
-  stream: string,
-): Promise<ReadonlyMap<string, ConsumerInfo>> {
-  const consumers = await answerTo(allOf(manager.consumers.list(stream)))
-  return new Map(consumers.map((consumer) => [consumer.name, consumer]))
-}
-
 /**
  * Closes a Job's queue: it takes no new events, and those in it are run as before. Does nothing if there is no queue. Throws
  * QUEUE_UNAVAILABLE.
@@ -92,19 +55,12 @@ export async function closeQueue(connection: NatsConnection, ref: JobRef): Promi
   await answerIfThere(manager.streams.update(queue, { subjects: [closedSubject(ref)] }))
 }
 
-/** Removes the two consumers, if any, of an event that is no longer in its Job. Throws QUEUE_UNAVAILABLE. */
-export async function removeConsumers(connection: NatsConnection, ref: JobRef, event: string): Promise<void> {
-  const manager = await manage(connection)
-  const { queue, retry } = streamNames(ref)
-  for (const stream of [queue, retry]) await answerIfThere(manager.consumers.delete(stream, event))
-}
-
 /** Whether deleteQueues has deleted a Job's streams; if not, how many messages are left in them. */
 export type Deletion =
   { readonly deleted: true } | { readonly deleted: false; readonly pending: number; readonly dead: number }
 
 /**
- * Closes the queue of a Job and deletes its three streams, but only if they hold nothing pending or dead. Missing streams
+ * Closes the queue of a Job and deletes its two streams, but only if they hold nothing pending or dead. Missing streams
  * count as deleted. Safe to repeat, and to break off at any point. Throws QUEUE_UNAVAILABLE.
  */
 export async function deleteQueues(connection: NatsConnection, ref: JobRef): Promise<Deletion> {
@@ -116,20 +72,20 @@ export async function deleteQueues(connection: NatsConnection, ref: JobRef): Pro
   const left = await countLeft(manager, ref)
   if (!left.empty) return { deleted: false, pending: left.pending, dead: left.dead }
   const names = streamNames(ref)
-  for (const stream of [names.queue, names.retry, names.outcomes])
-    await answerIfThere(manager.streams.delete(stream))
+  for (const stream of [names.queue, names.events]) await answerIfThere(manager.streams.delete(stream))
   return { deleted: true }
 }
 
 /** Counts what is left in a Job's streams, in the order in which an event moves, so that it is not missed while it moves. */
 async function countLeft(manager: JetStreamManager, ref: JobRef) {
-  const names = streamNames(ref)
   const barrier = closedSubject(ref)
-  const queue = await answerIfThere(manager.streams.info(names.queue, { subjects_filter: barrier }))
-  const retry = await answerIfThere(manager.streams.info(names.retry))
-  const dead = sum(await deadLetters(manager, ref))
+  const queue = await answerIfThere(
+    manager.streams.info(streamNames(ref).queue, { subjects_filter: barrier }),
+  )
+  const records = await countRecords(manager, ref)
   const barriers = queue?.state.subjects?.[barrier] ?? 0
-  const pending = (queue?.state.messages ?? 0) - barriers + (retry?.state.messages ?? 0)
+  const pending = (queue?.state.messages ?? 0) - barriers + sum(records.waiting)
+  const dead = sum(records.dead)
   // A queue that a new Job has opened again must not be deleted, even if it is empty.
   const empty = pending + dead === 0 && (queue === undefined || isClosed(queue, ref))
   return { pending, dead, exists: queue !== undefined, empty }

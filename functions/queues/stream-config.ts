@@ -72,7 +72,11 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
       [STREAM_METADATA.job]: ref.job,
     },
   }
-  const woken = wakeSubject({ namespace: '{{wildcard(1)}}', job: '{{wildcard(2)}}', event: '{{wildcard(3)}}' })
+  const woken = wakeSubject({
+    namespace: '{{wildcard(1)}}',
+    job: '{{wildcard(2)}}',
+    event: '{{wildcard(3)}}',
+  })
   const any = eventSubjects({ namespace: '*', job: '*', event: '*' })
   return [
     {

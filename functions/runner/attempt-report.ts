@@ -11,9 +11,11 @@ export type Report =
       readonly fault: AttemptError
     }
   | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
+  /** There is no room for what it hands over, or for a dead letter: it waits, and this was no attempt. */
+  | { readonly kind: 'waits'; readonly lacks: string }
   /** The event had a verdict already, so none was stored. */
   | { readonly kind: 'known' }
-  /** A process stored the event's next copy and died before it acknowledged this one, so nothing ran. */
+  /** A process stored the event's next copy and died before it deleted this one, so nothing ran. */
   | { readonly kind: 'superseded' }
   /** This process is stopping, and nothing ran: the caller gives the delivery back to the queue. */
   | { readonly kind: 'handed-back' }
@@ -32,6 +34,9 @@ export function logReport(log: Log, report: Report, key: string): void {
       break
     case 'dead':
       log.error({ key, ...report.fault, attempts: report.attempts }, 'Event dead')
+      break
+    case 'waits':
+      log.warn({ key, lacks: report.lacks }, 'Event waits for room')
       break
     case 'known':
       log.info({ key }, 'Event had its verdict')

@@ -14,7 +14,7 @@ export function createRunnerMetrics(inFlight: () => number): RunnerMetrics {
   const registers = [registry]
   const outcomes = new Counter({
     name: 'jobico_runner_events_total',
-    help: 'Events by what became of them: done, retried, dead, known, superseded or handed-back.',
+    help: 'Events by what became of them: done, retried, dead, waits, known, superseded or handed-back.',
     labelNames: ['outcome'],
     registers,
   })

@@ -109,7 +109,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
       await ensureQueues(connection, {
         ref,
         queue: { storage: 'File', maxBytes: 64 * 2 ** 20, duplicateWindowSeconds: 120, replicas: 1 },
-        events: events.map((event) => ({ event, maxReplicas: 1, concurrency: 4 })),
+        events,
         metadata: {},
       })
       return ref

@@ -7,12 +7,13 @@ import { checkModuleInThread } from '../guests/check/check-in-thread.ts'
 import { sizeLimit } from '../cloudevents/nats-binding.ts'
 import { JobicoError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
+import { replaceLostConsumer } from '../queues/consumers.ts'
 import { streamNames } from '../queues/names.ts'
 import { longestAttemptMs } from '../process/attempt-limit.ts'
 import { createRequests } from '../jetstream/requests.ts'
 import type { RunnerConfig } from './config.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
-import { createPullGate, type PullMode } from './dispatch/pull-gate.ts'
+import { createRoom, type PullMode } from './dispatch/room.ts'
 import { createSettlement } from './attempts/settlement.ts'
 import { processDelivery, type AttemptContext } from './attempts/attempt.ts'
 import type { RunnerMetrics } from './metrics.ts'
@@ -33,10 +34,9 @@ export interface Runner {
 /** What is logged when the pull mode changes. */
 const PULLS: Readonly<Record<PullMode, string>> = {
   all: 'Events are pulled again',
-  retries: 'Only retries are pulled, since they take more bytes than the queue may',
-  nothing:
-    'Nothing is pulled, since no outcome can be stored: NATS does not answer, or the outcomes are full; if they are, ' +
-    'raise queue.maxBytes, shorten doneRetentionSeconds, or purge dead letters',
+  records:
+    'No new events are pulled, since retries and hand-overs take more bytes than the queue may; those are run first',
+  nothing: 'Nothing is pulled, since no outcome can be stored: NATS does not answer, or the streams are gone',
 }
 const RETRY_MS = 500
 const POLL_MS = 20
@@ -64,11 +64,11 @@ export async function startRunner(
   const requests = createRequests(connection)
   const onPullMode = (mode: PullMode) => {
     log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
-    dispatcher.gateChanged()
+    dispatcher.roomChanged()
   }
-  const [clock, gate, pool] = await Promise.all([
+  const [clock, room, pool] = await Promise.all([
     whenAvailable(log, () => createServerClock(requests, streamNames(ref).queue, ref.event)),
-    whenAvailable(log, () => createPullGate(requests, ref, onPullMode)),
+    whenAvailable(log, () => createRoom(requests, ref, onPullMode)),
     createPool({
       module,
       concurrency,
@@ -80,7 +80,7 @@ export async function startRunner(
     }),
   ])
   const aborter = new AbortController()
-  const settlement = createSettlement({ ...config, requests, clock, gate, signal: aborter.signal })
+  const settlement = createSettlement({ ...config, requests, clock, room, signal: aborter.signal })
   const context: AttemptContext = {
     ref,
     settlement,
@@ -101,9 +101,10 @@ export async function startRunner(
     ref,
     concurrency,
     pool,
-    gate,
+    room,
     log,
     process: (delivery) => processDelivery(context, delivery),
+    replaceConsumer: (source) => replaceLostConsumer(connection, ref, source),
     onReport: (report, key) => {
       metrics.report(report)
       logReport(log, report, key)
@@ -118,7 +119,7 @@ export async function startRunner(
       await closed
       clearTimeout(timer)
       await pool.close()
-      for (const part of [clock, gate, requests]) part.close()
+      for (const part of [clock, room, requests]) part.close()
     },
   }
 }

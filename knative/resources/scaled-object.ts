@@ -29,7 +29,7 @@ const PERIOD_S = 15
  */
 export function runnerScaledObject({ job, event }: RunnerPlan, platform: Platform): ScaledObject {
   const { runner } = event
-  const { queue, retry } = streamNames(eventRef(job, event))
+  const { queue, events } = streamNames(eventRef(job, event))
   const trigger = (name: string, stream: string) => ({
     type: 'nats-jetstream',
     name,
@@ -59,7 +59,7 @@ export function runnerScaledObject({ job, event }: RunnerPlan, platform: Platfor
         behavior: 'currentReplicasIfHigher',
       },
       advanced: { horizontalPodAutoscalerConfig: { behavior: behavior(runner) } },
-      triggers: [trigger('queue', queue), trigger('retry', retry)],
+      triggers: [trigger('queue', queue), trigger('events', events)],
     },
   }
 }

@@ -3,7 +3,7 @@ import { parseQuantity } from '../../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { deleteQueues, ensureQueues } from '../../functions/queues/lifecycle.ts'
-import { outcomesFullMessage, isFull } from '../../functions/queues/storage-usage.ts'
+import { roomFault } from './room-fault.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
 import { KubeError } from '../../knative/kube/client.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
@@ -14,7 +14,7 @@ import { listenerName, runnerName } from '../../knative/resources/names.ts'
 import { eventsOfOtherJobs, type EventOwner } from './event-ownership.ts'
 import { dispositionMessage, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
 import type { RecordEvent } from '../event-recorder.ts'
-import { wrong, type Fault } from '../faults/fault.ts'
+import type { Fault } from '../faults/fault.ts'
 import { cleanUpRemovedEvents } from '../removal/removed-events.ts'
 import { jobRef, type RemovalDeps } from '../objects/remove-objects.ts'
 import type { Modules } from '../resolve/modules.ts'
@@ -84,7 +84,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   const events = await serveEvents(deps, job, taken, !('fault' in queue))
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
   const removed = await answerOrFault(() => cleanUpRemovedEvents(deps, job, current))
-  const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job), previous.backlog))
+  const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job)))
   const backlog = 'answer' in counted ? counted.answer : previous.backlog
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
   const before = previous.status ?? job.status
@@ -92,7 +92,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue: 'fault' in queue ? queue.fault : usageFault(backlog),
+      queue: 'fault' in queue ? queue.fault : backlog && roomFault(backlog),
       leaving: 'answer' in removed ? removed.answer : [],
       backlog: isDue ? backlog : undefined,
     },
@@ -104,13 +104,6 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
   }
-}
-
-/** The fault of a Job whose outcomes have used up their storage. Its events wait in the queue meanwhile. */
-function usageFault(backlog: Backlog | undefined): Fault | undefined {
-  return backlog !== undefined && isFull(backlog.usage)
-    ? wrong('OutcomesFull', outcomesFullMessage(backlog.usage))
-    : undefined
 }
 
 function lastCounted({ countedAt }: Previous): Previous {
@@ -189,9 +182,7 @@ function queuePlan(deps: ReconcileDeps, job: LiveJob, taken: ReadonlyMap<string,
   return {
     ref: jobRef(job),
     queue: { storage, maxBytes: parseQuantity(maxBytes), duplicateWindowSeconds, replicas },
-    events: job.spec.events
-      .filter(({ name }) => !taken.has(name))
-      .map(({ name, runner: { maxReplicas, concurrency } }) => ({ event: name, maxReplicas, concurrency })),
+    events: job.spec.events.filter(({ name }) => !taken.has(name)).map(({ name }) => name),
     metadata: { [STREAM_METADATA.uid]: job.metadata.uid ?? '' },
   }
 }

@@ -1,5 +1,5 @@
 import { hasBacklog } from '../../functions/queues/backlog.ts'
-import { removeConsumers } from '../../functions/queues/lifecycle.ts'
+import { removeConsumers } from '../../functions/queues/consumers.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { LABELS } from '../../knative/resources/labels.ts'

@@ -130,7 +130,7 @@ function queuePlan({ namespace, name, queue, events }: PreparedJob): QueuePlan {
   return {
     ref: { namespace, job: name },
     queue: { storage, maxBytes, duplicateWindowSeconds, replicas: 1 },
-    events: events.map(({ name: event, runner }) => ({ event, ...runner })),
+    events: events.map((event) => event.name),
     metadata: {},
   }
 }

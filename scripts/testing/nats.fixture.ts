@@ -8,7 +8,7 @@ import { startNatsServer, type NatsServer } from '../nats-server/start.ts'
 import { eventHeaders } from '../../functions/cloudevents/nats-binding.ts'
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { eventKey, eventSubjects, streamNames, type EventRef } from '../../functions/queues/names.ts'
-import { publish, publishBatch, type PubAck } from '../../functions/jetstream/publish.ts'
+import { expectNewest, publish, publishBatch, type PubAck } from '../../functions/jetstream/publish.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import { createRequests, type Outgoing, type Requests } from '../../functions/jetstream/requests.ts'
 import type { QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -23,9 +23,9 @@ export interface Writer {
   accept(ref: EventRef, id: string): Promise<string>
   /** Schedules a retry of an event in an hour. */
   park(ref: EventRef, key: string): Promise<void>
-  /** Stores a done verdict for the event with this id; `replaces` is the sequence of the verdict before. */
+  /** Stores a done verdict for the event with this id; `replaces` is the sequence of the record before. */
   done(ref: EventRef, id: string, replaces?: number): Promise<number>
-  /** Makes the event with this id a dead letter; gives the sequence of the verdict. */
+  /** Makes the event with this id a dead letter; gives its sequence. */
   deadLetter(ref: EventRef, id: string, more?: Partial<DeadVerdict>, payload?: string): Promise<number>
   /** Makes the events with these ids dead letters, 100 in a batch. */
   deadLetterMany(ref: EventRef, ids: readonly string[]): Promise<void>
@@ -64,7 +64,7 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
   const newPlan = (events: readonly string[] = ['ev1']): QueuePlan => ({
     ref: { namespace: 'shared', job: `job-${++jobs}` },
     queue: { storage: 'File', maxBytes: 8 * MiB, duplicateWindowSeconds: 120, replicas: 1 },
-    events: events.map((event) => ({ event, maxReplicas: 10, concurrency: 4 })),
+    events,
     metadata: { 'jobico.coeux.dev/uid': 'abc' },
   })
   return {
@@ -99,23 +99,24 @@ export function writer(requests: Requests): Writer {
       return key
     },
     async park(ref, key) {
-      const { later, due } = eventSubjects(ref)
+      const { record } = eventSubjects(ref)
       const fields = headers()
       fields.set('Nats-Schedule', `@at ${new Date(Date.now() + 3_600_000).toISOString()}`)
-      fields.set('Nats-Schedule-Target', due(key))
-      stored(await publish(requests, { subject: later(key), headers: fields, payload: 'x' }))
+      fields.set('Nats-Schedule-Target', record(key, 'due'))
+      stored(await publish(requests, { subject: record(key, 'later'), headers: fields, payload: 'x' }))
     },
     async done(ref, id, replaces = 0) {
       const attributes = { specversion: '1.0', id: keyOf(id), source: '/test', type: 'result' }
       const result = { attributes, data: undefined, trace: {} }
       const verdict: Verdict = { kind: 'done', result, ...FACTS }
       const fields = verdictHeaders(verdict)
-      fields.set('Nats-Expected-Last-Subject-Sequence', String(replaces))
-      const subject = eventSubjects(ref).verdict(keyOf(id))
+      const { record, records } = eventSubjects(ref)
+      expectNewest(fields, records(keyOf(id)), replaces)
+      const subject = record(keyOf(id), 'done')
       return stored(await publish(requests, { subject, headers: fields, payload: '{"n":1}' }))
     },
     async deadLetter(ref, id, more = {}, payload = '{"big":"data"}') {
-      return stored(await publishBatch(requests, deadLetter(ref, id, more, payload))) - 1
+      return stored(await publish(requests, deadLetter(ref, id, more, payload)))
     },
     async deadLetterMany(ref, ids) {
       for (let from = 0; from < ids.length; from += LETTERS_A_BATCH) {
@@ -123,7 +124,7 @@ export function writer(requests: Requests): Writer {
         stored(
           await publishBatch(
             requests,
-            some.flatMap((id) => deadLetter(ref, id, {}, '{"big":"data"}')),
+            some.map((id) => deadLetter(ref, id, {}, '{"big":"data"}')),
           ),
         )
       }
@@ -133,17 +134,13 @@ export function writer(requests: Requests): Writer {
 
 const LETTERS_A_BATCH = 100
 
-/** The verdict and the body of a dead letter. */
-function deadLetter(ref: EventRef, id: string, more: Partial<DeadVerdict>, payload: string): Outgoing[] {
+/** A dead letter: the event with its verdict. */
+function deadLetter(ref: EventRef, id: string, more: Partial<DeadVerdict>, payload: string): Outgoing {
   const facts = { code: 'REJECTED', reason: `nö ${id}`, errors: [], ...FACTS } as const
   const verdict: Verdict = { kind: 'dead', ...facts, ...more }
-  const subjects = eventSubjects(ref)
   const body = eventHeaders(eventOf(id))
   for (const [name, [value = '']] of verdictHeaders(verdict)) body.set(name, value)
-  return [
-    { subject: subjects.verdict(keyOf(id)), headers: verdictHeaders(verdict) },
-    { subject: subjects.deadBody(keyOf(id)), headers: body, payload },
-  ]
+  return { subject: eventSubjects(ref).record(keyOf(id), 'dead'), headers: body, payload }
 }
 
 function stored(ack: PubAck): number {

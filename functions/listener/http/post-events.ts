@@ -5,7 +5,7 @@ import { sizeLimit } from '../../cloudevents/nats-binding.ts'
 import type { Log } from '../../process/log.ts'
 import { eventKey } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
-import { readVerdict } from '../../outcomes/event-state.ts'
+import { isVerdict, newestRecord } from '../../outcomes/event-state.ts'
 import { checkEvents, type CheckedEvent } from '../storing/check-events.ts'
 import { acceptedResponse, verdictResponse, type ResponseParts } from './responses.ts'
 import { bareDataDefaults } from '../decoding/bare-data.ts'
@@ -110,7 +110,8 @@ async function storeFirst(
   key: string,
   { options, requests, storeAll }: Waiting,
 ): Promise<readonly StoredEvent[]> {
-  const isKnown = (await readVerdict(requests, options.ref, key)) !== undefined
+  const newest = await newestRecord(requests, options.ref, key)
+  const isKnown = newest !== undefined && isVerdict(newest)
   const stored = await storeAll()
   return stored.map((each) => ({ ...each, duplicate: each.duplicate || isKnown }))
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { JobicoError } from '../../process/errors.ts'
 import { eventSubjects, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
-import { eventState, readVerdict } from '../../outcomes/event-state.ts'
+import { newestRecord, verdictOf } from '../../outcomes/event-state.ts'
 import type { Verdict } from '../../outcomes/verdict.ts'
 
 /** Watches for the verdict of one event. The caller closes it. */
@@ -17,13 +17,13 @@ const FIRST_PAUSE_MS = 5
 const LONGEST_PAUSE_MS = 1_000
 
 /**
- * Starts to watch for the verdict of an event; call it before the event is stored. A message on the verdict's subject is
+ * Starts to watch for the verdict of an event; call it before the event is stored. A message on the event's records is
  * only a hint to read the verdict: it may come before JetStream has stored it, or be refused. The verdict itself is read
  * from the stream's leader, at least once a second.
  */
 export function watchVerdict(requests: Requests, ref: EventRef, key: string): VerdictWatch {
   let hint = new AbortController()
-  const subscription = requests.connection.subscribe(eventSubjects(ref).verdict(key), {
+  const subscription = requests.connection.subscribe(eventSubjects(ref).records(key), {
     callback: () => {
       hint.abort()
     },
@@ -52,13 +52,11 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** Reads the verdict. A dead one does not count while the event is pending again, because then it is being redriven. */
+/** Reads the verdict; undefined while the event is pending, also if it is a dead letter that was redriven. */
 async function finalVerdict(requests: Requests, ref: EventRef, key: string): Promise<Verdict | undefined> {
   try {
-    const verdict = (await readVerdict(requests, ref, key))?.verdict
-    if (verdict?.kind !== 'dead') return verdict
-    const state = await eventState(requests, ref, key)
-    return state.state === 'done' || state.state === 'dead' ? state.verdict : undefined
+    const newest = await newestRecord(requests, ref, key)
+    return newest && verdictOf(newest)
   } catch (thrown) {
     // The event is stored, so a queue that can not be reached for a while must not turn the answer into an error.
     if (thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE') return undefined

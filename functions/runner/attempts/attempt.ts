@@ -2,7 +2,8 @@ import { eventOfMessage } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
 import type { Failure } from '../../guests/abi.ts'
 import { readHistory, type History } from '../../outcomes/history.ts'
-import type { AttemptError, Verdict } from '../../outcomes/verdict.ts'
+import { isVerdict, type StoredRecord } from '../../outcomes/event-state.ts'
+import type { AttemptError } from '../../outcomes/verdict.ts'
 import type { EventRef } from '../../queues/names.ts'
 import type { Delivery } from '../dispatch/delivery.ts'
 import { handOversOf } from '../outputs/hand-over.ts'
@@ -12,8 +13,8 @@ import type { Report } from '../attempt-report.ts'
 import type { Execution } from '../workers/worker-slot.ts'
 import { resultEvent } from './result-event.ts'
 import { decide, type RetryPolicy } from './retry-policy.ts'
-import type { Settlement } from './settlement.ts'
-import { verdictFault, type DoneVerdict } from './verdict-limits.ts'
+import type { Settlement, Written } from './settlement.ts'
+import { lineageFault, resultFault } from './verdict-limits.ts'
 
 /** What an attempt needs around it. */
 export interface AttemptContext {
@@ -38,7 +39,7 @@ export interface AttemptContext {
    */
   readonly acquireSlot: (alone: boolean) => Promise<(() => void) | undefined>
   readonly execute: (key: string, event: CloudEvent) => Promise<Execution>
-  /** Called once a delivery is acknowledged: its ack wait need not be extended any more. */
+  /** Called once a delivered message is deleted: its ack wait need not be extended any more. */
   readonly settled: (delivery: Delivery) => void
 }
 
@@ -48,50 +49,49 @@ interface Attempt {
   readonly delivery: Delivery
   readonly event: KeyedEvent
   readonly history: History
-  /** The sequence of the verdict that this attempt may replace; 0 for none. */
+  /** The sequence of the record that this attempt is to replace; 0 for none. */
   readonly replaces: number
 }
 
 /**
- * Takes one delivery to its end: it gets a verdict, or is scheduled for its next attempt, or goes back to the queue. What
- * follows from an execution is stored first, and the delivery acknowledged after that. Rejects only when the process ends or
- * the message is not an event.
+ * Takes one delivery to its end: it gets a verdict, or is scheduled for its next attempt, or goes back to its stream. What
+ * follows from an execution is stored first, and the delivered message deleted after that. Rejects only when the process
+ * ends or the message is not an event.
  */
 export async function processDelivery(context: AttemptContext, delivery: Delivery): Promise<Report> {
   const event = { ...eventOfMessage(delivery.headers, delivery.data), key: delivery.key }
   const found = readHistory(delivery.headers)
   const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
-  const attempt = { context, delivery, event, history, replaces: 0 }
-  const handsOver = context.output !== undefined || context.emits.size > 0
-  const mayHaveEnded = history.suspect || delivery.source === 'retry' || handsOver
-  return mayHaveEnded ? await resume(attempt) : await run(attempt)
+  const replaces = delivery.source === 'events' ? delivery.seq : 0
+  const attempt = { context, delivery, event, history, replaces }
+  // A sink that got the result of an event must not get one again, so it is worth a look-up.
+  const mustLook = history.suspect || context.output?.kind === 'sink'
+  return mustLook ? await resume(attempt) : await run(attempt)
 }
 
-/** Continues an event that another process may have had, and may have ended before it handed the result over. */
+/** Continues an event that another process may have had, and may have ended before it deleted the message. */
 async function resume(attempt: Attempt): Promise<Report> {
-  const { context, delivery, history } = attempt
-  const before = await context.settlement.readVerdict(delivery.key)
-  if (before !== undefined && before.seq !== history.redrive) {
-    await handOverAll(attempt, before.verdict, true)
-    await removeRedrivenBody(attempt)
-    await acknowledge(context, delivery)
-    return { kind: 'known' }
-  }
-  if (history.suspect && (await context.settlement.latestAttempts(delivery.key)) > history.attempts) {
-    await acknowledge(context, delivery)
-    return { kind: 'superseded' }
-  }
-  const resumed = { ...attempt, replaces: before?.seq ?? 0 }
-  return history.attempts >= context.retry.maxAttempts ? await deadLetterUnrun(resumed) : await run(resumed)
+  const { context, delivery, history, replaces } = attempt
+  const newest = await context.settlement.newest(delivery.key)
+  if ((newest?.seq ?? 0) !== replaces) return await giveUp(attempt, newest)
+  return history.suspect && history.attempts >= context.retry.maxAttempts
+    ? await deadLetterUnrun(attempt)
+    : await run(attempt)
+}
+
+/** Leaves an event to another process that was first. */
+async function giveUp(attempt: Attempt, newest: StoredRecord | undefined): Promise<Report> {
+  const hasEnded = newest !== undefined && isVerdict(newest)
+  if (newest?.kind === 'done') await removeRedrivenLetter(attempt)
+  await removeDelivered(attempt)
+  return { kind: hasEnded ? 'known' : 'superseded' }
 }
 
 /** Ends an event whose attempts are used up: the last one began, and its process died. */
 async function deadLetterUnrun(attempt: Attempt): Promise<Report> {
   const { errors, attempts } = attempt.history
   const last = errors.at(-1) ?? processDied(attempts)
-  const report = await deadLetter(attempt, attempts, last.code, last.reason)
-  await acknowledge(attempt.context, attempt.delivery)
-  return report
+  return await deadLetter(attempt, attempts, last.code, last.reason)
 }
 
 function processDied(attempt: number): AttemptError {
@@ -102,31 +102,32 @@ async function run(attempt: Attempt): Promise<Report> {
   const { context, delivery, event, history } = attempt
   const release = await context.acquireSlot(history.suspect)
   if (release === undefined) return { kind: 'handed-back' }
-  let recorded: number | undefined
+  let begun = attempt
   let execution: Execution
   try {
-    if (history.suspect) recorded = await recordBeforeRun(attempt)
+    if (history.suspect) {
+      const written = await recordBeforeRun(attempt)
+      if (written.kind !== 'stored') return await giveUp(attempt, written.newest)
+      begun = { ...attempt, replaces: written.seq }
+    }
     execution = await context.execute(delivery.key, event)
   } finally {
     release()
   }
-  const report = await settle(attempt, execution)
-  await removeRedrivenBody(attempt)
-  if (recorded === undefined) await acknowledge(context, delivery)
-  else await context.settlement.cancelRetry(recorded)
-  return report
+  return await settle(begun, execution)
 }
 
 /**
- * Stores the attempt as a retry before it begins, so that a death of this process counts as an attempt, and acknowledges the
- * delivery. Gives the sequence of that retry.
+ * Stores the attempt as a retry before it begins, so that a death of this process counts as an attempt, and deletes the
+ * delivered message.
  */
-async function recordBeforeRun({ context, delivery, event, history }: Attempt): Promise<number> {
+async function recordBeforeRun(attempt: Attempt) {
+  const { context, event, history, replaces } = attempt
   const attempts = history.attempts + 1
-  const begun = { ...history, attempts, errors: [...history.errors, processDied(attempts)] }
-  const recorded = await context.settlement.scheduleRetry(event, begun, context.attemptLimitMs)
-  await acknowledge(context, delivery)
-  return recorded
+  const begun = { ...history, suspect: true, attempts, errors: [...history.errors, processDied(attempts)] }
+  const written = await context.settlement.scheduleRetry(event, begun, context.attemptLimitMs, replaces)
+  if (written.kind === 'stored') await removeDelivered(attempt)
+  return written
 }
 
 /** Stores what follows from an execution. */
@@ -136,35 +137,46 @@ async function settle(attempt: Attempt, { outcome, durationMs }: Execution): Pro
   if (outcome.kind !== 'ok') return await fail(attempt, outcome, attempts)
   const time = new Date(context.now()).toISOString()
   const result = resultEvent(context.ref, event, outcome.data, time)
-  const facts = { attempts, module: context.module, time }
-  const verdict: DoneVerdict = { kind: 'done', result, ...emittedOf(outcome), ...facts }
-  const failure = (await verdictFault(context, verdict, history.hops)) ?? (await sendToSink(context, result))
+  const emitted = (outcome.emitted ?? []).map((each) => ({ event: each.event, data: Buffer.from(each.data) }))
+  const next = context.output?.kind === 'event' ? context.output.ref.event : undefined
+  const events = handOversOf(context.ref, next, result, emitted)
+  const failure =
+    (await resultFault(context, { result, emitted })) ??
+    (await familyFault(attempt, events.length)) ??
+    (await sendToSink(context, result))
   if (failure !== undefined) return await fail(attempt, failure, attempts)
-  const standing = await context.settlement.writeVerdict(event, verdict, attempt.replaces)
-  await handOverAll(attempt, standing, standing !== verdict)
-  return { kind: 'done', attempts, durationMs }
+  const emittedTo = emitted.length === 0 ? {} : { emitted: emitted.map((each) => each.event) }
+  const verdict = { kind: 'done', result, ...emittedTo, attempts, module: context.module, time } as const
+  const written = await context.settlement.writeDone(
+    event,
+    verdict,
+    { events, lineage: history },
+    attempt.replaces,
+  )
+  return await conclude(attempt, written, { kind: 'done', attempts, durationMs })
+}
+
+/** Says why no more events may come out of this one. */
+async function familyFault({ context, event, history }: Attempt, more: number): Promise<Failure | undefined> {
+  if (more === 0) return undefined
+  const family = more === 1 ? 0 : await context.settlement.families.count(history.root ?? event.key)
+  return lineageFault(more, history.hops, family)
 }
 
 /** Schedules a retry of a failed event, or makes it a dead letter. */
 async function fail(attempt: Attempt, failure: Failure, attempts: number): Promise<Report> {
   const { context, event, history } = attempt
-  // A retry of an event that has ended meanwhile must not replace a redriven copy among the retries.
-  const standing = await context.settlement.readVerdict(event.key)
-  if (standing !== undefined && standing.seq !== history.redrive) {
-    await handOverAll(attempt, standing.verdict, true) // whoever wrote the verdict may have died before it did so
-    return { kind: 'known' }
-  }
   const decision = decide(failure, attempts, context.retry, Math.random())
   if (decision.kind === 'dead') return await deadLetter(attempt, attempts, decision.code, decision.reason)
   const fault = { attempt: attempts, code: decision.code, reason: decision.reason }
   const next = { ...history, suspect: false, attempts, errors: [...history.errors, fault] }
-  await context.settlement.scheduleRetry(event, next, decision.delayMs)
-  return { kind: 'retried', attempt: attempts, delayMs: decision.delayMs, fault }
-}
-
-function emittedOf({ emitted = [] }: Extract<Execution['outcome'], { kind: 'ok' }>) {
-  if (emitted.length === 0) return {}
-  return { emitted: emitted.map(({ event, data }) => ({ event, data: Buffer.from(data) })) }
+  const written = await context.settlement.scheduleRetry(event, next, decision.delayMs, attempt.replaces)
+  return await conclude(attempt, written, {
+    kind: 'retried',
+    attempt: attempts,
+    delayMs: decision.delayMs,
+    fault,
+  })
 }
 
 /** Posts a result to the sink where there is one; undefined when all went well. */
@@ -187,29 +199,40 @@ async function deadLetter(
   const isNew = history.errors.at(-1)?.attempt !== attempts
   const errors = isNew ? [...history.errors, fault] : history.errors
   const time = new Date(context.now()).toISOString()
-  const verdict: Verdict = { kind: 'dead', code, reason, errors, attempts, module: context.module, time }
-  const standing = await context.settlement.writeVerdict(event, verdict, replaces)
-  await handOverAll(attempt, standing, true)
-  return { kind: 'dead', attempts, fault }
+  const verdict = { kind: 'dead', code, reason, errors, attempts, module: context.module, time } as const
+  const written = await context.settlement.writeDead(event, verdict, history, replaces)
+  return await conclude(attempt, written, { kind: 'dead', attempts, fault })
 }
 
-/** Hands over what a verdict holds for other events; `again` when that may have happened before. */
-async function handOverAll({ context, history }: Attempt, verdict: Verdict, again: boolean): Promise<void> {
-  const { ref, output, settlement } = context
-  const next = output?.kind === 'event' ? output.ref.event : undefined
-  const handOvers = handOversOf(verdict, ref, next, history.hops)
-  await Promise.all(handOvers.map((each) => settlement.handOver(each, again)))
+/** How long an event waits whose outcome found no room. */
+const WAIT_FOR_ROOM_MS = 10_000
+
+/** Deletes what a stored record has replaced, and gives the report; leaves the event to another process that was first. */
+async function conclude(attempt: Attempt, written: Written, report: Report): Promise<Report> {
+  const { context, delivery, event, history } = attempt
+  if (written.kind === 'superseded') return await giveUp(attempt, written.newest)
+  if (written.kind === 'no-room') {
+    // As it was before: what has no room was no attempt.
+    const later = await context.settlement.scheduleRetry(event, history, WAIT_FOR_ROOM_MS, attempt.replaces)
+    return await conclude(attempt, later, { kind: 'waits', lacks: written.lacks })
+  }
+  if (report.kind === 'done') await removeRedrivenLetter(attempt)
+  if (written.replaced !== 0) await context.settlement.remove('events', written.replaced)
+  if (delivery.source === 'queue') await removeDelivered(attempt)
+  else context.settled(delivery)
+  return report
 }
 
 /**
- * Removes the body of a dead letter that was redriven and is done. It goes before the delivery is acknowledged: a process
- * that dies in between would leave it behind.
+ * Removes a dead letter that was redriven and is done. It goes before the delivered message: a process that dies in between
+ * would leave it behind.
  */
-async function removeRedrivenBody({ context, delivery, history }: Attempt): Promise<void> {
-  if (history.redrive !== undefined) await context.settlement.removeDeadLetterBody(delivery.key)
+async function removeRedrivenLetter({ context, history }: Attempt): Promise<void> {
+  if (history.redrive !== undefined) await context.settlement.remove('events', history.redrive)
 }
 
-async function acknowledge({ settlement, settled }: AttemptContext, delivery: Delivery): Promise<void> {
-  await settlement.acknowledge(delivery)
-  settled(delivery)
+/** Deletes the delivered message, which also ends its delivery. */
+async function removeDelivered({ context, delivery }: Attempt): Promise<void> {
+  await context.settlement.remove(delivery.source, delivery.seq)
+  context.settled(delivery)
 }

@@ -1,19 +1,21 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { eventHeaders } from '../../cloudevents/nats-binding.ts'
-import type { KeyedEvent } from '../../cloudevents/cloudevent.ts'
+import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
+import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
 import { JobicoError } from '../../process/errors.ts'
+import { newestRecord, type StoredRecord } from '../../outcomes/event-state.ts'
+import { historyHeaders, setLineage, type History, type Lineage } from '../../outcomes/history.ts'
+import { JOBICO_HEADERS, verdictHeaders, type Verdict } from '../../outcomes/verdict.ts'
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
-import { publish, type PubAck } from '../../jetstream/publish.ts'
+import { expectNewest, publish, type PubAck } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
-import { eventState, readVerdict, type StoredVerdict } from '../../outcomes/event-state.ts'
-import { historyHeaders, readHistory, type History } from '../../outcomes/history.ts'
-import { deleteMessage, lastMessage } from '../../jetstream/stored-message.ts'
-import { verdictHeaders, verdictPayload, type Verdict } from '../../outcomes/verdict.ts'
-import { createBatcher, type Batcher } from './dead-letter-batcher.ts'
-import { ACK, type Delivery } from '../dispatch/delivery.ts'
-import type { PullGate } from '../dispatch/pull-gate.ts'
+import { deleteMessage } from '../../jetstream/stored-message.ts'
+import type { Source } from '../dispatch/delivery.ts'
+import type { Room } from '../dispatch/room.ts'
 import { handOverMessage, type HandOver } from '../outputs/hand-over.ts'
+import { createBatcher } from './batcher.ts'
+import { createFamilies, type Families } from './families.ts'
 import type { ServerClock } from './server-clock.ts'
 
 /** What a settlement needs. */
@@ -21,124 +23,216 @@ export interface SettlementOptions {
   readonly requests: Requests
   readonly ref: EventRef
   readonly clock: ServerClock
-  readonly gate: PullGate
+  readonly room: Room
   readonly doneRetentionSeconds: number
   readonly deadRetentionSeconds: number
   /** Ends every wait for JetStream. */
   readonly signal: AbortSignal
 }
 
+/** Whether a record was stored in place of the one before it. */
+export type Written =
+  /** It is the newest record of its event now, and `replaced` was the one before, 0 for none. */
+  | { readonly kind: 'stored'; readonly seq: number; readonly replaced: number }
+  /** Another process was first: the newest record is its. */
+  | { readonly kind: 'superseded'; readonly newest: StoredRecord | undefined }
+  /** Nothing was stored, because there is no room for it in the Job's stream of events. */
+  | { readonly kind: 'no-room'; readonly lacks: string }
+
+/** What a done verdict hands over, in the same write. */
+export interface HandOvers {
+  readonly events: readonly HandOver[]
+  /** Where the event itself stands among the hand-overs that led to it. */
+  readonly lineage: Lineage
+}
+
 /**
- * Stores what follows from executions. Every write is repeated until JetStream has confirmed it, however long that takes;
- * only the end of the process ends the wait, with an AbortError. A write that NATS will never take, because its max_payload
- * was lowered, throws TOO_LARGE.
+ * Stores what follows from executions. Every write names the record that it replaces, and is refused if another one is the
+ * newest of its event by then. It is repeated until JetStream has answered, however long that takes; only the end of the
+ * process ends the wait, with an AbortError. A write that NATS will never take, because its max_payload was lowered, throws
+ * TOO_LARGE.
  */
 export interface Settlement {
-  /** Reads the stored verdict, if any. */
-  readVerdict(key: string): Promise<StoredVerdict | undefined>
-  /**
-   * Stores a verdict in place of the one with sequence `replaces`, 0 for none. Gives the verdict that is stored then: this
-   * one, or that of another writer which came first.
-   */
-  writeVerdict(event: KeyedEvent, verdict: Verdict, replaces: number): Promise<Verdict>
-  /** Stores a retry of an event after `delayMs`, in place of an earlier retry; gives its sequence. */
-  scheduleRetry(event: KeyedEvent, history: History, delayMs: number): Promise<number>
-  /** How many attempts the latest retry of an event has recorded, whether it is due or not; 0 if there is none. */
-  latestAttempts(key: string): Promise<number>
-  /** Deletes a scheduled retry. */
-  cancelRetry(seq: number): Promise<void>
-  /** Removes the body, if any, of a dead letter whose verdict was replaced by a done one. */
-  removeDeadLetterBody(key: string): Promise<void>
-  /** Hands an event over; with `again`, only if the event that it goes to does not have it yet. */
-  handOver(handOver: HandOver, again: boolean): Promise<void>
-  /** Acknowledges a delivery. Gives up after five tries: the message is then delivered again, and its verdict is found. */
-  acknowledge(delivery: Delivery): Promise<void>
+  /** Reads the newest record of an event, if any. */
+  newest(key: string): Promise<StoredRecord | undefined>
+  /** Stores a done verdict together with what it hands over: both or none. */
+  writeDone(
+    event: KeyedEvent,
+    verdict: Extract<Verdict, { kind: 'done' }>,
+    handOvers: HandOvers,
+    replaces: number,
+  ): Promise<Written>
+  /** Stores a dead letter: the verdict, and the event itself. */
+  writeDead(
+    event: KeyedEvent,
+    verdict: Extract<Verdict, { kind: 'dead' }>,
+    lineage: Lineage,
+    replaces: number,
+  ): Promise<Written>
+  /** Stores a retry of an event after `delayMs`. */
+  scheduleRetry(
+    event: KeyedEvent,
+    history: History,
+    delayMs: number,
+    replaces: number,
+  ): Promise<Exclude<Written, { kind: 'no-room' }>>
+  /** Deletes a message of one of the Job's streams, if it is still there. */
+  remove(source: Source, seq: number): Promise<void>
+  /** The counts of what came out of events. */
+  readonly families: Families
 }
 
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 1_000
-const ACK_TRIES = 5
 
 /** Makes the settlement for the runner of an event. */
 export function createSettlement(options: SettlementOptions): Settlement {
-  const { requests, ref, clock, gate, signal } = options
+  const { requests, ref, clock, room, signal, doneRetentionSeconds, deadRetentionSeconds } = options
   const streams = streamNames(ref)
   const subjects = eventSubjects(ref)
+  const process = randomUUID().slice(0, 8)
+  let writes = 0
 
   const batcher = createBatcher(requests)
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
-  const store = (message: () => Outgoing) =>
-    persist(async () => {
-      const ack = await tryPublish(() => publish(requests, message()))
-      return ack.stored ? ack.seq : undefined
-    })
+  const newest = async (key: string) =>
+    (await persist(async () => ({ found: await newestRecord(requests, ref, key) }))).found
+  const families = createFamilies({ requests, ref, ttlSeconds: doneRetentionSeconds, persist })
+
+  /** Repeats a write until it is stored, or until a record that is not its own has taken its place. */
+  async function replace(
+    key: string,
+    replaces: number,
+    write: (expected: number) => Promise<PubAck>,
+    isOwn: (record: StoredRecord) => boolean = () => false,
+  ): Promise<Exclude<Written, { kind: 'no-room' }>> {
+    let expected = replaces
+    let release: (() => void) | undefined
+    try {
+      return await persist(async () => {
+        const ack = await tryPublish(() => write(expected))
+        if (ack.stored) return { kind: 'stored', seq: ack.seq, replaced: expected } as const
+        if (ack.refusal !== 'wrong-sequence') {
+          release ??= room.block()
+          return undefined
+        }
+        const standing = await newestRecord(requests, ref, key)
+        if (standing?.seq === expected || (standing === undefined && expected === 0)) return undefined
+        if (standing !== undefined && isOwn(standing)) {
+          // An earlier try that got no answer was stored, or what this process had stored has become due.
+          if (standing.kind === 'later')
+            return { kind: 'stored', seq: standing.seq, replaced: expected } as const
+          expected = standing.seq
+          return undefined
+        }
+        return { kind: 'superseded', newest: standing } as const
+      })
+    } finally {
+      release?.()
+    }
+  }
+
+  const conditional = (fields: Outgoing['headers'] & object, key: string, expected: number, ttl?: number) => {
+    expectNewest(fields, subjects.records(key), expected)
+    if (ttl !== undefined) fields.set('Nats-TTL', `${ttl}s`)
+    return fields
+  }
+  /** Whether a record is a retry that this process has stored for the attempt that it replaces now. */
+  const wroteIt = (record: StoredRecord) =>
+    record.headers?.get(JOBICO_HEADERS.write).startsWith(`${process}.`) === true
 
   return {
-    readVerdict: async (key) => {
-      const { found } = await persist(async () => ({ found: await readVerdict(requests, ref, key) }))
-      return found
+    newest,
+    families,
+    async writeDone(event, verdict, { events, lineage }, replaces) {
+      const done = (expected: number): Outgoing => ({
+        subject: subjects.record(event.key, 'done'),
+        headers: conditional(verdictHeaders(verdict), event.key, expected, doneRetentionSeconds),
+        payload: payloadOf(verdict.result),
+      })
+      if (events.length === 0)
+        return await replace(event.key, replaces, (expected) => publish(requests, done(expected)), wroteIt)
+      const root = lineage.root ?? event.key
+      const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
+      const bytes = bytesOf(messages())
+      // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
+      if (!room.has('waiting') && (events.length > 1 || replaces === 0))
+        return { kind: 'no-room', lacks: 'hand-overs' }
+      const written = await families.grow(root, events.length, (counted) =>
+        replace(
+          event.key,
+          replaces,
+          async (expected) => await batcher([...(await counted()), ...messages(), done(expected)]),
+          wroteIt,
+        ),
+      )
+      if (written.kind === 'stored') room.stored(bytes)
+      return written
     },
-    async writeVerdict(event, verdict, replaces) {
-      let expected = replaces
-      let release: (() => void) | undefined
-      try {
-        return await persist(async () => {
-          const ack = await tryPublish(() => storeVerdict({ ...options, batcher }, event, verdict, expected))
-          if (ack.stored) return verdict
-          if (ack.refusal !== 'wrong-sequence') {
-            release ??= gate.block()
-            return undefined
-          }
-          const standing = await readVerdict(requests, ref, event.key)
-          if (standing === undefined) expected = 0
-          return standing?.seq === expected ? undefined : standing?.verdict
-        })
-      } finally {
-        release?.()
+    async writeDead(event, verdict, lineage, replaces) {
+      if (!room.has('dead')) return { kind: 'no-room', lacks: 'dead letters' }
+      const letter = (expected: number): Outgoing => {
+        const fields = eventHeaders(event)
+        for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
+        setLineage(fields, lineage)
+        return {
+          subject: subjects.record(event.key, 'dead'),
+          headers: conditional(fields, event.key, expected, deadRetentionSeconds),
+          payload: payloadOf(event),
+        }
       }
+      const written = await replace(
+        event.key,
+        replaces,
+        (expected) => publish(requests, letter(expected)),
+        wroteIt,
+      )
+      if (written.kind === 'stored') room.stored(bytesOf([letter(0)]))
+      return written
     },
-    scheduleRetry: (event, history, delayMs) => {
-      return store(() => {
+    async scheduleRetry(event, history, delayMs, replaces) {
+      const id = `${process}.${++writes}`
+      const retry = (expected: number): Outgoing => {
         const headers = historyHeaders(event, history)
         headers.set('Nats-Schedule', `@at ${new Date(clock.now() + delayMs).toISOString()}`)
-        headers.set('Nats-Schedule-Target', subjects.due(event.key))
-        return { subject: subjects.later(event.key), headers, payload: event.data ?? new Uint8Array() }
-      })
-    },
-    latestAttempts: (key) =>
-      persist(async () => {
-        const latest = await lastMessage(requests, streams.retry, subjects.retry(key))
-        return readHistory(latest?.headers).attempts
-      }),
-    cancelRetry: async (seq) => {
-      await persist(async () => {
-        await deleteMessage(requests, streams.retry, seq)
-        return true
-      })
-    },
-    removeDeadLetterBody: async (key) => {
-      await persist(async () => {
-        // Read the body first: a done verdict that is read after it, with a later sequence, has replaced its dead one.
-        const body = await lastMessage(requests, streams.outcomes, subjects.deadBody(key))
-        const standing = body && (await readVerdict(requests, ref, key))
-        if (body !== undefined && standing?.verdict.kind === 'done' && standing.seq > body.seq)
-          await deleteMessage(requests, streams.outcomes, body.seq)
-        return true
-      })
-    },
-    async handOver(next, again) {
-      const { key, message } = handOverMessage(next)
-      const known = again && (await persist(() => eventState(requests, next.ref, key))).state !== 'unknown'
-      if (!known) await store(() => message)
-    },
-    async acknowledge({ ackSubject }) {
-      for (let tries = 0; tries < ACK_TRIES; tries++) {
-        const confirmed = await requests.send({ subject: ackSubject, payload: ACK }).catch(() => undefined)
-        if (confirmed !== undefined) return
-        await delay(FIRST_WAIT_MS * 2 ** tries, undefined, { signal })
+        headers.set('Nats-Schedule-Target', subjects.record(event.key, 'due'))
+        headers.set(JOBICO_HEADERS.write, id)
+        return {
+          subject: subjects.record(event.key, 'later'),
+          headers: conditional(headers, event.key, expected),
+          payload: payloadOf(event),
+        }
       }
+      const isOwn = (record: StoredRecord) =>
+        record.headers?.get(JOBICO_HEADERS.write) === id || (record.kind === 'due' && wroteIt(record))
+      const written = await replace(
+        event.key,
+        replaces,
+        (expected) => publish(requests, retry(expected)),
+        isOwn,
+      )
+      if (written.kind === 'stored') room.stored(bytesOf([retry(0)]))
+      return written
+    },
+    async remove(source, seq) {
+      await persist(async () => {
+        await deleteMessage(requests, streams[source], seq)
+        return true
+      })
     },
   }
+}
+
+function payloadOf({ data = new Uint8Array() }: Pick<CloudEvent, 'data'>): Uint8Array {
+  return data
+}
+
+function bytesOf(messages: readonly Outgoing[]): number {
+  return messages.reduce(
+    (sum, { headers, payload = '' }) =>
+      sum + (headers === undefined ? 0 : headersSize(headers)) + Buffer.byteLength(payload),
+    0,
+  )
 }
 
 /** Publishes, and takes a missing answer for a refusal. */
@@ -165,32 +259,4 @@ async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSig
     if (given !== undefined) return given
     await delay(waitMs, undefined, { signal })
   }
-}
-
-/** Stores a done verdict as one message, and a dead one in a batch with the event itself: both or none. */
-function storeVerdict(
-  options: SettlementOptions & { readonly batcher: Batcher },
-  event: KeyedEvent,
-  verdict: Verdict,
-  expected: number,
-): Promise<PubAck> {
-  const { requests, batcher, ref, doneRetentionSeconds, deadRetentionSeconds } = options
-  const subjects = eventSubjects(ref)
-  const ttl = `${verdict.kind === 'done' ? doneRetentionSeconds : deadRetentionSeconds}s`
-  const headers = verdictHeaders(verdict)
-  headers.set('Nats-TTL', ttl)
-  headers.set('Nats-Expected-Last-Subject-Sequence', String(expected))
-  const subject = subjects.verdict(event.key)
-  if (verdict.kind === 'done') {
-    return publish(requests, { subject, headers, payload: verdictPayload(verdict) })
-  }
-  const bodyHeaders = eventHeaders(event)
-  for (const [name, [value = '']] of verdictHeaders(verdict)) bodyHeaders.set(name, value)
-  bodyHeaders.set('Nats-TTL', ttl)
-  const body = {
-    subject: subjects.deadBody(event.key),
-    headers: bodyHeaders,
-    payload: event.data ?? new Uint8Array(),
-  }
-  return batcher([{ subject, headers }, body])
 }

@@ -1,45 +1,46 @@
 import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
-import type { EventRef } from '../../queues/names.ts'
-import { verdictPayload, type Verdict } from '../../outcomes/verdict.ts'
-import { MAX_HOPS, handOversOf } from '../outputs/hand-over.ts'
+import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
+import type { EmittedData } from '../../outcomes/emitted.ts'
+import { MAX_HOPS } from '../outputs/hand-over.ts'
 import { outputFault, type NextEvent, type Output } from '../outputs/output.ts'
 import type { Failure } from '../../guests/abi.ts'
+import { MAX_DESCENDANTS } from './families.ts'
 
-/** The verdict of an event that is done. */
-export type DoneVerdict = Extract<Verdict, { kind: 'done' }>
+/** What an execution gave: its result, and what it emitted. */
+export interface Produced {
+  readonly result: CloudEvent
+  readonly emitted: readonly EmittedData[]
+}
 
-/** What a verdict is checked against. */
-export interface VerdictLimits {
-  readonly ref: EventRef
+/** What a result is checked against. */
+export interface ResultLimits {
   readonly output: Output | undefined
   readonly emits: ReadonlyMap<string, NextEvent | undefined>
   readonly maxResultBytes: () => number
 }
 
 /**
- * Says why a verdict can not be stored or handed over to other events: it is too large, does not match their schemas, or too
- * many hand-overs (`hops`) led to it. Undefined if it can.
+ * Says why a result and what was emitted can not be stored: they are too large, do not match the schemas of the events that
+ * they go to, or those are not served. Undefined if they can.
  */
-export async function verdictFault(
-  limits: VerdictLimits,
-  verdict: DoneVerdict,
-  hops: number,
-): Promise<Failure | undefined> {
-  const size = headersSize(eventHeaders(verdict.result)) + verdictPayload(verdict).length
+export async function resultFault(limits: ResultLimits, produced: Produced): Promise<Failure | undefined> {
+  const { result, emitted } = produced
+  const data = [result.data, ...emitted.map((each) => each.data)]
+  const size = headersSize(eventHeaders(result)) + data.reduce((sum, each) => sum + (each?.length ?? 0), 0)
   const most = limits.maxResultBytes()
   if (size > most) {
-    const what = verdict.emitted === undefined ? 'the result has' : 'the result and what is emitted have'
+    const what = emitted.length === 0 ? 'the result has' : 'the result and what is emitted have'
     const reason = `${what} ${size} bytes with the attributes; at most ${most} can be stored`
     return { kind: 'reject', code: 'RESULT_TOO_LARGE', reason }
   }
-  const reason = (await schemaFault(limits, verdict)) ?? hopsFault(limits, verdict, hops)
+  const reason = await schemaFault(limits, produced)
   return reason === undefined
-    ? unservedFault(limits, verdict)
+    ? unservedFault(limits, produced)
     : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
 }
 
 /** A retry if data is emitted to an event that is not served: that may be fixed while the event waits. */
-function unservedFault({ emits }: VerdictLimits, { emitted = [] }: DoneVerdict): Failure | undefined {
+function unservedFault({ emits }: ResultLimits, { emitted }: Produced): Failure | undefined {
   const missing = emitted.find(({ event }) => emits.get(event) === undefined)
   if (missing === undefined) return undefined
   const reason = `it emits to ${missing.event}, which is not served: see why, with jobico status or kubectl get jj`
@@ -47,8 +48,8 @@ function unservedFault({ emits }: VerdictLimits, { emitted = [] }: DoneVerdict):
 }
 
 async function schemaFault(
-  { output, emits }: VerdictLimits,
-  { result, emitted = [] }: DoneVerdict,
+  { output, emits }: ResultLimits,
+  { result, emitted }: Produced,
 ): Promise<string | undefined> {
   if (output?.kind === 'event' && result.data !== undefined) {
     const fault = await outputFault('the result', output, result.data)
@@ -62,8 +63,20 @@ async function schemaFault(
   return undefined
 }
 
-function hopsFault({ ref, output }: VerdictLimits, verdict: DoneVerdict, hops: number): string | undefined {
-  const next = output?.kind === 'event' ? output.ref.event : undefined
-  if (hops < MAX_HOPS || handOversOf(verdict, ref, next, hops).length === 0) return undefined
-  return `${hops} hand-overs led to this event, and no more are allowed: break the circle of events that emit to each other`
+/**
+ * Says why no `more` events may come out of one to which `hops` hand-overs led, and whose root has `family` descendants so
+ * far. Undefined if they may. Pure.
+ */
+export function lineageFault(more: number, hops: number, family: number): Failure | undefined {
+  const reason = lineageReason(more, hops, family)
+  return reason === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
+}
+
+function lineageReason(more: number, hops: number, family: number): string | undefined {
+  const advice = 'break the circle of events that emit to each other'
+  if (more > 0 && hops >= MAX_HOPS)
+    return `${hops} hand-overs led to this event, and no more are allowed: ${advice}`
+  if (more > 1 && family + more > MAX_DESCENDANTS)
+    return `${family} events came out of one event by hand-overs, and no more than ${MAX_DESCENDANTS} are allowed: ${advice}`
+  return undefined
 }

@@ -1,12 +1,16 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 
-/** Which of an event's two consumers a message came from. */
-export type Source = 'queue' | 'retry'
+import { parseSubject, type StreamNames } from '../../queues/names.ts'
+
+/** Which of the Job's two streams a message came from. */
+export type Source = keyof StreamNames
 
 /** A message that a consumer delivered. */
 export interface Delivery {
   readonly source: Source
   readonly key: string
+  /** Its sequence in the stream. */
+  readonly seq: number
   /** How often it was delivered, this time included. */
   readonly deliveries: number
   readonly headers: MsgHdrs | undefined
@@ -16,12 +20,10 @@ export interface Delivery {
 }
 
 /** Payloads that a message's ack subject takes. */
-export const ACK = '+ACK'
 export const NAK = '-NAK'
 export const WORKING = '+WPI'
-export const TERM = '+TERM'
 
-/** The two forms of an ack subject: how many tokens it has, and at which index the number of deliveries is. */
+/** The two forms of an ack subject: how many tokens it has, and at which index the number of deliveries is; then the sequence. */
 const SHORT_FORM = { length: 9, deliveries: 4 }
 const LONG_FORM = { deliveries: 6 }
 
@@ -31,7 +33,7 @@ export function readDelivery(source: Source, message: Msg): Delivery | undefined
   if (!ackSubject?.startsWith('$JS.ACK.')) return undefined
   const tokens = ackSubject.split('.')
   const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
-  const path = subject.split('.')
-  const key = path[path.length - (source === 'queue' ? 1 : 2)] ?? ''
-  return { source, key, deliveries: Number(tokens[at]), headers, data, ackSubject }
+  const { key } = parseSubject(subject)
+  const [deliveries, seq] = [Number(tokens[at]), Number(tokens[at + 1])]
+  return { source, key, seq, deliveries, headers, data, ackSubject }
 }

@@ -2,11 +2,12 @@ import { EventEmitter, once } from 'node:events'
 
 import { messageOf } from '../../process/errors.ts'
 import type { Log } from '../../process/log.ts'
-import type { EventRef } from '../../queues/names.ts'
+import { deleteMessage } from '../../jetstream/stored-message.ts'
+import { streamNames, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { MAX_PREFETCH } from '../../queues/stream-config.ts'
-import { NAK, TERM, WORKING, type Delivery, type Source } from './delivery.ts'
-import type { PullGate } from './pull-gate.ts'
+import { NAK, WORKING, type Delivery, type Source } from './delivery.ts'
+import type { Room } from './room.ts'
 import { createPuller } from './puller.ts'
 import type { Report } from '../attempt-report.ts'
 import { prefetch } from './prefetch.ts'
@@ -19,11 +20,13 @@ export interface DispatcherOptions {
   readonly ref: EventRef
   readonly concurrency: number
   readonly pool: Pick<Pool, 'capacity' | 'meanMs'>
-  readonly gate: PullGate
+  readonly room: Room
   readonly log: Log
   /** Processes a delivery to its end. */
   readonly process: (delivery: Delivery) => Promise<Report>
   readonly onReport: (report: Report, key: string) => void
+  /** Makes a consumer anew that does not answer. */
+  readonly replaceConsumer: (source: Source) => Promise<void>
 }
 
 /**
@@ -38,7 +41,7 @@ export interface Dispatcher {
   /** Call it when a delivery is acknowledged: its ack wait is not extended any more. */
   settled(delivery: Delivery): void
   /** Call it when the pull mode has changed. */
-  gateChanged(): void
+  roomChanged(): void
   /** Pulls no more. Resolves when all deliveries are processed, or given back because their processing was broken off. */
   close(): Promise<void>
 }
@@ -47,7 +50,7 @@ const WORKING_EVERY_MS = 10_000
 
 /** Makes a dispatcher, which starts to pull. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { requests, ref, concurrency, pool, gate, log } = options
+  const { requests, ref, concurrency, pool, room, log } = options
   const slots = createExecutionSlots(() => pool.capacity)
   const unacknowledged = new Set<Delivery>()
   const inFlight = new Set<Promise<void>>()
@@ -57,10 +60,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const prefetched = () => prefetch(concurrency, pool.meanMs, MAX_PREFETCH)
   const free = () => concurrency + prefetched() - inFlight.size
   const wanted = (source: Source, requestedFromOther: number) => {
-    const from = gate.current()
+    const from = room.mode()
     if (from === 'nothing' || free() < 1) return 0
-    if (source === 'retry') return 1 + Math.floor(prefetched() / 2)
-    return from === 'retries' ? 0 : Math.max(1, free() - requestedFromOther)
+    if (source === 'events') return 1 + Math.floor(prefetched() / 2)
+    return from === 'records' ? 0 : Math.max(1, free() - requestedFromOther)
   }
   const nak = ({ ackSubject }: Delivery) => requests.post({ subject: ackSubject, payload: NAK })
   const process = async (delivery: Delivery) => {
@@ -92,6 +95,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (trouble === undefined) log.info({ source }, 'Consumer is back')
       else log.warn({ source, trouble }, 'Consumer does not answer')
     },
+    onLost: (source) => {
+      options.replaceConsumer(source).then(
+        () => log.warn({ source }, 'Consumer made anew, since it did not answer'),
+        (err: unknown) => log.warn({ source, reason: messageOf(err) }, 'Consumer could not be made anew'),
+      )
+    },
   })
   const heartbeat = setInterval(() => {
     for (const { ackSubject } of unacknowledged) requests.post({ subject: ackSubject, payload: WORKING })
@@ -101,13 +110,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     inFlight: () => inFlight.size,
     async acquireSlot(alone) {
       const release = await slots.acquire(alone)
-      while (!closing && gate.current() === 'nothing') await once(changes, 'change')
+      while (!closing && room.mode() === 'nothing') await once(changes, 'change')
       if (!closing) return release
       release()
       return undefined
     },
     settled: (delivery) => void unacknowledged.delete(delivery),
-    gateChanged() {
+    roomChanged() {
       changes.emit('change')
       puller.refill()
     },
@@ -122,14 +131,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** Removes a message that is no event from the queue. Any other is delivered again when its ack wait ends. */
-function onUnsettled({ requests, log }: DispatcherOptions, delivery: Delivery, err: unknown): void {
-  const { key, ackSubject } = delivery
+function onUnsettled({ requests, ref, log }: DispatcherOptions, delivery: Delivery, err: unknown): void {
+  const { key, source, seq } = delivery
   if (err instanceof Error && 'code' in err && err.code === 'EVENT_INVALID') {
     log.error(
       { key, reason: messageOf(err) },
       'Message dropped: it is no CloudEvent, so no listener has accepted it',
     )
-    requests.post({ subject: ackSubject, payload: TERM })
+    void deleteMessage(requests, streamNames(ref)[source], seq).catch(() => undefined)
     return
   }
   log.error({ key, err }, 'Event could not be settled; it will come again')

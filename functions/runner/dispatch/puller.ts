@@ -13,6 +13,8 @@ export interface PullerOptions {
   readonly onDelivery: (delivery: Delivery) => void
   /** Called when a consumer stops answering, with the trouble, and when it answers again, with undefined. */
   readonly onHealthChange: (source: Source, trouble: string | undefined) => void
+  /** Called when a consumer has not answered for ten seconds, though NATS can be reached; then at most every ten seconds. */
+  readonly onLost: (source: Source) => void
 }
 
 /** Pulls from an event's two consumers exactly as many messages as are wanted. */
@@ -27,6 +29,9 @@ const EXPIRES_MS = 30_000
 const HEARTBEAT_MS = 5_000
 /** After two missed heartbeats the server no longer has the pull. */
 const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000
+/** A consumer that does not answer for so long is lost. Some of it is random, because other runners of the event wait, too. */
+const LOST_MS = 10_000
+const LOST_JITTER_MS = 2_000
 const CHECK_MS = 250
 const RETRY_MS = 500
 const NANOS_PER_MS = 1_000_000
@@ -56,6 +61,8 @@ interface PulledConsumer {
   /** After trouble, when to pull again at the earliest. */
   retryAt: number
   inTrouble: boolean
+  /** Since when it has been in trouble, or when that was last told. */
+  troubledAt: number
 }
 
 /** Starts to pull. If a consumer or stream does not exist yet, it keeps trying. */
@@ -63,7 +70,7 @@ export function createPuller(options: PullerOptions): Puller {
   const { requests, ref } = options
   const streams = streamNames(ref)
   const queue = pulledConsumer('queue', streams.queue, ref.event)
-  const retry = pulledConsumer('retry', streams.retry, ref.event)
+  const events = pulledConsumer('events', streams.events, ref.event)
   let stopped = false
 
   const receive = (consumer: PulledConsumer, pullRequest: PullRequest, message: Msg) => {
@@ -89,11 +96,11 @@ export function createPuller(options: PullerOptions): Puller {
       pull(requests, consumer, pullRequest, missing)
   }
   const refill = () => {
-    refillConsumer(retry, queue)
-    refillConsumer(queue, retry)
+    refillConsumer(events, queue)
+    refillConsumer(queue, events)
   }
 
-  const subscriptions = [queue, retry].flatMap((consumer) =>
+  const subscriptions = [queue, events].flatMap((consumer) =>
     consumer.pulls.map((pullRequest) =>
       requests.connection.subscribe(pullRequest.inbox, {
         callback: (_fault, message) => {
@@ -103,9 +110,15 @@ export function createPuller(options: PullerOptions): Puller {
     ),
   )
   const check = setInterval(() => {
-    for (const consumer of [queue, retry]) {
+    for (const consumer of [queue, events]) {
       const silent = requested(consumer) > 0 && performance.now() - consumer.lastMessageAt > SILENCE_MS
       if (silent || !requests.isOnline()) for (const pullRequest of consumer.pulls) pullRequest.open = 0
+      if (silent && requests.isOnline()) reportHealth(options, consumer, 'the consumer is silent')
+      if (!requests.isOnline()) consumer.troubledAt = performance.now()
+      else if (isLost(consumer)) {
+        consumer.troubledAt = performance.now()
+        options.onLost(consumer.source)
+      }
     }
     refill()
   }, CHECK_MS)
@@ -128,7 +141,12 @@ function pulledConsumer(source: Source, stream: string, consumer: string): Pulle
     lastMessageAt: 0,
     retryAt: 0,
     inTrouble: false,
+    troubledAt: 0,
   }
+}
+
+function isLost({ inTrouble, troubledAt }: PulledConsumer): boolean {
+  return inTrouble && performance.now() - troubledAt > LOST_MS
 }
 
 function requested({ pulls }: PulledConsumer): number {
@@ -157,5 +175,6 @@ function reportHealth(
   if (trouble !== undefined) consumer.retryAt = performance.now() + RETRY_MS
   if (consumer.inTrouble === (trouble !== undefined)) return
   consumer.inTrouble = trouble !== undefined
+  consumer.troubledAt = performance.now() + Math.random() * LOST_JITTER_MS
   onHealthChange(consumer.source, trouble)
 }

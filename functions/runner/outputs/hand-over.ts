@@ -1,44 +1,35 @@
 import { eventHeaders } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { emittedId, type EmittedData } from '../../outcomes/emitted.ts'
+import { setLineage, type Lineage } from '../../outcomes/history.ts'
 import { eventKey, eventSubjects, type EventRef } from '../../queues/names.ts'
 import type { Outgoing } from '../../jetstream/requests.ts'
-import { JOBICO_HEADERS, type Verdict } from '../../outcomes/verdict.ts'
 
 /** A result or emitted data, as an event for another event of the same Job. */
 export interface HandOver {
   /** The event of the Job that it goes to. */
   readonly ref: EventRef
   readonly event: CloudEvent
-  /** How many hand-overs came before this one. */
-  readonly hops: number
 }
 
 /** The longest chain of hand-overs. Without a limit, events that emit to each other would run for ever. */
 export const MAX_HOPS = 100
 
 /**
- * What a verdict hands over: its result, if it has data and there is an output event, and all emitted data. The same verdict
- * always gives the same events, so that any process can finish what another began. Pure.
+ * What an execution hands over: its result, if it has data and there is an output event, and all emitted data. The same
+ * result always gives the same events. Pure.
  */
 export function handOversOf(
-  verdict: Verdict,
   ref: EventRef,
   output: string | undefined,
-  hops: number,
+  result: CloudEvent,
+  emitted: readonly EmittedData[],
 ): HandOver[] {
-  if (verdict.kind === 'dead') return []
-  const { result, emitted = [] } = verdict
   const to = (event: string) => ({ ...ref, event })
-  const first =
-    output === undefined || result.data === undefined ? [] : [{ ref: to(output), event: result, hops }]
+  const first = output === undefined || result.data === undefined ? [] : [{ ref: to(output), event: result }]
   return [
     ...first,
-    ...emitted.map((each, index) => ({
-      ref: to(each.event),
-      event: emittedEvent(result, each, index + 1),
-      hops,
-    })),
+    ...emitted.map((each, index) => ({ ref: to(each.event), event: emittedEvent(result, each, index + 1) })),
   ]
 }
 
@@ -48,15 +39,11 @@ function emittedEvent(result: CloudEvent, { data }: EmittedData, number: number)
   return { ...result, attributes: { ...result.attributes, id, datacontenttype: 'application/json' }, data }
 }
 
-/** The message that hands an event over, and its key. If sent twice within the duplicate window, it is stored once. Pure. */
-export function handOverMessage({ ref, event, hops }: HandOver): {
-  readonly key: string
-  readonly message: Outgoing
-} {
+/** The message that hands an event over; `lineage` is that of the event itself, as it is to be told there. Pure. */
+export function handOverMessage({ ref, event }: HandOver, lineage: Lineage): Outgoing {
   const key = eventKey(event.attributes.source, event.attributes.id)
   const headers = eventHeaders(event)
-  headers.set('Nats-Msg-Id', `out.${ref.event}.${key}`)
-  headers.set(JOBICO_HEADERS.hops, String(hops + 1))
+  setLineage(headers, lineage)
   const payload = event.data === undefined ? {} : { payload: event.data }
-  return { key, message: { subject: eventSubjects(ref).due(key), headers, ...payload } }
+  return { subject: eventSubjects(ref).record(key, 'due'), headers, ...payload }
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
 import { publish, type PubAck } from '../../jetstream/publish.ts'
 import { startNatsFixture, type NatsFixture } from '../../../scripts/testing/nats.fixture.ts'
-import { createBatcher, type Batcher } from './dead-letter-batcher.ts'
+import { createBatcher, type Batcher } from './batcher.ts'
 
 /** A verdict and a body, as of a dead letter that is the first of its event. */
 function pair(ref: EventRef, key: string, bytes = 10) {

@@ -1,0 +1,82 @@
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import { covers } from '../jetstream/config-drift.ts'
+import { allOf, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
+import { streamNames, type EventRef, type JobRef, type StreamNames } from './names.ts'
+import { consumerConfigs, type NamedConsumer } from './stream-config.ts'
+
+/** The two streams, in the order in which an event moves. */
+const STREAMS = ['queue', 'events'] as const satisfies readonly (keyof StreamNames)[]
+
+/** Creates the consumers of events, or changes them to match their settings. Throws QUEUE_UNAVAILABLE, STREAM_REFUSED. */
+export async function ensureConsumers(
+  manager: JetStreamManager,
+  ref: JobRef,
+  events: readonly string[],
+): Promise<void> {
+  const names = streamNames(ref)
+  for (const stream of STREAMS) {
+    const existing = await consumersOf(manager, names[stream])
+    for (const event of events) {
+      const wanted = consumerConfigs({ ...ref, event })[stream]
+      await ensureConsumer(manager, names[stream], wanted, existing.get(event))
+    }
+  }
+}
+
+async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  wanted: NamedConsumer,
+  existing: ConsumerInfo | undefined,
+): Promise<void> {
+  if (existing !== undefined && covers(existing.config, wanted)) return
+  const { durable_name: name } = wanted
+  const step =
+    existing === undefined
+      ? manager.consumers.add(stream, wanted)
+      : manager.consumers.update(stream, name, wanted)
+  await answerTo(step, `the consumer ${name} of the stream ${stream}`)
+}
+
+/** All consumers of a stream, by name. */
+async function consumersOf(
+  manager: JetStreamManager,
+  stream: string,
+): Promise<ReadonlyMap<string, ConsumerInfo>> {
+  const consumers = await answerTo(allOf(manager.consumers.list(stream)))
+  return new Map(consumers.map((consumer) => [consumer.name, consumer]))
+}
+
+/** How long a consumer may take to answer: if the server that holds it is gone, nobody does. */
+const ASK_MS = 1_000
+
+/**
+ * Makes one of an event's consumers anew if the server that holds it does not answer. Everything that is not settled is
+ * delivered again then. Throws QUEUE_UNAVAILABLE and STREAM_REFUSED.
+ */
+export async function replaceLostConsumer(
+  connection: NatsConnection,
+  ref: EventRef,
+  stream: keyof StreamNames,
+): Promise<void> {
+  const manager = await manage(connection)
+  const name = streamNames(ref)[stream]
+  const wanted = consumerConfigs(ref)[stream]
+  const ask = (what: string) =>
+    connection
+      .request(`$JS.API.CONSUMER.${what}.${name}.${ref.event}`, '', { timeout: ASK_MS })
+      .catch(() => undefined)
+  const info = await ask('INFO')
+  if (info !== undefined && info.json<{ error?: object }>().error === undefined) return
+  await ask('DELETE')
+  await answerTo(manager.consumers.add(name, wanted), `the consumer ${ref.event} of the stream ${name}`)
+}
+
+/** Removes the two consumers, if any, of an event that is no longer in its Job. Throws QUEUE_UNAVAILABLE. */
+export async function removeConsumers(connection: NatsConnection, ref: JobRef, event: string): Promise<void> {
+  const manager = await manage(connection)
+  const names = streamNames(ref)
+  for (const stream of STREAMS) await answerIfThere(manager.consumers.delete(names[stream], event))
+}

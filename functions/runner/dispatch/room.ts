@@ -1,0 +1,190 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Requests } from '../../jetstream/requests.ts'
+import { streamNames, type EventRef } from '../../queues/names.ts'
+import {
+  deleteDone,
+  findExcess,
+  measureUndone,
+  roomLimits,
+  type RoomLimits,
+  type UndoneBytes,
+} from '../../queues/room.ts'
+
+/** Which messages may be pulled now. */
+export type PullMode = 'all' | 'records' | 'nothing'
+
+/** What is known of the bytes in a Job's stream of events. */
+export interface KnownBytes {
+  /** All of the stream. */
+  readonly total: number
+  /** What was no done outcome when it was measured. */
+  readonly measured: UndoneBytes
+  /** By how much the stream has grown since, if nothing was deleted; all of it may be of one kind. */
+  readonly growth: number
+}
+
+/** The most bytes that each kind may have by what is known. Pure. */
+export function mostUndone({ total, measured, growth }: KnownBytes): UndoneBytes {
+  const most = (kind: keyof UndoneBytes) => Math.min(total, measured[kind] + growth)
+  return { dead: most('dead'), waiting: most('waiting') }
+}
+
+/**
+ * Whether it has to be measured how much is no done outcome: something may have used up its room, or there may be too many
+ * done outcomes. Pure.
+ */
+export function mustMeasure(known: KnownBytes, limits: RoomLimits): boolean {
+  const most = mostUndone(known)
+  const { dead, waiting } = known.measured
+  return (
+    most.dead >= limits.dead ||
+    most.waiting >= limits.waiting / 2 ||
+    known.total - dead - waiting > limits.done.most
+  )
+}
+
+/**
+ * Decides what may be pulled. Nothing while the streams are not there, because an execution would be in vain. Only what is
+ * in the stream of events while it takes half of its room, because new events may add to it. Pure.
+ */
+export function pullMode(known: KnownBytes | undefined, limits: RoomLimits): PullMode {
+  if (known === undefined) return 'nothing'
+  return mostUndone(known).waiting >= limits.waiting / 2 ? 'records' : 'all'
+}
+
+/** Keeps the stream of events within its limits, and says what may be pulled and stored. */
+export interface Room {
+  mode(): PullMode
+  /** Whether there is room for another dead letter, or for more hand-overs. */
+  has(kind: keyof UndoneBytes): boolean
+  /** Call it when so many bytes of hand-overs, retries or dead letters were stored. */
+  stored(bytes: number): void
+  /** Call it when a verdict can not be stored. Nothing is pulled until the returned function is called. */
+  block(): () => void
+  close(): void
+}
+
+const CHECK_MS = 1_000
+/** Measuring takes at most this share of the time. */
+const MEASURING_SHARE = 0.2
+
+/** Makes the room after a first check; `onChange` is called when the pull mode changes. Throws QUEUE_UNAVAILABLE. */
+export async function createRoom(
+  requests: Requests,
+  ref: EventRef,
+  onChange: (now: PullMode) => void,
+): Promise<Room> {
+  const stop = new AbortController()
+  const keeper = createKeeper(requests, ref)
+  await keeper.check()
+  let blocks = 0
+  const mode = () => (blocks > 0 ? 'nothing' : keeper.mode())
+  let reported = mode()
+  const report = () => {
+    if (reported === mode()) return
+    reported = mode()
+    onChange(reported)
+  }
+  const run = async () => {
+    while (await delay(CHECK_MS, true, { signal: stop.signal, ref: false }).catch(() => false)) {
+      await keeper.check().catch(() => undefined)
+      report()
+    }
+  }
+  void run()
+  return {
+    mode,
+    has: keeper.has,
+    stored: keeper.stored,
+    block() {
+      blocks++
+      report()
+      return () => {
+        blocks--
+        report()
+      }
+    },
+    close: () => stop.abort(),
+  }
+}
+
+function createKeeper(requests: Requests, ref: EventRef) {
+  const { connection } = requests
+  let limits = roomLimits(0)
+  let known: KnownBytes | undefined
+  let measureAt = -Infinity
+
+  async function measure(total: number): Promise<void> {
+    const start = performance.now()
+    known = { total, measured: await measureUndone(connection, ref), growth: 0 }
+    measureAt = performance.now() + (performance.now() - start) / MEASURING_SHARE
+  }
+
+  return {
+    mode: () => pullMode(known, limits),
+    has: (kind: keyof UndoneBytes) => known !== undefined && mostUndone(known)[kind] < limits[kind],
+    stored(bytes: number) {
+      if (known !== undefined) known = { ...known, total: known.total + bytes, growth: known.growth + bytes }
+    },
+    async check() {
+      const sizes = await readSizes(requests, ref)
+      if (sizes === undefined) {
+        known = undefined
+        return
+      }
+      limits = roomLimits(sizes.maxBytes)
+      known = grown(known, sizes.bytes)
+      if (!mustMeasure(known, limits) || performance.now() < measureAt) return
+      await measure(sizes.bytes)
+      const freed = await deleteOldest(requests, ref, known, limits)
+      known = { ...known, total: known.total - freed }
+    },
+  }
+}
+
+/** What is known after the stream was found to have `total` bytes. Nothing but growth is told apart from it. Pure. */
+export function grown(known: KnownBytes | undefined, total: number): KnownBytes {
+  if (known === undefined) return { total, measured: { dead: 0, waiting: 0 }, growth: total }
+  return { ...known, total, growth: known.growth + Math.max(0, total - known.total) }
+}
+
+/**
+ * Deletes the oldest done outcomes if they take more than their room. Another runner of the Job may be doing the same: what
+ * it has deleted is no longer in the way. Gives the bytes that were freed.
+ */
+async function deleteOldest(
+  requests: Requests,
+  ref: EventRef,
+  { total, measured }: KnownBytes,
+  { done }: RoomLimits,
+): Promise<number> {
+  const kept = total - measured.dead - measured.waiting
+  let freed = 0
+  while (kept > done.most && kept - freed > done.least) {
+    const excess = await findExcess(requests.connection, ref, kept - freed - done.least)
+    const sizes = await readSizes(requests, ref)
+    const isAlone = sizes !== undefined && sizes.bytes >= total - freed
+    if (excess.last === 0 || !isAlone) break
+    await deleteDone(requests.connection, ref, excess.last)
+    freed += excess.bytes
+  }
+  return freed
+}
+
+interface RawStreamInfo {
+  readonly config?: { readonly max_bytes?: number }
+  readonly state?: { readonly bytes?: number }
+}
+
+/** The bytes in the stream of events and the queue's limit; undefined if one of the streams does not exist. */
+async function readSizes(requests: Requests, ref: EventRef) {
+  const names = streamNames(ref)
+  const read = async (stream: string) => {
+    const answer = await requests.send({ subject: `$JS.API.STREAM.INFO.${stream}` })
+    return answer.json<RawStreamInfo>()
+  }
+  const [queue, events] = await Promise.all([read(names.queue), read(names.events)])
+  if (queue.state === undefined || events.state === undefined) return undefined
+  return { maxBytes: queue.config?.max_bytes ?? -1, bytes: events.state.bytes ?? 0 }
+}
