@@ -76,30 +76,39 @@ function bodyHeaders() {
   return fields
 }
 
-t.test('a redriven copy is the event as it was, and tells which verdict it is to replace', (t) => {
-  const ref = { namespace: 'ns', job: 'job', event: 'ev1' }
-  const {
-    subject,
-    headers: fields,
-    payload,
-  } = redrivenCopy(ref, 'k1', { headers: bodyHeaders(), data: DATA }, 42)
-  t.equal(subject, 'jobico-retry.ns.job.ev1.k1.due')
-  t.equal(payload, DATA, 'binary data too')
-  t.same(Object.fromEntries([...(fields ?? [])].map(([name, values]) => [name, values.join()])), {
-    'ce-specversion': '1.0',
-    'ce-id': '%C3%BC%201',
-    'ce-source': '/s',
-    'ce-type': 't',
-    'ce-subject': 'x',
-    ...TRACE,
-    'Nats-Msg-Id': 'redrive.ev1.k1.42',
-    [JOBICO_HEADERS.redrive]: '42',
-  })
-  t.end()
-})
+t.test(
+  'a redriven copy is the event as it was, with its lineage, and only for the letter that it names',
+  (t) => {
+    const ref = { namespace: 'ns', job: 'job', event: 'ev1' }
+    const letter = bodyHeaders()
+    letter.set(JOBICO_HEADERS.hops, '3')
+    letter.set(JOBICO_HEADERS.root, 'k0')
+    const {
+      subject,
+      headers: fields,
+      payload,
+    } = redrivenCopy(ref, 'k1', { headers: letter, data: DATA, seq: 42 })
+    t.equal(subject, 'jobico-event.ns.job.ev1.k1.due')
+    t.equal(payload, DATA, 'binary data too')
+    t.same(Object.fromEntries([...(fields ?? [])].map(([name, values]) => [name, values.join()])), {
+      'ce-specversion': '1.0',
+      'ce-id': '%C3%BC%201',
+      'ce-source': '/s',
+      'ce-type': 't',
+      'ce-subject': 'x',
+      ...TRACE,
+      [JOBICO_HEADERS.redrive]: '42',
+      [JOBICO_HEADERS.hops]: '3',
+      [JOBICO_HEADERS.root]: 'k0',
+      'Nats-Expected-Last-Subject-Sequence': '42',
+      'Nats-Expected-Last-Subject-Sequence-Subject': 'jobico-event.ns.job.ev1.k1.*',
+    })
+    t.end()
+  },
+)
 
 t.test('what no runner has written is no dead letter', (t) => {
-  const subject = 'jobico-dead.ns.job.ev1.k1'
+  const subject = 'jobico-event.ns.job.ev1.k1.dead'
   t.match(deadLetterOfMessage({ subject, headers: bodyHeaders(), data: DATA }), {
     event: 'ev1',
     key: 'k1',

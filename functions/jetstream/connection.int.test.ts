@@ -41,7 +41,7 @@ function newPlan(): QueuePlan {
   return {
     ref: { namespace: 'shared', job: `job-${++jobs}` },
     queue: { storage: 'File', maxBytes: 8 * MiB, duplicateWindowSeconds: 120, replicas: 1 },
-    events: [{ event: 'ev1', maxReplicas: 10, concurrency: 4 }],
+    events: ['ev1'],
     metadata: { 'jobico.coeux.dev/uid': 'abc' },
   }
 }
@@ -92,29 +92,29 @@ t.test('an event is found wherever it is', async (t) => {
   t.equal(await state(), 'unknown')
   const queued = await publish(requests, message(subjects.queued('key'), '1'))
   t.equal(await state(), 'pending', 'in the queue')
-  await publish(requests, message(subjects.due('key'), '1'))
+  await publish(requests, message(subjects.record('key', 'due'), '1'))
   await deleteMessage(requests, streamNames(ref).queue, queued.stored ? queued.seq : 0)
   t.equal(await state(), 'pending', 'among the retries')
   const facts = { attempts: 2, module: 'sha256-0', time: '2026-01-01T00:00:00.000Z' }
   const dead: Verdict = { kind: 'dead', code: 'REJECTED', reason: 'nö\n', errors: [], ...facts }
-  await publish(requests, { subject: subjects.verdict('key'), headers: verdictHeaders(dead) })
-  t.equal(await state(), 'pending', 'redriven')
-  await manager.streams.purge(streamNames(ref).retry)
+  await publish(requests, { subject: subjects.record('key', 'dead'), headers: verdictHeaders(dead) })
   t.match(await eventState(requests, ref, 'key'), { state: 'dead', verdict: dead })
+  await publish(requests, message(subjects.record('key', 'due'), '2'))
+  t.equal(await state(), 'pending', 'redriven')
   const result = {
     attributes: { specversion: '1.0', id: 'key', source: '/s', type: 't' },
     data: undefined,
     trace: {},
   }
   const done: Verdict = { kind: 'done', result, ...facts }
-  await publish(requests, { subject: subjects.verdict('key'), headers: verdictHeaders(done) })
-  await publish(requests, message(subjects.due('key'), '2'))
+  await publish(requests, { subject: subjects.record('key', 'done'), headers: verdictHeaders(done) })
+  await publish(requests, message(subjects.queued('key'), '3'))
   t.match(
     await eventState(requests, ref, 'key'),
     { state: 'done', verdict: done },
     'done counts, whatever else is there',
   )
-  await manager.streams.delete(streamNames(ref).outcomes)
+  await manager.streams.delete(streamNames(ref).events)
   await t.rejects(
     eventState(requests, ref, 'key'),
     { code: 'QUEUE_UNAVAILABLE' },

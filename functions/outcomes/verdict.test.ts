@@ -3,7 +3,7 @@ import t from 'tap'
 
 import { headersSize } from '../cloudevents/nats-binding.ts'
 import { isRecent } from '../jetstream/connection.ts'
-import { verdictHeaders, verdictOfMessage, verdictPayload, type Verdict } from './verdict.ts'
+import { verdictHeaders, verdictOfMessage, type Verdict } from './verdict.ts'
 
 const facts = { attempts: 3, module: 'sha256-abc', time: '2026-01-01T00:00:00.000Z' }
 
@@ -24,23 +24,19 @@ t.test('a dead verdict comes back from its headers, whatever its reason says', (
   t.end()
 })
 
-t.test('a done verdict comes back with its result and all that was emitted', (t) => {
+t.test('a done verdict comes back with its result and the events to which it emitted', (t) => {
   const attributes = { specversion: '1.0', id: 'k', source: '/s', type: 't' }
-  const texts = fc.array(fc.record({ event: fc.constantFrom('a', 'Ev2', '0'), data: fc.json() }), {
-    maxLength: 50,
-  })
+  const events = fc.array(fc.constantFrom('a', 'Ev2', '0'), { maxLength: 50 })
   fc.assert(
-    fc.property(fc.option(fc.json(), { nil: undefined }), texts, (text, emits) => {
+    fc.property(fc.option(fc.json(), { nil: undefined }), events, (text, emitted) => {
       const data = text === undefined ? undefined : Buffer.from(text)
-      const emitted = emits.map((each) => ({ event: each.event, data: Buffer.from(each.data) }))
       const verdict: Verdict = { kind: 'done', result: { attributes, data, trace: {} }, emitted, ...facts }
       const headers = verdictHeaders(verdict)
-      const back = verdictOfMessage({ headers, data: verdictPayload(verdict) })
+      const back = verdictOfMessage({ headers, data: data ?? new Uint8Array() })
       if (back.kind !== 'done') return false
       t.ok(headersSize(headers) < 4_096)
       t.equal(back.result.data && Buffer.from(back.result.data).toString(), text)
-      const shown = (back.emitted ?? []).map((each) => ({ ...each, data: Buffer.from(each.data).toString() }))
-      t.same(shown, emits)
+      t.same(back.emitted ?? [], emitted)
       return true
     }),
   )

@@ -4,6 +4,7 @@ import t from 'tap'
 import {
   closedSubject,
   dataEventType,
+  descendantsSubject,
   dnsLabel,
   eventKey,
   eventSubjects,
@@ -11,8 +12,10 @@ import {
   jobSource,
   jobSubjects,
   parseSubject,
+  RECORDS,
   resultSource,
   streamNames,
+  wakeSubject,
 } from './names.ts'
 
 const ref = { namespace: 'shop', job: 'orders', event: 'Ev1' }
@@ -44,38 +47,26 @@ t.test('DNS labels', (t) => {
 
 t.test('streams, subjects and attributes', (t) => {
   t.same(streamNames(ref), {
-    queue: 'JOBICO_shop_orders',
-    retry: 'JOBICO_shop_orders_RETRY',
-    outcomes: 'JOBICO_shop_orders_OUTCOMES',
+    queue: 'JOBICO_shop_orders_QUEUE',
+    events: 'JOBICO_shop_orders_EVENTS',
   })
   const subjects = eventSubjects(ref)
-  t.same(
-    Object.fromEntries(
-      Object.entries<(key: string) => string>({ ...subjects }).map(([name, subject]) => [name, subject('k')]),
-    ),
-    {
-      queued: 'jobico.shop.orders.Ev1.k',
-      later: 'jobico-retry.shop.orders.Ev1.k.later',
-      due: 'jobico-retry.shop.orders.Ev1.k.due',
-      retry: 'jobico-retry.shop.orders.Ev1.k.*',
-      verdict: 'jobico-outcome.shop.orders.Ev1.k',
-      deadBody: 'jobico-dead.shop.orders.Ev1.k',
-    },
-  )
+  t.equal(subjects.queued('k'), 'jobico-queue.shop.orders.Ev1.k')
+  t.equal(subjects.records('k'), 'jobico-event.shop.orders.Ev1.k.*')
   t.same(jobSubjects(ref), {
-    queue: ['jobico.shop.orders.>'],
-    retry: ['jobico-retry.shop.orders.>'],
-    outcomes: ['jobico-outcome.shop.orders.>', 'jobico-dead.shop.orders.>'],
+    queue: ['jobico-queue.shop.orders.>'],
+    events: ['jobico-event.shop.orders.>', 'jobico-tree.shop.orders.>'],
   })
-  t.equal(closedSubject(ref), 'jobico-closed.shop.orders')
-  for (const subject of [
-    subjects.queued('k'),
-    subjects.later('k'),
-    subjects.due('k'),
-    subjects.deadBody('k'),
-  ])
-    t.same(parseSubject(subject), { event: 'Ev1', key: 'k' })
-  t.same(parseSubject('x'), { event: '', key: '' })
+  t.equal(descendantsSubject(ref, 'k'), 'jobico-tree.shop.orders.k')
+  t.equal(closedSubject(ref), 'jobico-queue-closed.shop.orders')
+  t.equal(wakeSubject(ref), 'jobico-wake.shop.orders.Ev1')
+  t.same(parseSubject(subjects.queued('k')), { event: 'Ev1', key: 'k', kind: undefined })
+  for (const kind of RECORDS) {
+    const subject = subjects.record('k', kind)
+    t.equal(subject, `jobico-event.shop.orders.Ev1.k.${kind}`)
+    t.same(parseSubject(subject), { event: 'Ev1', key: 'k', kind })
+  }
+  t.same(parseSubject('x'), { event: '', key: '', kind: undefined })
   t.equal(jobSource(ref), '/namespaces/shop/jobs/orders')
   t.equal(resultSource(ref), '/namespaces/shop/jobs/orders/events/Ev1')
   t.equal(dataEventType('Ev1'), 'dev.coeux.jobico.Ev1')

@@ -60,7 +60,7 @@ t.test('states', async (t) => {
     error: { code: 'REJECTED', reason: 'no such item', attempts: 2 },
   })
   t.same(await get(closed, dead), { state: 'dead', key: dead, event: 'ev1', error: { code: 'REJECTED' } })
-  await fixture.requests.send({ subject: eventSubjects(REF).due(dead), payload: '{}' })
+  await fixture.requests.send({ subject: eventSubjects(REF).record(dead, 'due'), payload: '{}' })
   t.match(await get(open, dead), { state: 'pending' }, 'a redrive is under way')
 })
 
@@ -201,7 +201,7 @@ t.test('a pending event tells its attempts, its last error and when it is due', 
     { attempt: 2, code: 'RETRY_REQUESTED', reason: 'the bank is closed' },
   ] as const
   const dueAt = new Date(Date.now() + 3_600_000).toISOString()
-  const history = { attempts: 2, errors, suspect: false, redrive: undefined, hops: 0 }
+  const history = { attempts: 2, errors, suspect: false, redrive: undefined, hops: 0, root: undefined }
   const error = { code: 'RETRY_REQUESTED', reason: 'the bank is closed', attempts: 2 }
   const diedNow = { attempt: 3, code: 'PROCESS_DIED', reason: 'died' } as const
   const cases: readonly {

@@ -2,18 +2,18 @@ import { headers } from '@nats-io/transport-node'
 import t from 'tap'
 
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
-import { publish, type PubAck } from '../../jetstream/publish.ts'
+import { expectNewest, publish, type PubAck } from '../../jetstream/publish.ts'
 import { startNatsFixture, type NatsFixture } from '../../../scripts/testing/nats.fixture.ts'
 import { createBatcher, type Batcher } from './batcher.ts'
 
-/** A verdict and a body, as of a dead letter that is the first of its event. */
+/** A verdict that is the first of its event, and what it hands over. */
 function pair(ref: EventRef, key: string, bytes = 10) {
   const first = headers()
-  first.set('Nats-Expected-Last-Subject-Sequence', '0')
-  const { verdict, deadBody } = eventSubjects(ref)
+  const { record, records } = eventSubjects(ref)
+  expectNewest(first, records(key), 0)
   return [
-    { subject: verdict(key), headers: first },
-    { subject: deadBody(key), payload: 'x'.repeat(bytes) },
+    { subject: record(key, 'done'), headers: first },
+    { subject: record(`next-${key}`, 'due'), payload: 'x'.repeat(bytes) },
   ]
 }
 
@@ -34,7 +34,7 @@ t.test('what comes at once is stored in few batches', async (t) => {
   const { ref, batcher } = await start()
   const acks = await Promise.all(Array.from({ length: 1_200 }, (_, n) => batcher(pair(ref, `k${n}`))))
   t.ok(acks.every(({ stored }) => stored))
-  t.equal((await nats.manager.streams.info(streamNames(ref).outcomes)).state.messages, 2_400)
+  t.equal((await nats.manager.streams.info(streamNames(ref).events)).state.messages, 2_400)
 })
 
 t.test('two of one subject do not share a batch', async (t) => {
@@ -45,7 +45,7 @@ t.test('two of one subject do not share a batch', async (t) => {
 
 t.test('one that is refused takes its batch with it, and nothing of that is stored', async (t) => {
   const { ref, batcher } = await start()
-  await publish(nats.requests, { subject: eventSubjects(ref).verdict('b') })
+  await publish(nats.requests, { subject: eventSubjects(ref).record('b', 'done') })
   const [alone, ...together] = await Promise.all(
     ['first', 'a', 'b', 'c'].map((key) => batcher(pair(ref, key))),
   )
@@ -73,13 +73,4 @@ t.test('many large ones are spread over batches', async (t) => {
   const { ref, batcher } = await start()
   const acks = await Promise.all(Array.from({ length: 7 }, (_, n) => batcher(pair(ref, `k${n}`, 900_000))))
   t.ok(acks.every(({ stored }) => stored))
-})
-
-t.test('where there is no room for all, there is for some', async (t) => {
-  const { ref, batcher } = await start()
-  const { outcomes } = streamNames(ref)
-  const { config } = await nats.manager.streams.info(outcomes)
-  await nats.manager.streams.update(outcomes, { ...config, max_bytes: 2_000_000 })
-  const acks = await Promise.all(Array.from({ length: 4 }, (_, n) => batcher(pair(ref, `k${n}`, 600_000))))
-  t.same(summary(acks), ['full', 'stored', 'stored', 'stored'])
 })

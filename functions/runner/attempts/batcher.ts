@@ -32,9 +32,7 @@ export function createBatcher(requests: Requests): Batcher {
       const count = countOfNext(waiting)
       const members = waiting.slice(0, count)
       waiting = waiting.slice(count)
-      const isFull = await publishGroup(requests, members)
-      // If there is no room for all, there may be for some.
-      if (isFull) for (const member of members) await publishGroup(requests, [member], true)
+      await publishGroup(requests, members)
     }
     isRunning = false
   }
@@ -50,25 +48,17 @@ export function createBatcher(requests: Requests): Batcher {
   }
 }
 
-/**
- * Publishes a batch and gives the answer to its members. If several find no room, it gives true, and they get no answer yet.
- */
-async function publishGroup(
-  requests: Requests,
-  members: readonly Member[],
-  isLast = members.length === 1,
-): Promise<boolean> {
+/** Publishes a batch and gives the answer to its members. */
+async function publishGroup(requests: Requests, members: readonly Member[]): Promise<void> {
   try {
     const ack = await publishBatch(
       requests,
       members.flatMap(({ messages }) => messages),
     )
-    if (!isLast && !ack.stored && ack.refusal === 'full') return true
     for (const { resolve } of members) resolve(ack)
   } catch (fault) {
     for (const { reject } of members) reject(fault)
   }
-  return false
 }
 
 /** How many waiting members go into the next batch: at least one, and no two with the same subject. */
