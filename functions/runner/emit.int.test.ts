@@ -1,15 +1,16 @@
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import t, { type Test } from 'tap'
 
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
-import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { descendantsSubject, eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { publish } from '../jetstream/publish.ts'
 import { eventState } from '../outcomes/event-state.ts'
 import { readRelations } from '../outcomes/relations.ts'
-import { verdictHeaders, verdictPayload, type Verdict } from '../outcomes/verdict.ts'
-import { newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
+import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
+import { lastMessage } from '../jetstream/stored-message.ts'
+import { MAX_DESCENDANTS } from './attempts/families.ts'
+import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture
 let requests: Fixture['requests']
@@ -88,26 +89,19 @@ t.test('what is emitted goes to other events of the Job, once the event is done'
   }
 })
 
-t.test('what was emitted is handed over from the verdict, whoever died before', async (t) => {
+t.test('verdict and hand-overs are stored together: while they can not be, there is neither', async (t) => {
   const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])
-  const event = newEvent({ do: 'emit' })
-  const key = await fixture.accept(ref, event)
-  const stop = await fixture.startHere(t, ref, emitSetting(t, EMITS))
-  t.equal((await fixture.ended(ref, key)).state, 'done')
-  const retries = streamNames(ref).retry
-  await until(async () => (await fixture.messages(retries)) === 3)
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  await stop()
-
-  // As if it had died with the verdict stored, one of the three handed over, and nothing acknowledged.
-  await manager.streams.purge(retries, { keep: 1 })
-  const headers = eventHeaders(event)
-  await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
-  await manager.streams.update(retries, { duplicate_window: 100_000_000 })
-  await delay(1_000)
+  const { events } = streamNames(ref)
+  const { config } = await manager.streams.info(events)
   await fixture.startHere(t, ref, emitSetting(t, EMITS))
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  t.equal(await fixture.messages(retries), 3, 'each is there once')
+  await manager.streams.update(events, { ...config, max_msg_size: 400 })
+  const key = await fixture.accept(ref, newEvent({ do: 'emit' }))
+  await until(async () => (await manager.consumers.info(streamNames(ref).queue, 'ev1')).num_ack_pending === 1)
+  t.equal((await eventState(requests, ref, key)).state, 'pending')
+  t.equal(await fixture.messages(events), 0)
+  await manager.streams.update(events, { ...config, max_msg_size: -1 })
+  t.equal((await fixture.ended(ref, key)).state, 'done')
+  t.equal(await fixture.messages(events), 5, 'the verdict, three hand-overs and their count')
 })
 
 t.test('a circle of events that emit to each other comes to an end', async (t) => {
@@ -123,24 +117,41 @@ t.test('a circle of events that emit to each other comes to an end', async (t) =
   })
 })
 
-t.test('what another copy of the event has emitted is handed over, though this one fails', async (t) => {
-  const ref = await fixture.newJob(['ev1', 'ev2'])
-  await fixture.startHere(t, ref, { ...emitSetting(t, EMITS), JOBICO_TIMEOUT_MS: '2000' })
-  const key = await fixture.accept(ref, newEvent({ do: 'loop' }))
-  // The copy before has stored its verdict while this one runs, and died.
-  const attributes = { specversion: '1.0', id: key, source: '/made', type: 'made' }
-  const verdict: Verdict = {
-    kind: 'done',
-    result: { attributes, data: undefined, trace: {} },
-    emitted: [{ event: 'ev2', data: Buffer.from('{"ok":1}') }],
-    ...{ attempts: 1, module: 'sha256-00', time: '2026-01-01T00:00:00Z' },
-  }
-  await publish(requests, {
-    subject: eventSubjects(ref).verdict(key),
-    headers: verdictHeaders(verdict),
-    payload: verdictPayload(verdict),
+t.test('an event has no more than so many descendants, and says why', async (t) => {
+  const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])
+  await fixture.startHere(t, ref, emitSetting(t, EMITS))
+  const event = newEvent({ do: 'emit' })
+  const key = keyOf(event)
+  const before = MAX_DESCENDANTS - 3
+  await publish(requests, { subject: descendantsSubject(ref, key), payload: String(before) })
+  t.equal((await fixture.ended(ref, await fixture.accept(ref, event))).state, 'done', 'the last three')
+  const next = newEvent({ do: 'emit' })
+  const headers = eventHeaders(next)
+  headers.set(JOBICO_HEADERS.root, key)
+  headers.set(JOBICO_HEADERS.hops, '1')
+  const subject = eventSubjects(ref).record(keyOf(next), 'due')
+  await publish(requests, { subject, headers, payload: next.data ?? '' })
+  t.match(await fixture.ended(ref, keyOf(next)), {
+    state: 'dead',
+    verdict: {
+      code: 'OUTPUT_INVALID',
+      reason: /10000 events came out of one event by hand-overs, .* 10000 /,
+    },
   })
-  const next = eventKey('/made', `${key}-1`)
-  await until(async () => (await eventState(requests, { ...ref, event: 'ev2' }, next)).state === 'pending')
-  t.equal((await fixture.ended(ref, key)).state, 'done', 'and the verdict stands')
+})
+
+t.test('many members of one family raise its count together', async (t) => {
+  const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])
+  for (let pods = 0; pods < 2; pods++) await fixture.startHere(t, ref, emitSetting(t, EMITS))
+  const members = Array.from({ length: 40 }, () => newEvent({ do: 'emit' }))
+  for (const member of members) {
+    const headers = eventHeaders(member)
+    headers.set(JOBICO_HEADERS.root, 'root')
+    headers.set(JOBICO_HEADERS.hops, '1')
+    const subject = eventSubjects(ref).record(keyOf(member), 'due')
+    await publish(requests, { subject, headers, payload: member.data ?? '' })
+  }
+  for (const member of members) t.equal((await fixture.ended(ref, keyOf(member))).state, 'done')
+  const count = await lastMessage(requests, streamNames(ref).events, descendantsSubject(ref, 'root'))
+  t.equal(String(count?.data), '120')
 })

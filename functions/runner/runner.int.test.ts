@@ -2,26 +2,24 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
-import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
-import { publish } from '../jetstream/publish.ts'
-import { eventState, readVerdict } from '../outcomes/event-state.ts'
+import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { expectNewest, publish } from '../jetstream/publish.ts'
+import { eventState, newestRecord } from '../outcomes/event-state.ts'
 import { readRelations } from '../outcomes/relations.ts'
-import { lastMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS, verdictHeaders } from '../outcomes/verdict.ts'
 import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
 
 let fixture: Fixture
 let requests: Fixture['requests']
-let manager: Fixture['manager']
 
 t.before(async () => {
   fixture = await startFixture(t)
-  ;({ requests, manager } = fixture)
+  ;({ requests } = fixture)
 })
 
 t.test('each outcome ends as it should, and leaves nothing behind', async (t) => {
@@ -51,11 +49,7 @@ t.test('each outcome ends as it should, and leaves nothing behind', async (t) =>
           end.verdict.errors.map(({ attempt }) => attempt),
           Array.from({ length: attempts }, (_, i) => i + 1),
         )
-        const body = await lastMessage(
-          requests,
-          streamNames(ref).outcomes,
-          eventSubjects(ref).deadBody(keyOf(event)),
-        )
+        const body = await newestRecord(requests, ref, keyOf(event))
         t.equal(String(body?.data), JSON.stringify({ do: what }), `${what} keeps the event as it was`)
         t.equal(body?.headers?.get('ce-id'), event.attributes.id)
         t.equal(body?.headers?.get(JOBICO_HEADERS.code), code)
@@ -64,11 +58,8 @@ t.test('each outcome ends as it should, and leaves nothing behind', async (t) =>
       }
     }),
   )
-  await until(
-    async () =>
-      (await fixture.messages(streamNames(ref).queue)) === 0 &&
-      (await fixture.messages(streamNames(ref).retry)) === 0,
-  )
+  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
+  await until(async () => (await fixture.messages(streamNames(ref).events)) === cases.length)
 })
 
 t.test('a result is a CloudEvent that names its cause', async (t) => {
@@ -139,34 +130,29 @@ t.test('output goes to the next event, once', async (t) => {
   )
 })
 
-t.test('a hand-over that was broken off is finished from the verdict', async (t) => {
-  const ref = await fixture.newJob(['ev1', 'ev2'])
-  const schema = join(t.testdir({ 'schema.json': 'true' }), 'schema.json')
-  const output = { JOBICO_OUTPUT: JSON.stringify({ event: 'ev2', schema }) }
-  const event = newEvent({ do: 'ok' })
-  const key = await fixture.accept(ref, event)
-  const stopFirst = await fixture.startHere(t, ref, output)
-  t.equal((await fixture.ended(ref, key)).state, 'done')
-  const nextKey = eventKey(`/namespaces/test/jobs/${ref.job}/events/ev1`, key)
-  await until(async () => (await eventState(requests, { ...ref, event: 'ev2' }, nextKey)).state === 'pending')
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  await stopFirst()
-
-  await manager.streams.purge(streamNames(ref).retry)
-  const headers = eventHeaders(event)
-  await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
-  const verdictBefore = await readVerdict(requests, ref, key)
-  await manager.streams.update(streamNames(ref).retry, { duplicate_window: 100_000_000 })
-  await delay(1_000)
-  await fixture.startHere(t, ref, output)
-  await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
-  t.equal(
-    (await eventState(requests, { ...ref, event: 'ev2' }, nextKey)).state,
-    'pending',
-    'handed over again',
-  )
-  t.equal((await readVerdict(requests, ref, key))?.seq, verdictBefore?.seq, 'with the same verdict')
-})
+t.test(
+  'an event that comes again after it has ended does not hand over again, and its verdict stands',
+  async (t) => {
+    const ref = await fixture.newJob(['ev1', 'ev2'])
+    const schema = join(t.testdir({ 'schema.json': 'true' }), 'schema.json')
+    const event = newEvent({ do: 'ok' })
+    const key = await fixture.accept(ref, event)
+    await fixture.startHere(t, ref, { JOBICO_OUTPUT: JSON.stringify({ event: 'ev2', schema }) })
+    t.equal((await fixture.ended(ref, key)).state, 'done')
+    const nextKey = eventKey(`/namespaces/test/jobs/${ref.job}/events/ev1`, key)
+    const next = await newestRecord(requests, { ...ref, event: 'ev2' }, nextKey)
+    t.equal(next?.kind, 'due', 'handed over with the verdict')
+    t.equal(next?.headers?.get(JOBICO_HEADERS.root), key)
+    t.equal(next?.headers?.get(JOBICO_HEADERS.hops), '1')
+    await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
+    const before = await newestRecord(requests, ref, key)
+    const headers = eventHeaders(event)
+    await publish(requests, { subject: eventSubjects(ref).queued(key), headers, payload: event.data ?? '' })
+    await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
+    t.equal((await newestRecord(requests, ref, key))?.seq, before?.seq)
+    t.equal((await newestRecord(requests, { ...ref, event: 'ev2' }, nextKey))?.seq, next?.seq)
+  },
+)
 
 t.test('a sink gets binary CloudEvents, and its answer decides', async (t) => {
   const answers = [503, 429, 204, 400]
@@ -206,51 +192,49 @@ t.test('a sink gets binary CloudEvents, and its answer decides', async (t) => {
   })
 })
 
-t.test('a redriven event replaces its dead verdict, once', async (t) => {
+t.test('a redriven event replaces its dead letter, once', async (t) => {
   const ref = await fixture.newJob()
   await fixture.startHere(t, ref)
   const event = newEvent({ do: 'reject' })
   const key = await fixture.accept(ref, event)
   t.equal((await fixture.ended(ref, key)).state, 'dead')
-  const dead = await readVerdict(requests, ref, key)
-  const redrive = async (seq: number) => {
-    const headers = eventHeaders(event)
-    headers.set(JOBICO_HEADERS.redrive, String(seq))
-    await publish(requests, { subject: eventSubjects(ref).due(key), headers, payload: '{"do":"ok"}' })
-  }
-  await redrive(dead?.seq ?? 0)
+  const dead = await newestRecord(requests, ref, key)
+  await redrive(ref, event, dead?.seq ?? 0)
   await until(async () => (await eventState(requests, ref, key)).state === 'done')
-  const done = await readVerdict(requests, ref, key)
-  await redrive(dead?.seq ?? 0)
-  await until(async () => (await fixture.messages(streamNames(ref).retry)) === 0)
-  t.equal(await fixture.messages(streamNames(ref).outcomes), 1, 'no body is left')
-  t.equal(
-    (await readVerdict(requests, ref, key))?.seq,
-    done?.seq,
-    'a redrive whose verdict has moved on does not run',
-  )
+  await until(async () => (await fixture.messages(streamNames(ref).events)) === 1)
+  const done = await newestRecord(requests, ref, key)
+  t.equal(done?.kind, 'done', 'no dead letter is left')
+  await redrive(ref, event, dead?.seq ?? 0)
+  t.equal((await newestRecord(requests, ref, key))?.seq, done?.seq, 'a letter that is gone is not redriven')
 })
 
-t.test('a runner that dies before it removes the body of a redriven event leaves none behind', async (t) => {
-  const ref = await fixture.newJob()
-  const stop = await fixture.startHere(t, ref)
-  const event = newEvent({ do: 'reject' })
-  const key = await fixture.accept(ref, event)
-  await fixture.ended(ref, key)
-  await stop()
-  const dead = await readVerdict(requests, ref, key)
-  const facts = { attempts: 1, module: 'sha256-0', time: new Date().toISOString() }
-  const done = verdictHeaders({ kind: 'done', result: { ...event, data: undefined }, ...facts })
-  done.set('Nats-Expected-Last-Subject-Sequence', String(dead?.seq))
-  await publish(requests, { subject: eventSubjects(ref).verdict(key), headers: done })
-  const verdict = await readVerdict(requests, ref, key)
-  t.equal(await fixture.messages(streamNames(ref).outcomes), 2, 'verdict and body')
-
+async function redrive(ref: EventRef, event: CloudEvent, seq: number): Promise<void> {
   const headers = eventHeaders(event)
-  headers.set(JOBICO_HEADERS.redrive, String(dead?.seq))
-  await publish(requests, { subject: eventSubjects(ref).due(key), headers, payload: event.data ?? '' })
-  await fixture.startHere(t, ref)
-  await until(async () => (await fixture.messages(streamNames(ref).retry)) === 0)
-  t.equal(await fixture.messages(streamNames(ref).outcomes), 1, 'the body is gone')
-  t.same(await readVerdict(requests, ref, key), verdict, 'and nothing ran')
-})
+  const subjects = eventSubjects(ref)
+  headers.set(JOBICO_HEADERS.redrive, String(seq))
+  expectNewest(headers, subjects.records(keyOf(event)), seq)
+  const subject = subjects.record(keyOf(event), 'due')
+  await publish(requests, { subject, headers, payload: '{"do":"ok"}' })
+}
+
+t.test(
+  'a runner that dies before it removes the dead letter of a redriven event leaves none behind',
+  async (t) => {
+    const ref = await fixture.newJob()
+    const stop = await fixture.startHere(t, ref)
+    const event = newEvent({ do: 'reject' })
+    const key = await fixture.accept(ref, event)
+    await fixture.ended(ref, key)
+    await stop()
+    const { seq = 0 } = (await newestRecord(requests, ref, key)) ?? {}
+    await redrive(ref, event, seq)
+    const facts = { attempts: 1, module: 'sha256-0', time: new Date().toISOString() }
+    const done = verdictHeaders({ kind: 'done', result: { ...event, data: undefined }, ...facts })
+    await publish(requests, { subject: eventSubjects(ref).record(key, 'done'), headers: done })
+    const verdict = await newestRecord(requests, ref, key)
+    t.equal(await fixture.messages(streamNames(ref).events), 3, 'dead, due and done')
+    await fixture.startHere(t, ref)
+    await until(async () => (await fixture.messages(streamNames(ref).events)) === 1)
+    t.same(await newestRecord(requests, ref, key), verdict, 'and nothing ran')
+  },
+)

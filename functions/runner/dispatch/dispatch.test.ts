@@ -2,7 +2,8 @@ import t from 'tap'
 
 import { createExecutionSlots } from './execution-slots.ts'
 import { prefetch } from './prefetch.ts'
-import { pullMode } from './pull-gate.ts'
+import { roomLimits } from '../../queues/room.ts'
+import { grown, mostUndone, mustMeasure, pullMode, type KnownBytes } from './room.ts'
 
 t.test('as much is held as can start within 200 ms', (t) => {
   const cases = [
@@ -17,35 +18,59 @@ t.test('as much is held as can start within 200 ms', (t) => {
   t.end()
 })
 
-t.test('what may be pulled follows from the sizes of the streams', (t) => {
-  const MiB = 2 ** 20
-  const sizes = { queueMaxBytes: 10 * MiB, retryBytes: 0, outcomes: { bytes: 0, maxBytes: 10 * MiB } }
+const MiB = 2 ** 20
+const LIMITS = roomLimits(10 * MiB)
+const known = (total: number, dead = 0, waiting = 0, growth = 0): KnownBytes => ({
+  total: total * MiB,
+  measured: { dead: dead * MiB, waiting: waiting * MiB },
+  growth: growth * MiB,
+})
+
+t.test('what is known of the stream of events decides what is measured, pulled and stored', (t) => {
   const cases = [
-    { name: 'all, as a rule', sizes, want: 'all' },
-    { name: 'nothing without outcomes', sizes: { ...sizes, outcomes: undefined }, want: 'nothing' },
-    { name: 'nothing without retries', sizes: { ...sizes, retryBytes: undefined }, want: 'nothing' },
+    { name: 'an empty stream', is: known(0), measure: false, mode: 'all', most: known(0) },
+    { name: 'a stream that is not there', is: undefined, measure: false, mode: 'nothing', most: known(0) },
     {
-      name: 'nothing while outcomes are full',
-      sizes: { ...sizes, outcomes: { bytes: 10 * MiB - 1, maxBytes: 10 * MiB } },
-      want: 'nothing',
+      name: 'as much as may be dead',
+      is: known(10, 0, 0, 10),
+      measure: true,
+      mode: 'records',
+      most: known(0, 10, 10),
+    },
+    { name: 'all of it done', is: known(12), measure: false, mode: 'all', most: known(0) },
+    { name: 'too much of it done', is: known(13), measure: true, mode: 'all', most: known(0) },
+    {
+      name: 'a little growth since',
+      is: known(12, 1, 2, 3),
+      measure: false,
+      mode: 'all',
+      most: known(0, 4, 5),
     },
     {
-      name: 'all while outcomes have no limit',
-      sizes: { ...sizes, outcomes: { bytes: 99 * MiB, maxBytes: -1 } },
-      want: 'all',
+      name: 'half of the room waits',
+      is: known(12, 0, 10),
+      measure: true,
+      mode: 'records',
+      most: known(0, 0, 10),
     },
     {
-      name: 'retries only while those are too many',
-      sizes: { ...sizes, retryBytes: 11 * MiB },
-      want: 'retries',
+      name: 'more growth than there is',
+      is: known(2, 1, 1, 5),
+      measure: false,
+      mode: 'all',
+      most: known(0, 2, 2),
     },
-    {
-      name: 'a small stream is not full from the start',
-      sizes: { ...sizes, outcomes: { bytes: 0, maxBytes: 1_000 } },
-      want: 'all',
-    },
-  ]
-  for (const { name, sizes, want } of cases) t.equal(pullMode(sizes), want, name)
+  ] as const
+  for (const { name, is, measure, mode, most } of cases) {
+    t.equal(pullMode(is, LIMITS), mode, name)
+    if (is === undefined) continue
+    t.equal(mustMeasure(is, LIMITS), measure, name)
+    t.same(mostUndone(is), most.measured, name)
+  }
+  t.same(grown(undefined, 5), { total: 5, measured: { dead: 0, waiting: 0 }, growth: 5 })
+  t.same(grown(known(1, 0, 0, 2), 3 * MiB), known(3, 0, 0, 4))
+  t.same(grown(known(3, 1, 0, 2), MiB), known(1, 1, 0, 2), 'what goes is not told apart')
+  t.equal(pullMode(known(1e9), roomLimits(-1)), 'all', 'no limit')
   t.end()
 })
 
