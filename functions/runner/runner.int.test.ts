@@ -10,6 +10,7 @@ import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { expectNewest, publish } from '../jetstream/publish.ts'
 import { eventState, newestRecord } from '../outcomes/event-state.ts'
+import { readHistory } from '../outcomes/history.ts'
 import { readRelations } from '../outcomes/relations.ts'
 import { JOBICO_HEADERS, verdictHeaders } from '../outcomes/verdict.ts'
 import { keyOf, newEvent, startFixture, until, type Fixture } from './runner.fixture.ts'
@@ -142,8 +143,7 @@ t.test(
     const nextKey = eventKey(`/namespaces/test/jobs/${ref.job}/events/ev1`, key)
     const next = await newestRecord(requests, { ...ref, event: 'ev2' }, nextKey)
     t.equal(next?.kind, 'due', 'handed over with the verdict')
-    t.equal(next?.headers?.get(JOBICO_HEADERS.root), key)
-    t.equal(next?.headers?.get(JOBICO_HEADERS.hops), '1')
+    t.match(readHistory(next?.headers), { root: key, hops: 1 })
     await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
     const before = await newestRecord(requests, ref, key)
     const headers = eventHeaders(event)

@@ -13,7 +13,8 @@ import type { Report } from '../attempt-report.ts'
 import type { Execution } from '../workers/worker-slot.ts'
 import { resultEvent } from './result-event.ts'
 import { decide, type RetryPolicy } from './retry-policy.ts'
-import type { Settlement, Written } from './settlement.ts'
+import type { Replaced, Written } from './replace-record.ts'
+import type { Settlement } from './settlement.ts'
 import { lineageFault, resultFault } from './verdict-limits.ts'
 
 /** What an attempt needs around it. */
@@ -49,8 +50,7 @@ interface Attempt {
   readonly delivery: Delivery
   readonly event: KeyedEvent
   readonly history: History
-  /** The sequence of the record that this attempt is to replace; 0 for none. */
-  readonly replaces: number
+  readonly replaces: Replaced
 }
 
 /**
@@ -62,7 +62,7 @@ export async function processDelivery(context: AttemptContext, delivery: Deliver
   const event = { ...eventOfMessage(delivery.headers, delivery.data), key: delivery.key }
   const found = readHistory(delivery.headers)
   const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
-  const replaces = delivery.source === 'events' ? delivery.seq : 0
+  const replaces = { seq: delivery.source === 'events' ? delivery.seq : 0 }
   const attempt = { context, delivery, event, history, replaces }
   // A sink that got the result of an event must not get one again, so it is worth a look-up.
   const mustLook = history.suspect || context.output?.kind === 'sink'
@@ -73,7 +73,7 @@ export async function processDelivery(context: AttemptContext, delivery: Deliver
 async function resume(attempt: Attempt): Promise<Report> {
   const { context, delivery, history, replaces } = attempt
   const newest = await context.settlement.newest(delivery.key)
-  if ((newest?.seq ?? 0) !== replaces) return await giveUp(attempt, newest)
+  if ((newest?.seq ?? 0) !== replaces.seq) return await giveUp(attempt, newest)
   return history.suspect && history.attempts >= context.retry.maxAttempts
     ? await deadLetterUnrun(attempt)
     : await run(attempt)
@@ -108,7 +108,7 @@ async function run(attempt: Attempt): Promise<Report> {
     if (history.suspect) {
       const written = await recordBeforeRun(attempt)
       if (written.kind !== 'stored') return await giveUp(attempt, written.newest)
-      begun = { ...attempt, replaces: written.seq }
+      begun = { ...attempt, replaces: { seq: written.seq, write: written.write } }
     }
     execution = await context.execute(delivery.key, event)
   } finally {

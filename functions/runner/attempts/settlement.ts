@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
+
+import type { MsgHdrs } from '@nats-io/transport-node'
 
 import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
-import { JobicoError } from '../../process/errors.ts'
 import { newestRecord, type StoredRecord } from '../../outcomes/event-state.ts'
 import { historyHeaders, setLineage, type History, type Lineage } from '../../outcomes/history.ts'
 import { JOBICO_HEADERS, verdictHeaders, type Verdict } from '../../outcomes/verdict.ts'
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
-import { expectNewest, publish, type PubAck } from '../../jetstream/publish.ts'
+import { expectNewest, publish } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { deleteMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
@@ -16,6 +16,14 @@ import type { Room } from '../dispatch/room.ts'
 import { handOverMessage, type HandOver } from '../outputs/hand-over.ts'
 import { createBatcher } from './batcher.ts'
 import { createFamilies, type Families } from './families.ts'
+import {
+  createReplace,
+  untilDone,
+  writeOf,
+  type RecordWrite,
+  type Replaced,
+  type Written,
+} from './replace-record.ts'
 import type { ServerClock } from './server-clock.ts'
 
 /** What a settlement needs. */
@@ -30,14 +38,10 @@ export interface SettlementOptions {
   readonly signal: AbortSignal
 }
 
-/** Whether a record was stored in place of the one before it. */
-export type Written =
-  /** It is the newest record of its event now, and `replaced` was the one before, 0 for none. */
-  | { readonly kind: 'stored'; readonly seq: number; readonly replaced: number }
-  /** Another process was first: the newest record is its. */
-  | { readonly kind: 'superseded'; readonly newest: StoredRecord | undefined }
-  /** Nothing was stored, because there is no room for it in the Job's stream of events. */
-  | { readonly kind: 'no-room'; readonly lacks: string }
+/** A retry, by which the next write can replace it. */
+export type Scheduled =
+  | (Extract<Written, { kind: 'stored' }> & { readonly write: string })
+  | Extract<Written, { kind: 'superseded' }>
 
 /** What a done verdict hands over, in the same write. */
 export interface HandOvers {
@@ -60,30 +64,22 @@ export interface Settlement {
     event: KeyedEvent,
     verdict: Extract<Verdict, { kind: 'done' }>,
     handOvers: HandOvers,
-    replaces: number,
+    replaces: Replaced,
   ): Promise<Written>
   /** Stores a dead letter: the verdict, and the event itself. */
   writeDead(
     event: KeyedEvent,
     verdict: Extract<Verdict, { kind: 'dead' }>,
     lineage: Lineage,
-    replaces: number,
+    replaces: Replaced,
   ): Promise<Written>
   /** Stores a retry of an event after `delayMs`. */
-  scheduleRetry(
-    event: KeyedEvent,
-    history: History,
-    delayMs: number,
-    replaces: number,
-  ): Promise<Exclude<Written, { kind: 'no-room' }>>
+  scheduleRetry(event: KeyedEvent, history: History, delayMs: number, replaces: Replaced): Promise<Scheduled>
   /** Deletes a message of one of the Job's streams, if it is still there. */
   remove(source: Source, seq: number): Promise<void>
   /** The counts of what came out of events. */
   readonly families: Families
 }
-
-const FIRST_WAIT_MS = 50
-const LONGEST_WAIT_MS = 1_000
 
 /** Makes the settlement for the runner of an event. */
 export function createSettlement(options: SettlementOptions): Settlement {
@@ -97,77 +93,54 @@ export function createSettlement(options: SettlementOptions): Settlement {
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
   const newest = async (key: string) =>
     (await persist(async () => ({ found: await newestRecord(requests, ref, key) }))).found
+  const replace = createReplace({ requests, ref, room, persist })
   const families = createFamilies({ requests, ref, ttlSeconds: doneRetentionSeconds, persist })
 
-  /** Repeats a write until it is stored, or until a record that is not its own has taken its place. */
-  async function replace(
-    key: string,
-    replaces: number,
-    write: (expected: number) => Promise<PubAck>,
-    isOwn: (record: StoredRecord) => boolean = () => false,
-  ): Promise<Exclude<Written, { kind: 'no-room' }>> {
-    let expected = replaces
-    let release: (() => void) | undefined
-    try {
-      return await persist(async () => {
-        const ack = await tryPublish(() => write(expected))
-        if (ack.stored) return { kind: 'stored', seq: ack.seq, replaced: expected } as const
-        if (ack.refusal !== 'wrong-sequence') {
-          release ??= room.block()
-          return undefined
-        }
-        const standing = await newestRecord(requests, ref, key)
-        if (standing?.seq === expected || (standing === undefined && expected === 0)) return undefined
-        if (standing !== undefined && isOwn(standing)) {
-          // An earlier try that got no answer was stored, or what this process had stored has become due.
-          if (standing.kind === 'later')
-            return { kind: 'stored', seq: standing.seq, replaced: expected } as const
-          expected = standing.seq
-          return undefined
-        }
-        return { kind: 'superseded', newest: standing } as const
-      })
-    } finally {
-      release?.()
-    }
-  }
-
-  const conditional = (fields: Outgoing['headers'] & object, key: string, expected: number, ttl?: number) => {
+  const conditional = (fields: MsgHdrs, key: string, expected: number, ttl?: number) => {
     expectNewest(fields, subjects.records(key), expected)
     if (ttl !== undefined) fields.set('Nats-TTL', `${ttl}s`)
     return fields
   }
-  /** Whether a record is a retry that this process has stored for the attempt that it replaces now. */
-  const wroteIt = (record: StoredRecord) =>
-    record.headers?.get(JOBICO_HEADERS.write).startsWith(`${process}.`) === true
+
+  /** Stores a verdict with its hand-overs. */
+  async function writeTogether(
+    { events, lineage }: HandOvers,
+    verdict: RecordWrite & { readonly done: (expected: number) => Outgoing },
+  ): Promise<Written> {
+    const { key, replaces, done } = verdict
+    // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
+    if (!room.has('waiting') && (events.length > 1 || replaces.seq === 0))
+      return { kind: 'no-room', lacks: 'hand-overs' }
+    const root = lineage.root ?? key
+    const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
+    const written = await families.grow(root, events.length, (counted) =>
+      replace({
+        ...verdict,
+        publish: async (expected) => await batcher([...(await counted()), ...messages(), done(expected)]),
+      }),
+    )
+    if (written.kind === 'stored') room.stored(bytesOf(messages()))
+    return written
+  }
 
   return {
     newest,
     families,
-    async writeDone(event, verdict, { events, lineage }, replaces) {
+    async writeDone(event, verdict, handOvers, replaces) {
+      const { key } = event
       const done = (expected: number): Outgoing => ({
-        subject: subjects.record(event.key, 'done'),
-        headers: conditional(verdictHeaders(verdict), event.key, expected, doneRetentionSeconds),
+        subject: subjects.record(key, 'done'),
+        headers: conditional(verdictHeaders(verdict), key, expected, doneRetentionSeconds),
         payload: payloadOf(verdict.result),
       })
-      if (events.length === 0)
-        return await replace(event.key, replaces, (expected) => publish(requests, done(expected)), wroteIt)
-      const root = lineage.root ?? event.key
-      const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
-      const bytes = bytesOf(messages())
-      // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
-      if (!room.has('waiting') && (events.length > 1 || replaces === 0))
-        return { kind: 'no-room', lacks: 'hand-overs' }
-      const written = await families.grow(root, events.length, (counted) =>
-        replace(
-          event.key,
-          replaces,
-          async (expected) => await batcher([...(await counted()), ...messages(), done(expected)]),
-          wroteIt,
-        ),
-      )
-      if (written.kind === 'stored') room.stored(bytes)
-      return written
+      const write: RecordWrite = {
+        ...{ key, replaces },
+        publish: (expected) => publish(requests, done(expected)),
+        isSame: (record) => holds(record, verdict),
+      }
+      return handOvers.events.length === 0
+        ? await replace(write)
+        : await writeTogether(handOvers, { ...write, done })
     },
     async writeDead(event, verdict, lineage, replaces) {
       if (!room.has('dead')) return { kind: 'no-room', lacks: 'dead letters' }
@@ -181,12 +154,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
           payload: payloadOf(event),
         }
       }
-      const written = await replace(
-        event.key,
-        replaces,
-        (expected) => publish(requests, letter(expected)),
-        wroteIt,
-      )
+      const written = await replace({
+        ...{ key: event.key, replaces },
+        publish: (expected) => publish(requests, letter(expected)),
+        isSame: (record) => holds(record, verdict),
+      })
       if (written.kind === 'stored') room.stored(bytesOf([letter(0)]))
       return written
     },
@@ -203,16 +175,14 @@ export function createSettlement(options: SettlementOptions): Settlement {
           payload: payloadOf(event),
         }
       }
-      const isOwn = (record: StoredRecord) =>
-        record.headers?.get(JOBICO_HEADERS.write) === id || (record.kind === 'due' && wroteIt(record))
-      const written = await replace(
-        event.key,
-        replaces,
-        (expected) => publish(requests, retry(expected)),
-        isOwn,
-      )
-      if (written.kind === 'stored') room.stored(bytesOf([retry(0)]))
-      return written
+      const written = await replace({
+        ...{ key: event.key, replaces },
+        publish: (expected) => publish(requests, retry(expected)),
+        isSame: (record) => writeOf(record) === id,
+      })
+      if (written.kind === 'superseded') return written
+      room.stored(bytesOf([retry(0)]))
+      return { ...written, write: id }
     },
     async remove(source, seq) {
       await persist(async () => {
@@ -221,6 +191,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
       })
     },
   }
+}
+
+/** Whether a record holds this very verdict. */
+function holds({ kind, headers }: StoredRecord, verdict: Verdict): boolean {
+  return kind === verdict.kind && headers?.get(JOBICO_HEADERS.time) === verdict.time
 }
 
 function payloadOf({ data = new Uint8Array() }: Pick<CloudEvent, 'data'>): Uint8Array {
@@ -233,30 +208,4 @@ function bytesOf(messages: readonly Outgoing[]): number {
       sum + (headers === undefined ? 0 : headersSize(headers)) + Buffer.byteLength(payload),
     0,
   )
-}
-
-/** Publishes, and takes a missing answer for a refusal. */
-async function tryPublish(step: () => Promise<PubAck>): Promise<PubAck> {
-  try {
-    return await step()
-  } catch (thrown) {
-    if (!isUnavailable(thrown)) throw thrown
-    return { stored: false, refusal: 'unavailable', description: thrown.message }
-  }
-}
-
-function isUnavailable(thrown: unknown): thrown is JobicoError {
-  return thrown instanceof JobicoError && thrown.code === 'QUEUE_UNAVAILABLE'
-}
-
-/** Repeats a step, with ever longer waits, until it gives a value. QUEUE_UNAVAILABLE counts as no value. */
-async function untilDone<T>(step: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-    const given = await step().catch((thrown: unknown) => {
-      if (isUnavailable(thrown)) return undefined
-      throw thrown
-    })
-    if (given !== undefined) return given
-    await delay(waitMs, undefined, { signal })
-  }
 }
