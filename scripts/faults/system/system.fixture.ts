@@ -8,6 +8,7 @@ import { closeNats, connectNats } from '../../../functions/jetstream/connection.
 import type { EventRef } from '../../../functions/queues/names.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/queues/stream-config.ts'
+import { keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import type { ChildSpec, Component } from '../../dev/desired-processes.ts'
 import { keepQueues, makeQueues } from '../../dev/processes/keep-queues.ts'
@@ -80,12 +81,13 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   const plan: QueuePlan = {
     ref: JOB,
     queue: { ...QUEUE, ...queue },
-    events: events.map(({ name }) => ({ event: name, maxReplicas: 4, concurrency: 4 })),
+    events: events.map(({ name }) => name),
     metadata: {},
   }
   await makeQueues(server.url, [plan])
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
+  await keepVerdicts(store.manager, JOB)
   const proxy = await startProxy(server.url)
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
