@@ -28,8 +28,8 @@ export interface FinishedCase {
   readonly events?: readonly string[]
   /** False when the stream of events was replaced, so that no copies of its verdicts were kept. */
   readonly keepsVerdicts?: boolean
-  /** True when done outcomes had to make room, so that only their copies are left. */
-  readonly rollsOver?: boolean
+  /** True when verdicts had to make room or were purged, so that of some only the copies are left. */
+  readonly losesVerdicts?: boolean
 }
 
 /** The random numbers of a case. They depend only on the seed and the case, so a case repeats them when it runs alone. */
@@ -43,7 +43,7 @@ export async function auditCase(
   t: Test,
   finished: FinishedCase,
 ): Promise<{ readonly audit: Audit; readonly contents: StreamContents }> {
-  const { fault, system, events = ['ev1'], keepsVerdicts = true, rollsOver = false } = finished
+  const { fault, system, events = ['ev1'], keepsVerdicts = true, losesVerdicts = false } = finished
   await eventually(
     `${fault}: nothing is pending`,
     async () => {
@@ -61,7 +61,7 @@ export async function auditCase(
             event,
             await readStreamContents(system.store, system.ref(event), {
               written: keepsVerdicts,
-              endings: rollsOver,
+              endings: losesVerdicts,
             }),
           ] as const,
       ),
@@ -71,7 +71,10 @@ export async function auditCase(
   const audit = auditEvents(entriesOf(finished), contents)
   writeRow({ fault, ...audit, lost: audit.lost.length })
   checkAudit(t, audit)
-  for (const [event, { endings }] of perEvent) {
+  for (const [event, { endings: ofEvent }] of perEvent) {
+    const endings = losesVerdicts
+      ? (await readStreamContents(system.store, system.ref(event))).endings
+      : ofEvent
     await Promise.all(system.children('listener', event).map((child) => child.serves()))
     t.same(
       await wrongAnswers(system, event, endings),

@@ -1,5 +1,5 @@
 /** What an event asks the module to do. */
-export type Action = 'ok' | 'spin' | 'reject' | 'retry' | 'trap' | 'loop'
+export type Action = 'ok' | 'spin' | 'emit' | 'reject' | 'retry' | 'trap' | 'loop'
 
 /** An event that was sent, with what is known of it from outside the system. */
 export interface Entry {
@@ -46,6 +46,7 @@ export interface Audit {
 const CODES: Readonly<Record<Action, readonly string[]>> = {
   ok: [],
   spin: [],
+  emit: ['OUTPUT_INVALID'],
   reject: ['REJECTED'],
   retry: ['RETRY_REQUESTED'],
   trap: ['MODULE_TRAP'],

@@ -29,6 +29,8 @@ export interface EventSetup {
   readonly runners?: number
   /** The event to which results are handed over, if any. */
   readonly output?: string
+  /** The events to which the module may emit. */
+  readonly emits?: readonly string[]
   /** More variables, or other values, for the environment of the listeners and of the runners. */
   readonly listener?: Environment
   readonly runner?: Environment
@@ -155,7 +157,7 @@ function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } 
 }
 
 function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
-  const { name, output, listeners = 1, runners = 1, listener = {}, runner = {} } = event
+  const { name, output, emits, listeners = 1, runners = 1, listener = {}, runner = {} } = event
   const schema = join(folder, SCHEMA)
   const common = {
     LOG_LEVEL: 'info',
@@ -182,6 +184,9 @@ function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
     JOBICO_MIN_DELAY_MS: '100',
     JOBICO_MAX_DELAY_MS: '500',
     ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify({ event: output, schema }) }),
+    ...(emits === undefined
+      ? {}
+      : { JOBICO_EMIT: JSON.stringify(Object.fromEntries(emits.map((event) => [event, schema]))) }),
     ...runner,
   }
   return [
