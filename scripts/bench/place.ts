@@ -26,7 +26,6 @@ export interface Place {
 }
 
 const ROOM_BYTES = 2 ** 30
-const CONCURRENCY = 4
 
 /** Starts the nats-server of a place; `environment` is where to look for the program. */
 export async function openPlace(
@@ -48,7 +47,7 @@ export async function openPlace(
       await ensureQueues(connection, {
         ref,
         queue: { storage: 'File', maxBytes: ROOM_BYTES, duplicateWindowSeconds: 120, replicas: 1 },
-        events: [{ event: ref.event, maxReplicas: 1, concurrency: CONCURRENCY }],
+        events: [ref.event],
         metadata: {},
       })
       return ref

@@ -85,7 +85,7 @@ async function measureRunner(place: Place, ref: EventRef, backlog: number): Prom
   const runner = startSubject('runner', place, ref, { JOBICO_MODULE: module, JOBICO_CONCURRENCY: '4' })
   await runner.said('Ready')
   const ready = performance.now()
-  const outcomes = async () => (await place.manager.streams.info(streamNames(ref).outcomes)).state.messages
+  const outcomes = async () => (await place.manager.streams.info(streamNames(ref).events)).state.messages
   const atReady = await outcomes()
   while ((await outcomes()) < backlog) await delay(POLL_MS)
   const rate = perSecond(backlog - atReady, ready)

@@ -6,13 +6,14 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
 import { connectNats } from '../../functions/jetstream/connection.ts'
-import { streamNames } from '../../functions/queues/names.ts'
+import { heldVerdicts, keepVerdicts, keptVerdicts } from '../testing/kept-verdicts.fixture.ts'
 import { ECHO_JOB, PERSON } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev } from './dev.ts'
 import type { Report } from './output/report.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
+const REF = { namespace: 'default', job: 'job-for-ev1' }
 const EVENTS = 1_000
 const SENDERS = 16
 /** The ack wait of 30 s is over for what the killed runner held, and more. */
@@ -38,6 +39,10 @@ t.test(
     t.teardown(() => dev.stop())
     const url = dev.instance().events[0]?.url ?? ''
 
+    const connection = await connectNats({ url: dev.instance().natsUrl, name: 'test' })
+    t.teardown(() => connection.close())
+    const manager = await jetstreamManager(connection)
+    await keepVerdicts(manager, REF)
     const kills: readonly [afterEvents: number, pid: () => number][] = [
       [200, () => dev.pids().get('runner/ev1') ?? NaN],
       [400, () => dev.pids().get('listener/ev1') ?? NaN],
@@ -58,11 +63,8 @@ t.test(
 
     const states = await Promise.all(keys.map((key) => finalState(`${url}/events/${key}`)))
     t.same([...new Set(states)], ['done'])
-    t.match(
-      await outcomes(dev.instance().natsUrl),
-      { messages: EVENTS, last_seq: EVENTS },
-      'one verdict each',
-    )
+    const verdicts = [await keptVerdicts(manager, REF), await heldVerdicts(manager, REF)]
+    t.same(verdicts, [EVENTS, EVENTS], 'one verdict each')
     const notes = reports.flatMap((report) => (report.kind === 'note' ? [report.text] : []))
     for (const what of [
       /^the runner of ev1 ended \(SIGKILL\)/,
@@ -75,16 +77,6 @@ t.test(
       )
   },
 )
-
-/** The outcome stream: it counts the verdicts that there are, and all that it ever stored. */
-async function outcomes(natsUrl: string) {
-  const connection = await connectNats({ url: natsUrl, name: 'test' })
-  const manager = await jetstreamManager(connection)
-  const { outcomes } = streamNames({ namespace: 'default', job: 'job-for-ev1' })
-  const { state } = await manager.streams.info(outcomes)
-  await connection.close()
-  return state
-}
 
 /** Sends an event again until it is accepted, as the answer 503 asks for; gives its key. */
 async function sendUntilAccepted(url: string, id: string): Promise<string> {

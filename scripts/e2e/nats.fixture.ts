@@ -10,11 +10,17 @@ import type { Test } from 'tap'
 import { closeNats, connectNats } from '../../functions/jetstream/connection.ts'
 import { streamNames, type EventRef, type JobRef } from '../../functions/queues/names.ts'
 import { createRequests, type Requests } from '../../functions/jetstream/requests.ts'
-import { eventState, readVerdict } from '../../functions/outcomes/event-state.ts'
+import { eventState } from '../../functions/outcomes/event-state.ts'
 import type { Verdict } from '../../functions/outcomes/verdict.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { eventually, type Patience } from '../testing/eventually.fixture.ts'
+import {
+  heldVerdicts,
+  keepVerdicts,
+  keptVerdicts,
+  keptVerdictsStream,
+} from '../testing/kept-verdicts.fixture.ts'
 import { kube, SYSTEM } from './kube.fixture.ts'
 
 /** A connection to the current pod of NATS; a pod that replaces it has another address. */
@@ -74,8 +80,8 @@ export async function openNats(t: Test): Promise<Nats> {
         async () => {
           const missing = keys.filter((key) => !verdicts.has(key))
           await inTurns(missing, async (key) => {
-            const stored = await readVerdict(requests, ref, key)
-            if (stored !== undefined) verdicts.set(key, stored.verdict)
+            const known = await eventState(requests, ref, key)
+            if (known.state === 'done' || known.state === 'dead') verdicts.set(key, known.verdict)
           })
           if (verdicts.size < keys.length) throw new Error(`${verdicts.size} have one`)
           return true
@@ -100,13 +106,23 @@ async function inTurns(keys: readonly string[], look: (key: string) => Promise<v
     await Promise.all(keys.slice(from, from + AT_ONCE).map(look))
 }
 
-/** The messages of a Job's outcome stream: `written` were stored since it exists, and it holds `messages` now. */
-export async function outcomesOf(
-  nats: Nats,
+/** Deletes what is in a Job's stream of events: a queue with a dead letter outlives its Job. */
+export async function forgetOutcomes(nats: Nats, ref: JobRef): Promise<void> {
+  await nats.manager.streams.purge(streamNames(ref).events)
+}
+
+/** Keeps a copy of each verdict of a Job until the test ends. The Job must be ready. */
+export async function countVerdicts(t: Test, nats: Nats, ref: JobRef): Promise<void> {
+  await keepVerdicts(nats.manager, ref)
+  t.teardown(() => nats.manager.streams.delete(keptVerdictsStream(ref)))
+}
+
+/** The verdicts of a Job: `written` were stored since countVerdicts was called, and it holds `held` now. */
+export async function verdictCounts(
+  { manager }: Nats,
   ref: JobRef,
-): Promise<{ readonly written: number; readonly messages: number }> {
-  const info = await nats.stream(streamNames(ref).outcomes)
-  return { written: info?.state.last_seq ?? 0, messages: info?.state.messages ?? 0 }
+): Promise<{ readonly written: number; readonly held: number }> {
+  return { written: await keptVerdicts(manager, ref), held: await heldVerdicts(manager, ref) }
 }
 
 /** The data of a verdict's result. Throws when the verdict is not done. */

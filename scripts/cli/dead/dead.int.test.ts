@@ -8,7 +8,8 @@ import t, { type Test } from 'tap'
 import { readBacklog } from '../../../functions/queues/backlog.ts'
 import { connectNats } from '../../../functions/jetstream/connection.ts'
 import { forEachConcurrently } from '../../../functions/process/concurrency.ts'
-import { eventKey, streamNames } from '../../../functions/queues/names.ts'
+import { eventKey } from '../../../functions/queues/names.ts'
+import { heldVerdicts, keepVerdicts, keptVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { keyOf, newIds, traceOf, writer } from '../../testing/nats.fixture.ts'
 import { followOutcomes, type Outcome } from '../../../functions/outcomes/follow-outcomes.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
@@ -70,6 +71,7 @@ async function startChain(t: Test) {
     await connection.close()
   })
   const manager = await jetstreamManager(connection)
+  await keepVerdicts(manager, REF)
   return { folder, dev, url, instance, connection, manager, ...writer(requests) }
 }
 
@@ -94,23 +96,22 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition().catch(() => false))) await delay(20)
 }
 
-/** What the outcomes are after so many events died, and so many ended as done: each wrote what it had to, once. */
+/** How many verdicts there are after so many events died, and so many ended as done: each wrote one. */
 function written({ died, done, dead = 0 }: { died: number; done: number; dead?: number }) {
-  return { last_seq: 2 * died + done, messages: done + 2 * dead }
+  return { written: died + done, held: done + dead }
 }
 
 /** Waits for that much, and gives what there is then. */
 async function outcomesOnce(chain: Chain, want: ReturnType<typeof written>) {
   await until(async () => {
-    const { last_seq, messages } = await outcomes(chain)
-    return last_seq >= want.last_seq && messages <= want.messages
+    const { written, held } = await outcomes(chain)
+    return written >= want.written && held <= want.held
   })
   return await outcomes(chain)
 }
 
 async function outcomes({ manager }: Chain) {
-  const { last_seq, messages } = (await manager.streams.info(streamNames(REF).outcomes)).state
-  return { last_seq, messages }
+  return { written: await keptVerdicts(manager, REF), held: await heldVerdicts(manager, REF) }
 }
 
 async function verdicts({ connection }: Chain, event: string, count: number): Promise<Map<string, Outcome>> {
@@ -149,7 +150,7 @@ t.test('dead letters under jobico dev', async (t) => {
   t.comment(`${COUNT} redriven in ${Math.round(performance.now() - start)} ms`)
   const all = { died: COUNT, done: 2 * COUNT }
   const kept = await outcomesOnce(chain, written(all))
-  t.same(kept, written(all), 'all done, each once, and no body left')
+  t.same(kept, written(all), 'all done, each once, and no dead letter left')
   t.match(await readBacklog(connection, REF), { pending: 0, dead: 0 })
   await allIsKept(t, chain, ids)
   t.match(
@@ -226,7 +227,7 @@ async function brokenOff(t: Test, chain: Chain, before: { died: number; done: nu
   const ids = newIds(400)
   await chain.deadLetterMany(EV1, ids)
   const after = { died: before.died + ids.length, done: before.done + 2 * ids.length }
-  const doneMore = async () => (await outcomes(chain)).last_seq - 2 * after.died - before.done
+  const doneMore = async () => (await outcomes(chain)).written - after.died - before.done
   const whenDone = async (atLeast: number, step: (running: RunningCli) => void) => {
     const running = startCli(['dead', 'redrive', JOB, '--event', 'ev1', '--rate', '100'], folder)
     await until(async () => (await doneMore()) >= atLeast)
@@ -264,7 +265,7 @@ async function lettersArePurged(t: Test, chain: Chain): Promise<void> {
   t.match(JSON.parse(one.stdout), { deleted: 1, pending: 0, missing: [] })
   t.match(await cli('get', key), { code: 1, stderr: /no event with the key \w{26} is known/ })
   t.match(await cli('dead', 'purge', JOB, '--all', '--yes'), { code: 0, stdout: 'deleted 2\n' })
-  t.equal((await outcomes(chain)).messages, before.messages, 'neither verdicts nor bodies are left')
+  t.equal((await outcomes(chain)).held, before.held, 'no verdict is left')
   const again = await cli('dead', 'purge', JOB, key, '--yes')
   t.match(again, { code: 1, stderr: /no dead letter of chained has the key/ })
 }

@@ -14,6 +14,7 @@ import { eventually } from '../../testing/eventually.fixture.ts'
 import { followExecutions } from '../executions.fixture.ts'
 import { INGRESS } from '../http.fixture.ts'
 import { kubectl, mustKubectl, SYSTEM } from '../kube.fixture.ts'
+import { keptVerdictsStream, keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { openNats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { operatorPods } from '../operator.fixture.ts'
@@ -56,6 +57,8 @@ t.test('pods are killed at random times, and every event is accounted for', asyn
     job('ledger', [event(EVENT, { retry, timeoutSeconds: 5 })]),
   )
   await c.ready('ledger')
+  const ref = { namespace: c.namespace, job: 'ledger', event: EVENT }
+  await keepVerdicts((await openNats(t)).manager, ref)
   const { host } = new URL(await c.url('ledger', EVENT))
   const executions = followExecutions(t, c, EVENT)
   const target = () => ({ ...INGRESS, path: '/', virtualHost: host })
@@ -69,14 +72,14 @@ t.test('pods are killed at random times, and every event is accounted for', asyn
   await until(lengthMs)
   const sent = await sender.stop(DRAIN_LIMIT_MS)
 
-  const ref = { namespace: c.namespace, job: 'ledger', event: EVENT }
   await mustKubectl(['rollout', 'status', 'statefulset/nats', '-n', SYSTEM, '--timeout=180s'])
   const nats = await openNats(t)
+  t.teardown(() => nats.manager.streams.delete(keptVerdictsStream(ref)))
   await eventually('nothing is pending', async () => (await countPending(nats, ref)) === 0, {
     withinMs: DRAIN_LIMIT_MS,
   })
   const entries = sent.map((each) => ({ ...each, executions: executions.get(each.key) ?? 0 }))
-  const audit = auditEvents(entries, await readStreamContents(nats, ref))
+  const audit = auditEvents(entries, await readStreamContents(nats, ref, { written: true }))
   t.comment(`\n${auditTable([{ fault: 'pods killed', ...audit, lost: audit.lost.length }])}`)
   t.ok(sent.length > 0 && sent.every(({ accepted }) => accepted), 'every event was accepted in the end')
   t.ok(executions.size > sent.length / 2, `most executions were seen, of ${executions.size} events`)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 
-import { eventSubjects, streamNames, type EventRef } from '../../../functions/queues/names.ts'
+import { eventSubjects, parseSubject, streamNames, type EventRef } from '../../../functions/queues/names.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { childrenOf } from '../children.fixture.ts'
@@ -8,7 +8,14 @@ import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { startFlow } from '../flow.fixture.ts'
 import { accepted } from '../http.fixture.ts'
-import { openNats, outcomesOf, resultOf, type Nats } from '../nats.fixture.ts'
+import {
+  countVerdicts,
+  forgetOutcomes,
+  openNats,
+  resultOf,
+  verdictCounts,
+  type Nats,
+} from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 
 const JOB = 'goner'
@@ -17,7 +24,6 @@ const UNDER_WAY = 60
 const BACKLOG = 15
 /** Long enough that some wait, however slow the machine is. */
 const SPIN_MS = 6_000
-const KEY_LENGTH = 26
 
 interface Scene {
   readonly c: Case
@@ -54,9 +60,10 @@ async function startScene(t: Test, slug: string, runner: object): Promise<Scene>
 /** The keys of an event whose verdict is written from now on. */
 function watchVerdicts({ nats, ref }: Scene): Set<string> {
   const seen = new Set<string>()
-  nats.connection.subscribe(eventSubjects(ref).verdict('*'), {
-    callback: (_fault, { subject }) => void seen.add(subject.slice(-KEY_LENGTH)),
-  })
+  for (const kind of ['done', 'dead'] as const)
+    nats.connection.subscribe(eventSubjects(ref).record('*', kind), {
+      callback: (_fault, { subject }) => void seen.add(parseSubject(subject).key),
+    })
   return seen
 }
 
@@ -99,6 +106,7 @@ t.test('a Job goes under load', { buffered: true }, async (t) => {
 t.test('a Job goes with a backlog', { buffered: true }, async (t) => {
   const scene = await startScene(t, 'gone-wait', { concurrency: 1, maxReplicas: 1, cooldownSeconds: 30 })
   const { nats, ref, url, remove, applyJob } = scene
+  await countVerdicts(t, nats, ref)
   const keys = await Promise.all(
     Array.from({ length: BACKLOG }, (_, n) => accepted(url, { n, spinMs: SPIN_MS })),
   )
@@ -118,7 +126,7 @@ t.test('a Job goes with a backlog', { buffered: true }, async (t) => {
     keys.map((_, n) => ({ version: 'v1', n })),
     'a new Job of that name works them off',
   )
-  t.same(await outcomesOf(nats, ref), { written: BACKLOG, messages: BACKLOG }, 'each once')
+  t.same(await verdictCounts(nats, ref), { written: BACKLOG, held: BACKLOG }, 'each once')
   await remove()
   await streamsGo(scene)
 })
@@ -135,7 +143,7 @@ t.test('a Job goes with a dead letter', { buffered: true }, async (t) => {
   await applyJob()
   await eventually('the status of the new Job counts it', async () => (await c.job(JOB)).status?.dead === 1)
   t.match(await cli('dead', 'list', JOB), { code: 0, stdout: new RegExp(`${key}[^]*not today`) })
-  await nats.manager.streams.purge(streamNames(ref).outcomes)
+  await forgetOutcomes(nats, ref)
   await remove()
   await streamsGo(scene)
 })

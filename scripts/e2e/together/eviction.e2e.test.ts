@@ -4,7 +4,7 @@ import { startCase, type Case, type PodObject } from '../case.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted } from '../http.fixture.ts'
 import { kubectl } from '../kube.fixture.ts'
-import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'
+import { countVerdicts, openNats, resultOf, verdictCounts } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 
 const EVENTS = 5
@@ -41,6 +41,7 @@ for (const { name, slug, end } of ways) {
       job('long', [event('ev1', { runner, timeoutSeconds: 15 })]),
     )
     await c.ready('long')
+    await countVerdicts(t, nats, ref)
     const url = await c.url('long', 'ev1')
     const keys: string[] = []
     for (let n = 0; n < EVENTS; n++) keys.push(await accepted(url, { n, spinMs: SPIN_MS }))
@@ -60,6 +61,6 @@ for (const { name, slug, end } of ways) {
       keys.map((_, n) => ({ version: 'v1', n })),
       'every event was done',
     )
-    t.same(await outcomesOf(nats, ref), { written: EVENTS, messages: EVENTS }, 'with one verdict each')
+    t.same(await verdictCounts(nats, ref), { written: EVENTS, held: EVENTS }, 'with one verdict each')
   })
 }

@@ -3,13 +3,14 @@ import type { AddressInfo } from 'node:net'
 
 import t, { type Test } from 'tap'
 
-import { eventKey, streamNames } from '../../../functions/queues/names.ts'
+import { eventKey } from '../../../functions/queues/names.ts'
 import { startCase, type Case } from '../case.fixture.ts'
 import { jobico } from '../jobico.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted, binaryEvent, jsonOf, send } from '../http.fixture.ts'
 import { nodeAddress } from '../kube.fixture.ts'
-import { openNats, resultOf, type Nats } from '../nats.fixture.ts'
+import { heldVerdicts } from '../../testing/kept-verdicts.fixture.ts'
+import { forgetOutcomes, openNats, resultOf, type Nats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema, secret } from '../objects.fixture.ts'
 import { acceptedKeys } from '../scale-from-zero.fixture.ts'
 
@@ -81,7 +82,7 @@ t.test('an event that a module emits', { buffered: true }, async (t) => {
   const misfit = await accepted(url, { n: 10, emitTo: 'small' })
   const reason = /what it emits does not match the schema of the event small: \/n/
   t.match(await nats.ended(ref, [misfit]), [{ kind: 'dead', code: 'OUTPUT_INVALID', reason }])
-  await nats.manager.streams.purge(streamNames(ref).outcomes) // a queue with a dead letter outlives its Job
+  await forgetOutcomes(nats, ref)
 })
 
 t.test('an HTTP sink', { buffered: true }, async (t) => {
@@ -116,10 +117,11 @@ t.test('a listener that only the cluster reaches, as a sink', { buffered: true }
 
   const key = await accepted(await c.url('front', 'front'), { n: 3 })
   await nats.ended({ namespace: c.namespace, job: 'front', event: 'front' }, [key])
-  const outcomes = `JOBICO_${c.namespace}_back_OUTCOMES`
-  await eventually('the event that the sink got was done', async () => {
-    return (await nats.stream(outcomes))?.state.messages === 1
-  })
+  const back = { namespace: c.namespace, job: 'back' }
+  await eventually(
+    'the event that the sink got was done',
+    async () => (await heldVerdicts(nats.manager, back)) === 1,
+  )
 })
 
 t.test('a listener with bearer auth', { buffered: true }, async (t) => {

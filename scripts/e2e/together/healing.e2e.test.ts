@@ -90,16 +90,16 @@ t.test('children that are deleted or edited by hand are restored', async (t) => 
   })
 
   await t.test('streams and consumers', async (t) => {
-    const { queue, retry } = streamNames(ref)
+    const { queue, events } = streamNames(ref)
     await nats.manager.consumers.delete(queue, 'ev1')
-    await nats.manager.streams.update(retry, { max_msgs: 1_000 })
+    await nats.manager.streams.update(events, { max_msgs: 1_000 })
     await eventually('the consumer is made anew', async () => {
       const consumer = await nats.manager.consumers.info(queue, 'ev1')
       return consumer.name === 'ev1'
     })
     await works(t)
-    await nats.manager.streams.delete(retry)
-    await eventually('the stream is made anew', async () => (await nats.stream(retry)) !== undefined)
+    await nats.manager.streams.delete(events)
+    await eventually('the stream is made anew', async () => (await nats.stream(events)) !== undefined)
     await works(t)
   })
 })

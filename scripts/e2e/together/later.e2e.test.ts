@@ -7,7 +7,7 @@ import { startCase } from '../case.fixture.ts'
 import { caseConfig } from '../config.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { accepted } from '../http.fixture.ts'
-import { openNats } from '../nats.fixture.ts'
+import { forgetOutcomes, openNats } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { record } from '../times.ts'
 
@@ -25,7 +25,7 @@ t.test('a retry that is due in three minutes lets the runner go to zero, and wak
   const key = await accepted(await c.url(JOB, EVENT), { do: 'retry', after: AFTER_S })
 
   const parked = await eventually('the retry is parked', () =>
-    lastMessage(nats.requests, streamNames(ref).retry, eventSubjects(ref).later(key)),
+    lastMessage(nats.requests, streamNames(ref).events, eventSubjects(ref).record(key, 'later')),
   )
   const dueMs = Date.parse(/^@at (.*)$/.exec(parked.headers?.get('Nats-Schedule') ?? '')?.[1] ?? '')
   t.equal((await nats.stream(streamNames(ref).queue))?.state.messages, 0, 'it leaves no message in the queue')
@@ -41,6 +41,5 @@ t.test('a retry that is due in three minutes lets the runner go to zero, and wak
     what: 'a parked retry, from its time to its verdict, runner at zero',
     ms: lateMs,
   })
-  // A queue with a dead letter outlives its Job.
-  await nats.manager.streams.purge(streamNames(ref).outcomes)
+  await forgetOutcomes(nats, ref)
 })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { startCase, timed } from '../case.fixture.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { binaryEvent, send, structuredEvent } from '../http.fixture.ts'
-import { openNats, outcomesOf, resultOf } from '../nats.fixture.ts'
+import { countVerdicts, openNats, resultOf, verdictCounts } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { scaleFromZero } from '../scale-from-zero.fixture.ts'
 
@@ -18,6 +18,7 @@ t.test('from zero to several runners and back', async (t) => {
   const runner = { concurrency: 2, maxReplicas: 4, cooldownSeconds: 30 }
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job('burst', [event('ev1', { runner })]))
   await c.ready('burst')
+  await countVerdicts(t, nats, ref)
   const url = await c.url('burst', 'ev1')
 
   const burst = Array.from({ length: BURST }, (_, n) => structuredEvent({ n, spinMs: SPIN_MS }))
@@ -47,12 +48,12 @@ t.test('from zero to several runners and back', async (t) => {
     burst.map((_, n) => ({ version: 'v1', n })),
     'each was done',
   )
-  t.same(await outcomesOf(nats, ref), { written: BURST, messages: BURST }, 'and once')
+  t.same(await verdictCounts(nats, ref), { written: BURST, held: BURST }, 'and once')
 
   for (const round of [1, 2]) {
     const request = binaryEvent({ n: round })
     const [verdict] = await scaleFromZero(t, { c, nats, ref, request, keysOf: () => [request.key] })
     t.same(resultOf(verdict), { version: 'v1', n: round }, 'both went to zero, and woke')
   }
-  t.same(await outcomesOf(nats, ref), { written: BURST + 2, messages: BURST + 2 })
+  t.same(await verdictCounts(nats, ref), { written: BURST + 2, held: BURST + 2 })
 })

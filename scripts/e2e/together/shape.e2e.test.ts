@@ -67,8 +67,7 @@ t.test('events leave a Job, come to it, and change their name', async (t) => {
     return true
   })
   t.same(await childNames(c, 'shape'), childrenFor('c', 'e', 'f'))
-  const { queue, retry } = streamNames(ref('a'))
-  for (const stream of [queue, retry])
+  for (const stream of Object.values<string>({ ...streamNames(ref('a')) }))
     await eventually(`${stream} has the consumers of the new events only`, async () => {
       const names = (await consumersOf(nats, stream)).join()
       if (names !== 'c,e,f') throw new Error(names)

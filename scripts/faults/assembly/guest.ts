@@ -1,11 +1,15 @@
-import { Json, log, parseEvent, reject, retry } from 'jobico'
+import { emit, Json, log, parseEvent, reject, retry } from 'jobico'
 
-/** Logs "begin", then does what the event's data asks for. */
+/** Logs "begin" unless the event's data says `quiet`, then does what the data asks for. */
 export function handle(text: string): string | null {
   const event = parseEvent(text)
   const data = event.data
-  log.info('begin')
+  if (!data.has('quiet')) log.info('begin')
   const action = data.string('do')
+  if (action == 'emit') {
+    for (let n: i64 = 0; n < data.integer('copies'); n++) emit(data.string('to'), data)
+    return null
+  }
   if (action == 'reject') return reject('as it was asked to')
   if (action == 'retry')
     return retry(data.has('after') ? <f64>data.integer('after') : 0.2, 'as it was asked to')

@@ -24,10 +24,12 @@ export interface FinishedCase {
   readonly fault: string
   readonly system: System
   readonly sent: readonly Pick<Sent, 'key' | 'action' | 'accepted'>[]
-  /** The events of the Job to audit; all of them when writes are counted. Default: ev1. */
+  /** The events of the Job to audit. Default: ev1. */
   readonly events?: readonly string[]
-  /** False when the outcome stream was replaced, so that its writes can't be counted. */
-  readonly countsWrites?: boolean
+  /** False when the stream of events was replaced, so that no copies of its verdicts were kept. */
+  readonly keepsVerdicts?: boolean
+  /** True when verdicts had to make room or were purged, so that of some only the copies are left. */
+  readonly losesVerdicts?: boolean
 }
 
 /** The random numbers of a case. They depend only on the seed and the case, so a case repeats them when it runs alone. */
@@ -41,7 +43,7 @@ export async function auditCase(
   t: Test,
   finished: FinishedCase,
 ): Promise<{ readonly audit: Audit; readonly contents: StreamContents }> {
-  const { fault, system, events = ['ev1'] } = finished
+  const { fault, system, events = ['ev1'], keepsVerdicts = true, losesVerdicts = false } = finished
   await eventually(
     `${fault}: nothing is pending`,
     async () => {
@@ -54,16 +56,25 @@ export async function auditCase(
   const perEvent = await eventually('NATS lists what the streams hold', () =>
     Promise.all(
       events.map(
-        async (event) => [event, await readStreamContents(system.store, system.ref(event))] as const,
+        async (event) =>
+          [
+            event,
+            await readStreamContents(system.store, system.ref(event), {
+              written: keepsVerdicts,
+              endings: losesVerdicts,
+            }),
+          ] as const,
       ),
     ),
   )
   const contents = merged(perEvent.map(([, ofEvent]) => ofEvent))
-  const written = finished.countsWrites === false ? undefined : contents.written
-  const audit = auditEvents(entriesOf(finished), { ...contents, written })
+  const audit = auditEvents(entriesOf(finished), contents)
   writeRow({ fault, ...audit, lost: audit.lost.length })
   checkAudit(t, audit)
-  for (const [event, { endings }] of perEvent) {
+  for (const [event, { endings: ofEvent }] of perEvent) {
+    const endings = losesVerdicts
+      ? (await readStreamContents(system.store, system.ref(event))).endings
+      : ofEvent
     await Promise.all(system.children('listener', event).map((child) => child.serves()))
     t.same(
       await wrongAnswers(system, event, endings),
@@ -91,7 +102,9 @@ function merged(perEvent: readonly StreamContents[]): StreamContents {
   return {
     pending: new Set(perEvent.flatMap(({ pending }) => [...pending])),
     endings: new Map(perEvent.flatMap(({ endings }) => [...endings])),
-    written: perEvent[0]?.written,
+    written: perEvent.every(({ written }) => written === undefined)
+      ? undefined
+      : new Map(perEvent.flatMap(({ written }) => [...(written ?? [])])),
   }
 }
 

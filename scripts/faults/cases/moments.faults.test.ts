@@ -53,20 +53,20 @@ t.test('a listener dies between the acknowledgement of the store and its answer'
   t.ok(duplicates.length >= times, 'what was sent again is known to be stored already')
 })
 
-t.test('a runner dies between the verdict and the hand-over of its result', async (t) => {
-  const fault = 'runner SIGKILL between verdict and hand-over (chain)'
-  const handsOver = ({ from, subject, payload }: ProxiedMessage, { ref }: System) =>
+t.test('a runner dies between the hand-over of its result and the verdict', async (t) => {
+  const fault = 'runner SIGKILL between hand-over and verdict (chain)'
+  const commits = ({ from, subject }: ProxiedMessage, { ref }: System) =>
     from === 'client' &&
-    subject.startsWith(`jobico-retry.${ref().namespace}.${ref().job}.b.`) &&
-    payload.length > 0
-  await chainWithDeaths(t, fault, handsOver)
+    subject.startsWith(`jobico-event.${ref().namespace}.${ref().job}.a.`) &&
+    subject.endsWith('.done')
+  await chainWithDeaths(t, fault, commits)
 })
 
-t.test('a runner dies between the hand-over of its result and the acknowledgement', async (t) => {
-  const fault = 'runner SIGKILL between hand-over and ack (chain)'
-  const acknowledges = ({ from, subject, payload }: ProxiedMessage) =>
-    from === 'client' && subject.startsWith('$JS.ACK.') && payload.toString() === '+ACK'
-  await chainWithDeaths(t, fault, acknowledges)
+t.test('a runner dies between the verdict and the deletion of the event from the queue', async (t) => {
+  const fault = 'runner SIGKILL between verdict and deletion (chain)'
+  const deletes = ({ from, subject }: ProxiedMessage, { ref }: System) =>
+    from === 'client' && subject === `$JS.API.STREAM.MSG.DELETE.${streamNames(ref()).queue}`
+  await chainWithDeaths(t, fault, deletes)
 })
 
 async function chainWithDeaths(

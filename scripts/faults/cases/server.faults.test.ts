@@ -27,21 +27,21 @@ t.test('the durable consumers are deleted under a running system', async (t) => 
   const fault = 'consumers deleted'
   const random = randomOf(fault)
   const system = await startSystem(t)
-  const { queue, retry } = streamNames(system.ref())
+  const { queue, events } = streamNames(system.ref())
   const sender = startSender({ target: () => system.target(), perSecond: 20, random })
-  for (const stream of [queue, retry]) {
+  for (const stream of [queue, events]) {
     await delay(random.between(500, 2_000))
     await system.store.manager.consumers.delete(stream, 'ev1')
   }
   await eventually('the consumers are there again', async () => {
-    for (const stream of [queue, retry]) await system.store.manager.consumers.info(stream, 'ev1')
+    for (const stream of [queue, events]) await system.store.manager.consumers.info(stream, 'ev1')
     return true
   })
   await delay(500)
   await auditCase(t, { fault, system, sent: await sender.stop() })
 })
 
-for (const which of ['queue', 'retry', 'outcomes'] as const) {
+for (const which of ['queue', 'events'] as const) {
   t.test(`the stream of the ${which} is deleted under a running system`, async (t) => {
     const fault = `stream deleted: ${which}`
     const random = randomOf(fault)
@@ -61,6 +61,6 @@ for (const which of ['queue', 'retry', 'outcomes'] as const) {
     await delay(500)
     // What was accepted before went with the stream, or did not: the server can't tell any more.
     const sent = [...gone, ...(await after.stop())]
-    await auditCase(t, { fault, system, sent, countsWrites: false })
+    await auditCase(t, { fault, system, sent, keepsVerdicts: false })
   })
 }

@@ -52,7 +52,7 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
   const fault = 'parked retries'
   const random = randomOf(fault)
   const system = await startSystem(t, { events: [{ name: 'ev1', runner: { JOBICO_MAX_ATTEMPTS: '2' } }] })
-  const { queue, retry } = streamNames(system.ref())
+  const { queue, events } = streamNames(system.ref())
   const { manager } = system.store
   const parked = startSender({
     ...{ target: () => system.target(), perSecond: 400, random, prefix: 'parked' },
@@ -60,7 +60,7 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
   })
   await eventually(
     'thousands are parked',
-    async () => (await manager.streams.info(retry)).state.messages >= 2_000,
+    async () => (await manager.streams.info(events)).state.messages >= 2_000,
   )
   const waiting = await parked.stop()
   const others = startSender({ target: () => system.target(), perSecond: 50, random, actions: ['ok'] })
@@ -70,6 +70,6 @@ t.test('thousands of parked retries hold up nothing', async (t) => {
     'the others are done',
     async () => (await manager.streams.info(queue)).state.messages === 0,
   )
-  t.ok((await manager.streams.info(retry)).state.messages >= 1_000, 'while the parked ones wait')
+  t.ok((await manager.streams.info(events)).state.messages >= 1_000, 'while the parked ones wait')
   await auditCase(t, { fault, system, sent: [...waiting, ...sent] })
 })

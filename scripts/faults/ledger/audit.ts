@@ -1,5 +1,5 @@
 /** What an event asks the module to do. */
-export type Action = 'ok' | 'spin' | 'reject' | 'retry' | 'trap' | 'loop'
+export type Action = 'ok' | 'spin' | 'emit' | 'reject' | 'retry' | 'trap' | 'loop'
 
 /** An event that was sent, with what is known of it from outside the system. */
 export interface Entry {
@@ -20,11 +20,11 @@ export interface Ending {
 
 /** The messages that the streams hold for an event of a Job. */
 export interface StreamContents {
-  /** The keys of the messages in the queue and in the retry stream. */
+  /** The keys of the events in the queue, and of retries and hand-overs. */
   readonly pending: ReadonlySet<string>
   readonly endings: ReadonlyMap<string, Ending>
-  /** How many messages the outcome stream has ever stored; undefined when unknown. */
-  readonly written: number | undefined
+  /** How many verdicts were ever stored for each event; undefined when unknown. */
+  readonly written: ReadonlyMap<string, number> | undefined
 }
 
 /** The result of an audit. Both lists are empty when all is right. */
@@ -46,6 +46,7 @@ export interface Audit {
 const CODES: Readonly<Record<Action, readonly string[]>> = {
   ok: [],
   spin: [],
+  emit: ['OUTPUT_INVALID'],
   reject: ['REJECTED'],
   retry: ['RETRY_REQUESTED'],
   trap: ['MODULE_TRAP'],
@@ -53,8 +54,6 @@ const CODES: Readonly<Record<Action, readonly string[]>> = {
 }
 /** Any event may end with this code, when the process died on every attempt. */
 const PROCESS_DIED = 'PROCESS_DIED'
-/** The messages of a verdict in the outcome stream. A dead letter has two: the verdict, and the original event. */
-const MESSAGES = { done: 1, dead: 2 } as const
 
 /** Compares the events that were sent with the messages that the streams hold. Pure. */
 export function auditEvents(entries: readonly Entry[], { pending, endings, written }: StreamContents): Audit {
@@ -63,22 +62,20 @@ export function auditEvents(entries: readonly Entry[], { pending, endings, writt
   const strangers = [...pending, ...endings.keys()].filter((key) => !known.has(key))
   const count = (kind: Ending['kind']) =>
     [...endings.values()].filter((ending) => ending.kind === kind).length
-  const [done, dead] = [count('done'), count('dead')]
-  const expected = done * MESSAGES.done + dead * MESSAGES.dead
   return {
     sent: entries.length,
     accepted: entries.filter(({ accepted }) => accepted).length,
-    done,
-    dead,
+    done: count('done'),
+    dead: count('dead'),
     pending: pending.size,
     again: entries.reduce((sum, { action, executions }) => sum + beyondFirst(action, executions), 0),
     lost: lost.map(({ key }) => key),
     wrong: [
       ...strangers.map((key) => `${key} was never sent`),
       ...entries.flatMap(({ key, action }) => faultOf(key, action, endings.get(key))),
-      ...(written === undefined || written === expected
-        ? []
-        : [`the outcomes were written ${written} times, not ${expected}: some event has had two verdicts`]),
+      ...[...(written ?? [])].flatMap(([key, count]) =>
+        count === 1 ? [] : [`${key} has had ${count} verdicts`],
+      ),
     ],
   }
 }

@@ -8,6 +8,7 @@ import { closeNats, connectNats } from '../../../functions/jetstream/connection.
 import type { EventRef } from '../../../functions/queues/names.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/queues/stream-config.ts'
+import { keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import type { ChildSpec, Component } from '../../dev/desired-processes.ts'
 import { keepQueues, makeQueues } from '../../dev/processes/keep-queues.ts'
@@ -28,6 +29,8 @@ export interface EventSetup {
   readonly runners?: number
   /** The event to which results are handed over, if any. */
   readonly output?: string
+  /** The events to which the module may emit. */
+  readonly emits?: readonly string[]
   /** More variables, or other values, for the environment of the listeners and of the runners. */
   readonly listener?: Environment
   readonly runner?: Environment
@@ -80,12 +83,13 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   const plan: QueuePlan = {
     ref: JOB,
     queue: { ...QUEUE, ...queue },
-    events: events.map(({ name }) => ({ event: name, maxReplicas: 4, concurrency: 4 })),
+    events: events.map(({ name }) => name),
     metadata: {},
   }
   await makeQueues(server.url, [plan])
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
+  await keepVerdicts(store.manager, JOB)
   const proxy = await startProxy(server.url)
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
@@ -153,7 +157,7 @@ function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } 
 }
 
 function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
-  const { name, output, listeners = 1, runners = 1, listener = {}, runner = {} } = event
+  const { name, output, emits, listeners = 1, runners = 1, listener = {}, runner = {} } = event
   const schema = join(folder, SCHEMA)
   const common = {
     LOG_LEVEL: 'info',
@@ -180,6 +184,9 @@ function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
     JOBICO_MIN_DELAY_MS: '100',
     JOBICO_MAX_DELAY_MS: '500',
     ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify({ event: output, schema }) }),
+    ...(emits === undefined
+      ? {}
+      : { JOBICO_EMIT: JSON.stringify(Object.fromEntries(emits.map((event) => [event, schema]))) }),
     ...runner,
   }
   return [
