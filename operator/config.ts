@@ -4,9 +4,8 @@ import { readEnv, readLogLevel } from '../functions/process/env.ts'
 export interface OperatorConfig {
   readonly natsUrl: string
   readonly natsCredsFile: string | undefined
-  /** The `host:port` at which KEDA reaches NATS's monitoring. */
-  readonly natsMonitoring: string
-  readonly natsAccount: string
+  /** The `host:port` at which KEDA reaches the scaler of any operator pod. */
+  readonly scalerAddress: string
   /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: 1 | 3 | 5
   /** The image of listeners and runners; if unset, the image of the operator's own pod. */
@@ -15,6 +14,8 @@ export interface OperatorConfig {
   readonly podNamespace: string
   /** The port for metrics and health checks; 0 serves neither. */
   readonly metricsPort: number
+  /** The port of the scaler. */
+  readonly scalerPort: number
   readonly logLevel: string
 }
 
@@ -26,22 +27,24 @@ export function readConfig(environment = process.env): OperatorConfig {
     const replicas = env.integer('JOBICO_QUEUE_REPLICAS', { min: 1, max: 5, fallback: 1 })
     if (replicas !== 1 && replicas !== 3 && replicas !== 5)
       env.fault('JOBICO_QUEUE_REPLICAS', `is ${replicas}, not 1, 3 or 5`)
-    const natsMonitoring = env.text('JOBICO_NATS_MONITORING')
-    if (natsMonitoring !== '' && !/^[^\s/:]+:\d{1,5}$/.test(natsMonitoring))
+    const podNamespace = env.text('POD_NAMESPACE')
+    const scalerPort = env.integer('SCALER_PORT', { min: 1, max: MAX_PORT, fallback: 9090 })
+    const scalerAddress = env.text('JOBICO_SCALER_ADDRESS', `jobico-scaler.${podNamespace}.svc:${scalerPort}`)
+    if (!/^[^\s/:]+:\d{1,5}$/.test(scalerAddress))
       env.fault(
-        'JOBICO_NATS_MONITORING',
-        `is ${natsMonitoring}, not host:port such as nats.jobico-system.svc.cluster.local:8222`,
+        'JOBICO_SCALER_ADDRESS',
+        `is ${scalerAddress}, not host:port such as jobico-scaler.jobico-system.svc:9090`,
       )
     return {
       natsUrl: env.text('NATS_URL'),
       natsCredsFile: env.optional('NATS_CREDS_FILE'),
-      natsMonitoring,
-      natsAccount: env.text('JOBICO_NATS_ACCOUNT', '$G'),
+      scalerAddress,
       queueReplicas: replicas as OperatorConfig['queueReplicas'],
       image: env.optional('JOBICO_IMAGE'),
       podName: env.text('POD_NAME'),
-      podNamespace: env.text('POD_NAMESPACE'),
+      podNamespace,
       metricsPort: env.integer('METRICS_PORT', { min: 0, max: MAX_PORT, fallback: 9464 }),
+      scalerPort,
       logLevel: readLogLevel(env),
     }
   })

@@ -12,22 +12,29 @@ import { readConfig, type OperatorConfig } from './config.ts'
 import { runController, type ControllerOptions } from './controller/controller.ts'
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
+import { startScaler, type Scaler } from './scaler/scaler.ts'
 
 /** How long a shutdown may take, in milliseconds; a reconcile that runs ends well within it. */
 const GRACE_MS = 20_000
 const LEASE = 'jobico-operator'
 const CONTAINER = 'operator'
 
-/** Runs an operator process. Of several, only the elected leader reconciles. Ends on the signals of onShutdown. */
+/**
+ * Runs an operator process. Of several, only the elected leader reconciles, but each serves the scaler. Ends on the signals of
+ * onShutdown.
+ */
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
   let work: Parameters<ControllerOptions['onWork']>[0]
+  let scaler: Scaler | undefined
   const metrics = createOperatorMetrics({
     waiting: () => work?.queue.size() ?? 0,
     jobs: () => work?.cluster.jobs.list().length ?? 0,
+    followed: () => scaler?.followed() ?? 0,
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
+  scaler = await startScaler({ ...config, port: config.scalerPort, log, onRequests: metrics.scalerRequests })
   const kube = await connectKube({ onRequest: metrics.request })
   const platform = await platformOf(config, kube)
   isReady = true
@@ -49,15 +56,15 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
   })
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
-    await election
+    await Promise.all([election, scaler.close()])
   })
   await election
 }
 
 async function platformOf(config: OperatorConfig, kube: Kube): Promise<Platform> {
-  const { natsUrl, natsMonitoring, natsAccount, logLevel } = config
+  const { natsUrl, scalerAddress, logLevel } = config
   const image = config.image ?? (await ownImage(config, kube))
-  return { image, natsUrl, natsMonitoring, natsAccount, logLevel }
+  return { image, natsUrl, scalerAddress, logLevel }
 }
 
 /** The image of the operator's own pod, which contains the listener and the runner too. Throws CONFIG_INVALID. */

@@ -8,6 +8,8 @@ export interface OperatorMetrics {
   readonly request: (request: RequestInfo) => void
   readonly reconciled: (ok: boolean, seconds: number) => void
   readonly leading: (isLeader: boolean) => void
+  /** Takes the number of requests that the scaler sends to NATS. */
+  readonly scalerRequests: (count: number) => void
 }
 
 /** Values that are read at each scrape of the metrics. */
@@ -15,12 +17,14 @@ export interface MetricSources {
   /** How many Jobs wait in the work queue. */
   readonly waiting: () => number
   readonly jobs: () => number
+  /** How many events KEDA follows at this process. */
+  readonly followed: () => number
 }
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 /** Makes the metrics of an operator process. */
-export function createOperatorMetrics({ waiting, jobs }: MetricSources): OperatorMetrics {
+export function createOperatorMetrics({ waiting, jobs, followed }: MetricSources): OperatorMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -42,6 +46,12 @@ export function createOperatorMetrics({ waiting, jobs }: MetricSources): Operato
     help: 'Whether this process is the leader: 1 or 0.',
     registers,
   })
+  const scalerRequests = new Counter({
+    name: 'jobico_scaler_nats_requests_total',
+    help: 'Requests to NATS for what is pending, of the scaler.',
+    registers,
+  })
+  readGauge(registers, 'jobico_scaler_events', 'Events that KEDA follows at this process.', followed)
   readGauge(registers, 'jobico_queue_waiting', 'Jobs that wait to be reconciled.', waiting)
   readGauge(registers, 'jobico_jobs', 'Jobs in the cluster, as far as this process knows.', jobs)
   return {
@@ -49,6 +59,7 @@ export function createOperatorMetrics({ waiting, jobs }: MetricSources): Operato
     request: ({ verb, kind, status }) => requests.inc({ verb, kind, status }),
     reconciled: (ok, seconds) => reconciles.observe({ ok: String(ok) }, seconds),
     leading: (isLeader) => leader.set(isLeader ? 1 : 0),
+    scalerRequests: (count) => scalerRequests.inc(count),
   }
 }
 

@@ -24,20 +24,30 @@ export interface LinkReporting {
   readonly log: Log
   /** Called when the connection came up, or came back. */
   readonly onUp: () => void
+  /** Called when a server joined the cluster that the connection is to. */
+  readonly onServers?: () => void
 }
 
 const RETRY_MS = 5_000
 
 /** Connects to NATS, and reconnects after every failure until the link is closed. */
-export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): NatsLink {
+export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkReporting): NatsLink {
   const closing = new AbortController()
+  let made: NatsConnection | undefined
+  /** The same while it can be used. */
   let connection: NatsConnection | undefined
   let fault = unreachable(options.url)
 
   const follow = async (up: NatsConnection) => {
+    if (closing.signal.aborted) {
+      await up.close()
+      return
+    }
+    made = up
     connection = up
     onUp()
-    for await (const { type } of up.status()) {
+    for await (const status of up.status()) {
+      const { type } = status
       if (type === 'disconnect') {
         log.warn('Lost NATS')
         fault = unreachable(options.url)
@@ -47,6 +57,8 @@ export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): Na
         fault = tooOld(version, options.url)
         connection = isRecent(version) ? up : undefined
         onUp()
+      } else if (type === 'update' && (status.added ?? []).length > 0) {
+        onServers?.()
       }
     }
   }
@@ -69,7 +81,7 @@ export function linkNats(options: NatsOptions, { log, onUp }: LinkReporting): Na
     },
     async close() {
       closing.abort()
-      if (connection !== undefined) await closeNats(connection)
+      if (made !== undefined) await closeNats(made)
     },
   }
 }

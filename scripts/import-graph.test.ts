@@ -57,6 +57,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   knative: { kube: [], resources: ['kube'], status: ['kube'] },
   operator: {
     faults: [],
+    scaler: [],
     watch: [],
     objects: ['faults', 'watch'],
     resolve: ['faults', 'objects', 'watch'],
@@ -68,6 +69,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
 
 /** The only file, or folder, that may import a package, by the start of the package's name; types are free. */
 const ONLY_IMPORTERS: Readonly<Record<string, string>> = {
+  '@grpc/': 'operator/scaler/',
   ajv: 'schemas/',
   '@assemblyscript/loader': 'functions/guests/assemblyscript/assemblyscript.ts',
   '@bjorn3/browser_wasi_shim': 'functions/guests/wasi/preview1.ts',

@@ -60,7 +60,7 @@ interface Workload extends KubeObject {
 }
 interface Service extends KubeObject {
   readonly spec: {
-    readonly clusterIP: string
+    readonly clusterIP?: string
     readonly publishNotReadyAddresses: boolean
     readonly selector: Readonly<Record<string, string>>
     readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[]
@@ -97,6 +97,7 @@ function find(kind: string, name: string): KubeObject {
 const operator = find('Deployment', 'jobico-operator') as Workload
 const nats = find('StatefulSet', 'nats') as Workload
 const service = find('Service', 'nats') as Service
+const scaler = find('Service', 'jobico-scaler') as Service
 const containerOf = ({ spec }: Workload) => spec.template.spec.containers[0]
 const portsOf = (workload: Workload) =>
   new Map(containerOf(workload).ports.map(({ name, containerPort }) => [name, containerPort]))
@@ -237,14 +238,17 @@ t.test('the operator is told what it reads, and nothing else', (t) => {
   const value = (name: string) => containerOf(operator).env.find((variable) => variable.name === name)?.value
   const port = (name: string) => service.spec.ports.find((other) => other.name === name)?.port
   t.equal(value('NATS_URL'), `nats://${hostOf('nats')}:${port('client')}`)
-  t.equal(value('JOBICO_NATS_MONITORING'), `${hostOf('nats')}:${port('monitoring')}`)
+  t.equal(value('SCALER_PORT'), String(portsOf(operator).get('scaler')))
   t.equal(value('METRICS_PORT'), String(METRICS_PORT))
   t.equal(value('JOBICO_QUEUE_REPLICAS'), String(nats.spec.replicas))
   t.end()
 })
 
 t.test('ports are those that others reach', (t) => {
-  t.same([...portsOf(operator)], [['metrics', METRICS_PORT]])
+  t.same(Object.fromEntries(portsOf(operator)), { metrics: METRICS_PORT, scaler: 9090 })
+  t.same(scaler.spec.selector, operator.spec.selector.matchLabels, 'leading or not')
+  t.match(scaler.spec.ports, [{ port: portsOf(operator).get('scaler'), targetPort: 'scaler' }])
+  t.equal(scaler.spec.clusterIP, undefined)
   const ports = portsOf(nats)
   t.same(Object.fromEntries(ports), { client: 4222, cluster: 6222, monitoring: 8222 })
   for (const { name, port, targetPort } of service.spec.ports) t.equal(ports.get(targetPort), port, name)
@@ -268,21 +272,22 @@ t.test('ports are those that others reach', (t) => {
 
 t.test('nothing gets in but what is named', (t) => {
   const policy = (name: string) => (find('NetworkPolicy', name) as NetworkPolicy).spec
+  const keda = { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } }
   t.same(policy('nothing'), { podSelector: {}, policyTypes: ['Ingress'] })
   t.same(policy('jobico-operator').podSelector, operator.spec.selector)
   t.same(policy('jobico-operator').ingress, [
     { from: [{ namespaceSelector: {} }], ports: [{ port: 'metrics' }] },
+    { from: [{ namespaceSelector: keda }], ports: [{ port: 'scaler' }] },
   ])
   t.same(policy('nats').podSelector, nats.spec.selector)
   const ours = { matchLabels: { [LABELS.partOf]: 'jobico' } }
-  const keda = { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } }
   t.same(policy('nats').ingress, [
     {
       from: [{ namespaceSelector: {}, podSelector: ours }, { podSelector: {} }],
       ports: [{ port: 'client' }],
     },
     { from: [{ podSelector: nats.spec.selector }], ports: [{ port: 'cluster' }] },
-    { from: [{ namespaceSelector: keda }, { podSelector: {} }], ports: [{ port: 'monitoring' }] },
+    { from: [{ podSelector: {} }], ports: [{ port: 'monitoring' }] },
   ])
   t.end()
 })

@@ -172,23 +172,17 @@ t.test('how a listener is served', (t) => {
   t.end()
 })
 
-t.test('a runner is scaled by what waits and runs at both of its consumers', (t) => {
+t.test('a runner is scaled by what waits and runs, as the scaler tells it', (t) => {
   const { spec } = scalingOf(
     runner({ minReplicas: 1, maxReplicas: 30, concurrency: 8, cooldownSeconds: 90 }, { name: 'Ev1' }),
-    { ...PLATFORM, natsAccount: 'jobs' },
+    { ...PLATFORM, scalerAddress: 'scaler.example:1' },
   )
-  t.strictSame(
-    spec.triggers.map(({ type, metadata }) => ({ type, ...metadata })),
-    ['JOBICO_shop_orders', 'JOBICO_shop_orders_RETRY'].map((stream) => ({
-      type: 'nats-jetstream',
-      natsServerMonitoringEndpoint: PLATFORM.natsMonitoring,
-      account: 'jobs',
-      stream,
-      consumer: 'Ev1',
-      lagThreshold: '16',
-      activationLagThreshold: '0',
-    })),
-  )
+  t.strictSame(spec.triggers, [
+    {
+      type: 'external-push',
+      metadata: { scalerAddress: 'scaler.example:1', job: 'orders', event: 'Ev1', target: '16' },
+    },
+  ])
   t.match(spec, {
     scaleTargetRef: { kind: 'Deployment', name: /^runner-ev1-/ },
     minReplicaCount: 1,

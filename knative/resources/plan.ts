@@ -53,9 +53,7 @@ export interface Platform {
   /** The image of listeners and runners. */
   readonly image: string
   readonly natsUrl: string
-  /** The `host:port` at which KEDA reaches NATS's monitoring. */
-  readonly natsMonitoring: string
-  /** The NATS account that KEDA asks about; `$G` if NATS is set up without accounts. */
-  readonly natsAccount: string
+  /** The `host:port` at which KEDA reaches the scaler. */
+  readonly scalerAddress: string
   readonly logLevel: string
 }

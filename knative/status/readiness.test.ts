@@ -219,7 +219,7 @@ function scaledObject(
     metadata: { name: 'runner-ev1', annotations },
     spec: {
       fallback: { replicas: 1 },
-      triggers: [{ metadata: { natsServerMonitoringEndpoint: 'nats.jobico-system:8222' } }],
+      triggers: [{ metadata: { scalerAddress: 'jobico-scaler.jobico-system.svc:9090' } }],
     },
     status: { conditions },
   }
@@ -257,11 +257,11 @@ t.test('how the scaling of a runner is', (t) => {
       reason: 'Ready',
     },
     {
-      name: 'NATS is not reached',
+      name: 'neither the scaler nor NATS is reached',
       of: scaledObject({ Fallback: { status: 'True', reason: 'FallbackExists' } }),
       status: 'False',
       reason: 'QueueNotSeen',
-      says: /NATS at nats\.jobico-system:8222 .* 1 or more of them run/,
+      says: /scaler at jobico-scaler\.jobico-system\.svc:9090 .* 1 or more of them run/,
     },
     {
       name: 'KEDA refuses it',
@@ -277,7 +277,7 @@ t.test('how the scaling of a runner is', (t) => {
       says: /correct scaleTargetRef specification; see "kubectl describe scaledobject runner-ev1"/,
     },
     {
-      name: 'one consumer is not found',
+      name: 'a trigger fails',
       of: scaledObject({
         Ready: { status: 'Unknown', reason: 'PartialTriggerError', message: 'Some triggers' },
       }),

@@ -122,10 +122,10 @@ function pausedState({ metadata, status }: ScaledObjectObject): State | undefine
 }
 
 function fallbackState({ metadata, spec }: ScaledObjectObject): State {
-  const place = spec?.triggers?.[0]?.metadata?.['natsServerMonitoringEndpoint'] ?? 'its monitoring address'
+  const place = spec?.triggers?.[0]?.metadata?.['scalerAddress'] ?? 'its address'
   return wrong(
     'QueueNotSeen',
-    `KEDA can't ask NATS at ${place} what is waiting, so the pods are not scaled, but ${spec?.fallback?.replicas ?? 1} or more of them run; see that NATS runs, that network policies let KEDA reach it, and "kubectl describe scaledobject ${metadata.name}"`,
+    `KEDA can't learn from the scaler at ${place} what is waiting, so the pods are not scaled, but ${spec?.fallback?.replicas ?? 1} or more of them run; see that NATS and the operator run, that network policies let KEDA reach the operator, and "kubectl describe scaledobject ${metadata.name}"`,
   )
 }
 
