@@ -1,10 +1,10 @@
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { jetstreamManager } from '@nats-io/jetstream'
 import t, { type Test } from 'tap'
 
 import { eventually } from '../../scripts/testing/eventually.fixture.ts'
+import { cutForeignFile, fillDisk } from '../../scripts/testing/foreign-file.fixture.ts'
 import { smallDisk } from '../../scripts/testing/small-disk.fixture.ts'
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { connectNats } from '../jetstream/connection.ts'
@@ -71,36 +71,6 @@ async function openDisk(t: Test, folder: string) {
   }
 }
 
-/** Fills a disk with a file of something else, and leaves this many bytes free. */
-async function fill(folder: string, freeBytes: number): Promise<void> {
-  const { used, size } = await measureDisk(folder)
-  const file = openSync(join(folder, 'foreign'), 'a')
-  const block = Buffer.alloc(64 * 1024)
-  let left = size - used - freeBytes
-  try {
-    while (left > 0) {
-      const written = writeSync(file, block, 0, Math.min(left, block.length))
-      left -= written
-      if (written === 0) break
-    }
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code !== 'ENOSPC') throw fault
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** Takes some of the foreign file away again. */
-function free(folder: string, keptBytes: number): void {
-  const path = join(folder, 'foreign')
-  if (keptBytes === 0) rmSync(path)
-  else {
-    const file = openSync(path, 'r+')
-    ftruncateSync(file, keptBytes)
-    closeSync(file)
-  }
-}
-
 t.test('everybody hears that a disk is nearly full, and that it is not any more', async (t) => {
   const folder = smallDisk(t, DISK_MIB)
   if (folder === undefined) return
@@ -109,14 +79,14 @@ t.test('everybody hears that a disk is nearly full, and that it is not any more'
   await eventually('the first report', () => Promise.resolve(watch.reports()[0]), PATIENCE)
   t.equal(watch.low(), undefined)
 
-  await fill(folder, 8 * MiB)
+  fillDisk(folder, 8 * MiB)
   const low = await eventually('new events are refused', () => Promise.resolve(watch.low()), PATIENCE)
   t.ok(usedRatio(low.usage) > 0.85)
   t.ok(await publish('one'), 'NATS itself still works')
-  free(folder, Math.floor(0.82 * DISK_MIB * MiB))
+  cutForeignFile(folder, Math.floor(0.82 * DISK_MIB * MiB))
   const asked = await askStorage(connection, 1_200)
   t.match(asked, [{ closed: true }], 'a little more room changes nothing')
-  free(folder, 0)
+  cutForeignFile(folder)
   await eventually('they are taken', () => Promise.resolve(watch.low() === undefined), PATIENCE)
   t.same(
     changes.map(({ closed }) => closed),
@@ -131,7 +101,7 @@ t.test('after a full disk the server works again once there is room', async (t) 
   if (folder === undefined) return
   const { publish, restarts, store, monitoringUrl, faults } = await openDisk(t, folder)
   for (let i = 0; i < 50; i++) for (const job of ['one', 'two']) await publish(job)
-  await fill(folder, 0)
+  fillDisk(folder)
   for (const job of ['one', 'two'])
     await eventually(`nothing is stored in ${job}`, () =>
       publish(job, 100_000).then(
@@ -141,7 +111,7 @@ t.test('after a full disk the server works again once there is room', async (t) 
     )
   t.match(await readHealth(monitoringUrl), { status: 'unavailable' })
   t.equal(restarts(), 0, 'a restart is of no use without room')
-  free(folder, 0)
+  cutForeignFile(folder)
   for (const job of ['one', 'two']) {
     await eventually(`${job} stores events again`, () => publish(job), PATIENCE)
     t.ok((await store(job)) > 50, `what was in ${job} is still there`)
