@@ -9,7 +9,7 @@ import { KINDS } from '../knative/kube/kinds.ts'
 import type { PodObject } from '../knative/status/observed.ts'
 import type { Platform } from '../knative/resources/plan.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
-import { runController, type ControllerOptions } from './controller/controller.ts'
+import { runController, type Work } from './controller/controller.ts'
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
 
@@ -21,10 +21,11 @@ const CONTAINER = 'operator'
 /** Runs an operator process. Of several, only the elected leader reconciles. Ends on the signals of onShutdown. */
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
-  let work: Parameters<ControllerOptions['onWork']>[0]
+  let work: Work | undefined
   const metrics = createOperatorMetrics({
     waiting: () => work?.queue.size() ?? 0,
     jobs: () => work?.cluster.jobs.list().length ?? 0,
+    storage: () => work?.storage.reports() ?? [],
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)

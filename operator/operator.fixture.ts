@@ -86,7 +86,7 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
         natsAccount: '$G',
         logLevel: 'info',
       },
-      metrics: createOperatorMetrics({ waiting: () => 0, jobs: () => 0 }),
+      metrics: createOperatorMetrics({ waiting: () => 0, jobs: () => 0, storage: () => [] }),
       log: createLog('silent', {}),
       onWork: () => undefined,
     },

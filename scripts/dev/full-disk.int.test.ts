@@ -58,7 +58,10 @@ t.test('when its disk is full, jobico dev says so, and goes on by itself once th
   t.match(JSON.parse(refused.body), { code: 'STORAGE_LOW', detail: /NATS has used 9\d % of its disk/ })
   t.ok(refused.headers.get('retry-after'))
   t.match(notes().at(-1), /the disk of .* is used up to .*: new events are refused with STORAGE_LOW/)
-  t.match((await runCli(['status'], folder)).stderr, /storage is low.*jobico dev/)
+  t.match(
+    (await runCli(['status'], folder)).stdout,
+    /False[^]*QueueReady is False: StorageLow\n +the disk is used up to/,
+  )
 
   fillDisk(folder)
   const connection = await connectNats({ url: dev.instance().natsUrl, name: 'test' })
@@ -73,5 +76,8 @@ t.test('when its disk is full, jobico dev says so, and goes on by itself once th
   )
   cutForeignFile(folder)
   t.ok(await eventually('an event is done again', runs, { withinMs: 60_000 }))
-  t.match(notes().join('\n'), /restarting nats-server[^]*new events are taken again|new events are taken again[^]*restarting/)
+  t.match(
+    notes().join('\n'),
+    /restarting nats-server[^]*new events are taken again|new events are taken again[^]*restarting/,
+  )
 })

@@ -15,7 +15,10 @@ export async function guardStorage(folder: string, nats: KeptNats, show: Show): 
   const tell = ({ usage, closed }: StorageReport) => {
     const used = `the disk of ${folder} is used up to ${usageText(usage)}`
     if (closed)
-      note('warn', `${used}: new events are refused with STORAGE_LOW until it has more room; remove something`)
+      note(
+        'warn',
+        `${used}: new events are refused with STORAGE_LOW until it has more room; remove something`,
+      )
     else if (wasClosed) note('info', `${used}: new events are taken again`)
     wasClosed = closed
   }
@@ -25,7 +28,10 @@ export async function guardStorage(folder: string, nats: KeptNats, show: Show): 
     measure: () => measureDisk(folder),
     health: () => readHealth(nats.monitoringUrl()),
     restart: async () => {
-      note('warn', 'JetStream has stopped because the disk was full; there is room again: restarting nats-server')
+      note(
+        'warn',
+        'JetStream has stopped because the disk was full; there is room again: restarting nats-server',
+      )
       await nats.restart()
     },
     onChange: tell,
