@@ -9,7 +9,7 @@ import { KINDS } from '../knative/kube/kinds.ts'
 import type { PodObject } from '../knative/status/observed.ts'
 import type { Platform } from '../knative/resources/plan.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
-import { runController, type ControllerOptions } from './controller/controller.ts'
+import { runController, type Work } from './controller/controller.ts'
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
 import { startScaler, type Scaler } from './scaler/scaler.ts'
@@ -25,12 +25,13 @@ const CONTAINER = 'operator'
  */
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
-  let work: Parameters<ControllerOptions['onWork']>[0]
+  let work: Work | undefined
   let scaler: Scaler | undefined
   const metrics = createOperatorMetrics({
     waiting: () => work?.queue.size() ?? 0,
     jobs: () => work?.cluster.jobs.list().length ?? 0,
     followed: () => scaler?.followed() ?? 0,
+    storage: () => work?.storage.reports() ?? [],
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import { storageGauge } from '../functions/storage/metrics.ts'
+import type { StorageReport } from '../functions/storage/report.ts'
 import type { RequestInfo } from '../knative/kube/connect.ts'
 
 /** The metrics of the operator; `reconciled` takes the duration in seconds. */
@@ -19,12 +21,13 @@ export interface MetricSources {
   readonly jobs: () => number
   /** How many events KEDA follows at this process. */
   readonly followed: () => number
+  readonly storage: () => readonly StorageReport[]
 }
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 /** Makes the metrics of an operator process. */
-export function createOperatorMetrics({ waiting, jobs, followed }: MetricSources): OperatorMetrics {
+export function createOperatorMetrics({ waiting, jobs, followed, storage }: MetricSources): OperatorMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -53,6 +56,7 @@ export function createOperatorMetrics({ waiting, jobs, followed }: MetricSources
   })
   readGauge(registers, 'jobico_scaler_events', 'Events that KEDA follows at this process.', followed)
   readGauge(registers, 'jobico_queue_waiting', 'Jobs that wait to be reconciled.', waiting)
+  storageGauge(registry, storage)
   readGauge(registers, 'jobico_jobs', 'Jobs in the cluster, as far as this process knows.', jobs)
   return {
     registry,

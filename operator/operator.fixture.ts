@@ -85,7 +85,12 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
         scalerAddress: 'scaler:9090',
         logLevel: 'info',
       },
-      metrics: createOperatorMetrics({ waiting: () => 0, jobs: () => 0, followed: () => 0 }),
+      metrics: createOperatorMetrics({
+        waiting: () => 0,
+        jobs: () => 0,
+        followed: () => 0,
+        storage: () => [],
+      }),
       log: createLog('silent', {}),
       onWork: () => undefined,
     },

@@ -221,6 +221,7 @@ function testApp(test: Scope, requests: Requests, over: Partial<AppOptions>): Fa
     exposeResults: false,
     stopping: new AbortController().signal,
     requests: () => requests,
+    lowStorage: () => undefined,
     ...over,
   })
   test.teardown(() => app.close())

@@ -13,6 +13,7 @@ import { serveMetrics } from '../process/metrics-server.ts'
 import { runProcess } from '../process/run-process.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
 import { onShutdown } from '../process/shutdown.ts'
+import { watchStorage, type StorageWatch } from '../storage/watch.ts'
 import { createApp } from './http/app.ts'
 import { bearerAuth } from './http/auth.ts'
 import { readConfig, type ListenerConfig } from './config.ts'
@@ -33,9 +34,9 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
   connecting.catch(() => undefined) // it is awaited below
   const validate = await loadSchema(config.schemaFile)
   const authorize = config.authFile === undefined ? undefined : bearerAuth(config.authFile, log)
-  const metrics = createMetrics(config.ref.event)
+  const nats: { requests?: Requests; storage?: StorageWatch } = {}
+  const metrics = createMetrics(config.ref.event, () => nats.storage?.reports() ?? [])
   const stopping = new AbortController()
-  const nats: { requests?: Requests } = {}
   const app = createApp({
     ...config,
     validate,
@@ -44,6 +45,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     log,
     stopping: stopping.signal,
     requests: () => nats.requests,
+    lowStorage: () => nats.storage?.low(),
   })
   const metricsServer = await listen(app, config, metrics.registry)
   collectDefaultMetrics({ register: metrics.registry })
@@ -56,6 +58,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     if (nats.requests !== undefined) await closeNats(nats.requests.connection)
   })
   const connection = await connecting
+  nats.storage = watchStorage(connection)
   nats.requests = createRequests(connection)
   log.info('Connected to NATS')
   const fault = await connection.closed()

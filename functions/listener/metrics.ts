@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import { storageGauge } from '../storage/metrics.ts'
+import type { StorageReport } from '../storage/report.ts'
+
 /** The metrics of a listener. */
 export interface ListenerMetrics {
   readonly registry: Registry
@@ -14,7 +17,10 @@ export interface ListenerMetrics {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** Makes the metrics of a listener in a registry of their own, labelled with the event. */
-export function createMetrics(event: string): ListenerMetrics {
+export function createMetrics(
+  event: string,
+  storage: () => readonly StorageReport[] = () => [],
+): ListenerMetrics {
   const registry = new Registry()
   registry.setDefaultLabels({ event })
   const registers = [registry]
@@ -45,6 +51,7 @@ export function createMetrics(event: string): ListenerMetrics {
     help: 'Requests that are being handled.',
     registers,
   })
+  storageGauge(registry, storage)
   return {
     registry,
     began: () => inFlight.inc(),

@@ -99,6 +99,13 @@ export const ERROR_CODES = {
     meaning: 'The events that wait take all of `spec.queue.maxBytes`.',
     fix: `${SEND_AGAIN} If it lasts, \`jobico status JOB\` shows what waits.`,
   },
+  STORAGE_LOW: {
+    status: 503,
+    title: 'The servers have little storage left',
+    meaning:
+      'The disk of a NATS server is nearly full. No Job takes new events, so that what was accepted can still be worked off.',
+    fix: `${SEND_AGAIN} Whoever runs the installation gives NATS more room.`,
+  },
   QUEUE_UNAVAILABLE: {
     status: 503,
     title: 'The queue can not be reached',

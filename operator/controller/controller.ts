@@ -11,11 +11,19 @@ import { eventRecorder } from '../event-recorder.ts'
 import type { OperatorMetrics } from '../metrics.ts'
 import { createModules } from '../resolve/modules.ts'
 import { linkNats, type NatsLink } from '../nats-link.ts'
+import { createStorageView, type StorageView } from '../storage-view.ts'
 import { createOutputs } from '../resolve/outputs.ts'
 import { createWorkQueue, type WorkQueue } from './work-queue.ts'
 import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
 import { createSchemas } from '../resolve/schemas.ts'
 import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster-state.ts'
+
+/** What a controller has while it runs. */
+export interface Work {
+  readonly queue: WorkQueue
+  readonly cluster: Cluster
+  readonly storage: StorageView
+}
 
 /** What the controller needs. */
 export interface ControllerOptions {
@@ -25,7 +33,7 @@ export interface ControllerOptions {
   readonly metrics: OperatorMetrics
   readonly log: Log
   /** For the metrics: called with the queue and the cluster when the controller starts, and with undefined when it ends. */
-  readonly onWork: (work: { readonly queue: WorkQueue; readonly cluster: Cluster } | undefined) => void
+  readonly onWork: (work: Work | undefined) => void
 }
 
 /** How many Jobs are reconciled at once. */
@@ -47,8 +55,15 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   })
   const nats = linkNats(
     { url: config.natsUrl, credsFile: config.natsCredsFile, name: `jobico-operator ${config.podName}` },
-    { log, onUp: () => addAll(queue, cluster) },
+    {
+      log,
+      onUp: () => {
+        storage.follow(nats)
+        addAll(queue, cluster)
+      },
+    },
   )
+  const storage = createStorageView(() => addAll(queue, cluster))
   const cluster: Cluster = watchCluster(
     { kube, log, signal },
     {
@@ -62,7 +77,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   )
   const schemas = createSchemas(kube, cluster)
   const modules = createModules({ kube, cluster, nats, replicas: config.queueReplicas })
-  options.onWork({ queue, cluster })
+  options.onWork({ queue, cluster, storage })
   await whenSynced(cluster)
   log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
   reconcile.resolve(
@@ -73,6 +88,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       schemas,
       modules,
       outputs: createOutputs(kube),
+      lowStorage: () => storage.low(),
       record: eventRecorder({ kube, instance: config.podName, log }),
       queueReplicas: config.queueReplicas,
     }),

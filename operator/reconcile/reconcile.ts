@@ -3,7 +3,8 @@ import { parseQuantity } from '../../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { deleteQueues, ensureQueues } from '../../functions/queues/lifecycle.ts'
-import { roomFault } from './room-fault.ts'
+import { lowStorageFault, roomFault } from './room-fault.ts'
+import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
 import { KubeError } from '../../knative/kube/client.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
@@ -32,6 +33,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
   readonly outputs: Outputs
   readonly record: RecordEvent
   readonly log: Log
+  /** The report of a NATS server whose disk is nearly full, if there is one. */
+  readonly lowStorage: () => StorageReport | undefined
   /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: number
 }
@@ -92,7 +95,10 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue: 'fault' in queue ? queue.fault : backlog && roomFault(backlog),
+      queue:
+        'fault' in queue
+          ? queue.fault
+          : (lowStorageFault(deps.lowStorage()) ?? (backlog && roomFault(backlog))),
       leaving: 'answer' in removed ? removed.answer : [],
       backlog: isDue ? backlog : undefined,
     },

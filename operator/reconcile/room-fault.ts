@@ -1,6 +1,7 @@
 import type { Backlog } from '../../functions/queues/backlog.ts'
 import { roomLimits } from '../../functions/queues/room.ts'
 import { formatBytes } from '../../functions/jetstream/stream-refusal.ts'
+import { usageText, type StorageReport } from '../../functions/storage/report.ts'
 import { wrong, type Fault } from '../faults/fault.ts'
 
 /** The fault of a Job whose dead letters, or retries and hand-overs, have used up their room; undefined if none have. Pure. */
@@ -20,4 +21,14 @@ export function roomFault({ undone, maxBytes }: Pick<Backlog, 'undone' | 'maxByt
         'to others wait until some are done; see whether the events that take them are run, or raise `spec.queue.maxBytes`',
     )
   return undefined
+}
+
+/** The fault of every Job while the disk of a NATS server is nearly full. Pure. */
+export function lowStorageFault(low: StorageReport | undefined): Fault | undefined {
+  if (low === undefined) return undefined
+  return wrong(
+    'StorageLow',
+    `the disk of the NATS server ${low.server} is used up to ${usageText(low.usage)}; no Job takes new events, and what was ` +
+      'accepted goes on; purge what is not needed, or give NATS larger volumes',
+  )
 }

@@ -13,6 +13,7 @@ export const IMAGE_ENTRIES = {
   'schema-worker': 'operator/resolve/schema-worker.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
+  storage: 'functions/storage/main.ts',
   worker: 'functions/runner/workers/worker.ts',
   'check-worker': 'functions/guests/check/check-worker.ts',
 }

@@ -13,6 +13,7 @@ import { desiredOf, type Desired, type PreparedJob } from './desired-processes.t
 import { startGateway, type Gateway } from './gateway/gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
 import { keepQueues, makeQueues } from './processes/keep-queues.ts'
+import { guardStorage } from './processes/guard-storage.ts'
 import { createLauncher, type Launcher } from './processes/launcher.ts'
 import { keepNats, type KeptNats } from './processes/nats.ts'
 import { createPrepare, type Prepare } from './compiler/prepare.ts'
@@ -171,6 +172,7 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
     onRestart: () => restoreQueues(runtime),
   })
   scope.add(() => nats.stop())
+  scope.add(await guardStorage(stateDir(folder), nats, show))
   const prepare = createPrepare(compiler, {
     warn: (text) => show({ kind: 'note', level: 'warn', text }),
     onRead: (paths) => void runtime.read.push(...paths),

@@ -26,6 +26,12 @@ trap 'kill -TERM $child 2>/dev/null' TERM INT HUP
 while kill -0 $child 2>/dev/null; do wait $child; done
 `
 
+/**
+ * The server counts the `max_bytes` of streams against this, used or not. So it is far above the disk, and what is really
+ * used is watched by functions/storage.
+ */
+const MAX_FILE_STORE = '1PB'
+
 /** How to start a server. */
 export interface StartOptions {
   /** The folder of its streams; created when missing. */
@@ -41,7 +47,7 @@ export interface StartOptions {
   readonly wrapper?: readonly string[]
   /** How long acknowledged data may wait until it is synced to disk, such as `10s`; `always` syncs before each answer. */
   readonly syncInterval?: string
-  /** The most disk space of all streams, such as `64MB`; by default three quarters of what is free. */
+  /** How much the streams may reserve in all, such as `64MB`; by default more than any disk has, see MAX_FILE_STORE. */
   readonly maxFileStore?: string
 }
 
@@ -49,6 +55,8 @@ export interface StartOptions {
 export interface NatsServer {
   readonly url: string
   readonly port: number
+  /** Where its monitoring answers. */
+  readonly monitoringUrl: string
   readonly pid: number
   /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>
@@ -100,15 +108,15 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
 }
 
 function configuration(options: StartOptions): string {
-  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, maxFileStore } = options
+  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, maxFileStore = MAX_FILE_STORE } = options
   const text = (value: string) => JSON.stringify(value)
   const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
-  const most = maxFileStore === undefined ? '' : `, max_file_store: ${maxFileStore}`
   return [
     `host: ${text(host)}`,
     `port: ${port}`,
+    `http: ${text(`${host}:-1`)}`,
     `ports_file_dir: ${text(storeDir)}`,
-    `jetstream { store_dir: ${text(storeDir)}${sync}${most} }`,
+    `jetstream { store_dir: ${text(storeDir)}, max_file_store: ${maxFileStore}${sync} }`,
     '',
   ].join('\n')
 }
@@ -138,7 +146,7 @@ async function forgetPorts(storeDir: string): Promise<void> {
 }
 
 /** Waits for the file with the server's ports. */
-async function listening(storeDir: string): Promise<Pick<NatsServer, 'url' | 'port' | 'pid'> | undefined> {
+async function listening(storeDir: string): Promise<(Addresses & Pick<NatsServer, 'pid'>) | undefined> {
   const deadline = performance.now() + START_TIMEOUT_MS
   while (performance.now() < deadline) {
     const name = (await readdir(storeDir)).find((file) => PORTS_FILE.test(file))
@@ -149,11 +157,18 @@ async function listening(storeDir: string): Promise<Pick<NatsServer, 'url' | 'po
   return undefined
 }
 
-async function readPorts(file: string): Promise<Pick<NatsServer, 'url' | 'port'> | undefined> {
+type Addresses = Pick<NatsServer, 'url' | 'port' | 'monitoringUrl'>
+
+async function readPorts(file: string): Promise<Addresses | undefined> {
   try {
-    const { nats } = JSON.parse(await readFile(file, 'utf8')) as { nats?: string[] }
-    const url = nats?.[0]
-    return url === undefined ? undefined : { url, port: Number(new URL(url).port) }
+    const { nats, monitoring } = JSON.parse(await readFile(file, 'utf8')) as Record<
+      string,
+      string[] | undefined
+    >
+    const [url] = nats ?? []
+    const [monitoringUrl] = monitoring ?? []
+    if (url === undefined || monitoringUrl === undefined) return undefined
+    return { url, port: Number(new URL(url).port), monitoringUrl }
   } catch {
     return undefined
   }

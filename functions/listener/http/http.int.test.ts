@@ -250,6 +250,27 @@ t.test('metrics', async (t) => {
     t.match(text, line)
 })
 
+t.test('the disk of a NATS server is nearly full', async (t) => {
+  let closed = true
+  const report = () => ({ server: 'nats-1', usage: { of: 'bytes', used: 91, size: 100 }, closed }) as const
+  const metrics = createMetrics('ev1', () => [report()])
+  const listener = fixture.app(t, { metrics, lowStorage: () => (closed ? report() : undefined) })
+  const request = binary()
+  const answer = await listener.inject(request)
+  t.equal(answer.statusCode, 503)
+  t.match(problemOf(answer), { code: 'STORAGE_LOW', detail: /^NATS has used 91 % of its disk/ })
+  t.notMatch(problemOf(answer).detail, 'nats-1', 'senders are told no names of servers')
+  t.match(answer.headers['retry-after'], /^[1-5]$/)
+  t.equal(await fixture.queued(keyOf(request)), undefined, 'nothing is stored')
+  t.match(await metrics.registry.metrics(), 'jobico_storage_used_ratio{server="nats-1",event="ev1"} 0.91')
+  t.equal((await listener.inject({ url: '/health/ready' })).statusCode, 200)
+  const state = await listener.inject({ url: `/events/${keyOf(request)}` })
+  t.equal(state.statusCode, 404, 'states are still told')
+
+  closed = false
+  t.equal((await listener.inject(request)).statusCode, 202)
+})
+
 t.test('no connection to NATS yet', async (t) => {
   const listener = fixture.app(t, { requests: () => undefined })
   for (const request of [binary(), { url: `/events/${'a'.repeat(26)}` }, { url: '/health/ready' }]) {

@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Validate } from '../../../schemas/validator.ts'
 import { sizeLimit } from '../../cloudevents/nats-binding.ts'
 import type { Log } from '../../process/log.ts'
+import { JobicoError } from '../../process/errors.ts'
 import { eventKey } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
+import { usedRatio, type StorageReport } from '../../storage/report.ts'
 import { isVerdict, newestRecord } from '../../outcomes/event-state.ts'
 import { checkEvents, type CheckedEvent } from '../storing/check-events.ts'
 import { acceptedResponse, verdictResponse, type ResponseParts } from './responses.ts'
@@ -26,6 +28,8 @@ export interface PostEventsOptions extends StateOptions {
   /** Aborted when the process stops: clients that wait for a result get an answer at once. */
   readonly stopping: AbortSignal
   readonly load: LoadLimits
+  /** The report of a server whose disk is nearly full, if there is one. */
+  readonly lowStorage: () => StorageReport | undefined
   readonly metrics: ListenerMetrics
   readonly log: Log
 }
@@ -49,6 +53,7 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
 
   return async (exchange) => {
     const limit = sizeLimit(openRequests(options.requests).maxPayload())
+    assertStorage(options.lowStorage())
     const take = (bytes: number) => options.load.bodies.take(bytes, exchange.response)
     const body = await readBody(exchange.request, limit, take)
     return await options.load.handle(() => answerTo(exchange, body, limit))
@@ -71,6 +76,16 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
     }
     return await answerAfterVerdict(only, { options, requests, exchange, seconds, storeAll })
   }
+}
+
+/** Throws STORAGE_LOW. Which server it is and how large are for those who run it, not for everybody who sends. */
+function assertStorage(low: StorageReport | undefined): void {
+  if (low === undefined) return
+  const percent = Math.round(usedRatio(low.usage) * 100)
+  throw new JobicoError(
+    'STORAGE_LOW',
+    `NATS has used ${percent} % of its disk, so no new events are taken until it has more room; sending again with the same id or Idempotency-Key is safe`,
+  )
 }
 
 interface Waiting {

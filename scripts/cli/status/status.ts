@@ -1,4 +1,5 @@
 import type { JobRef } from '../../../functions/queues/names.ts'
+import { usageText, type StorageReport } from '../../../functions/storage/report.ts'
 import { jobDetails, jobTable, viewOf, type JobView } from './job-view.ts'
 import { unknownName } from '../target/unknown-name.ts'
 import { print, type Format } from '../terminal/output.ts'
@@ -52,10 +53,21 @@ async function viewsOf(platform: Platform): Promise<readonly JobView[]> {
   return platform.kind === 'dev' ? await devViews(platform) : (await platform.jobs()).map(viewOf)
 }
 
+const READY = { ready: 'True', reason: 'Ready' } as const
+/** The guard is a process of this machine. */
+const STORAGE_ANSWER_MS = 100
+
+function lowStorage({ usage }: StorageReport): JobView['conditions'][number] {
+  const message = `the disk is used up to ${usageText(usage)}; new events are refused until it has more room`
+  return { type: 'QueueReady', status: 'False', reason: 'StorageLow', message }
+}
+
 /** The Jobs that `jobico dev` serves, with their counts from NATS. */
 async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
   const { readBacklog } = await import('../../../functions/queues/backlog.ts')
+  const { askStorage } = await import('../../../functions/storage/watch.ts')
   const connection = await dev.nats()
+  const low = (await askStorage(connection, STORAGE_ANSWER_MS)).find(({ closed }) => closed)
   const byJob = Map.groupBy(dev.served, ({ namespace, job }) => `${namespace}/${job}`)
   return await Promise.all(
     [...byJob.values()].map(async (events): Promise<JobView> => {
@@ -65,8 +77,9 @@ async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
       return {
         ...{ namespace, job, pending, dead },
         ...(created === undefined ? {} : { created }),
-        ...{ ready: 'True', reason: 'Ready', eventsReady: `${events.length}/${events.length}` },
-        conditions: [],
+        ...(low === undefined ? READY : { ready: 'False', reason: 'StorageLow' }),
+        eventsReady: `${events.length}/${events.length}`,
+        conditions: low === undefined ? [] : [lowStorage(low)],
         events: events.map(({ event, url, module }) => ({
           ...{ name: event, url, module, ready: true, reason: 'Ready' },
           ...{ pending: 0, dead: 0, ...backlog?.events.get(event) },

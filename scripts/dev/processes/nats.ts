@@ -16,6 +16,9 @@ export interface KeepOptions extends StartOptions {
 export interface KeptNats {
   readonly url: string
   readonly pid: () => number
+  readonly monitoringUrl: () => string
+  /** Ends it gracefully; it is started again as whenever it ends. */
+  restart(): Promise<void>
   /** Ends it gracefully, with no restart. */
   stop(): Promise<void>
 }
@@ -52,6 +55,8 @@ export async function keepNats({ show, onRestart, ...options }: KeepOptions): Pr
   return {
     url,
     pid: () => server.pid,
+    monitoringUrl: () => server.monitoringUrl,
+    restart: () => server.stop(),
     async stop() {
       stopping.abort()
       await server.stop()
