@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/transport-node'
+import { headers, type NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
 
 import { compileAssemblyScript } from '../../scripts/assemblyscript.ts'
@@ -13,10 +13,11 @@ import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../cloudevents/cloudevent.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { createLog } from '../process/log.ts'
-import { eventKey, eventSubjects, type EventRef } from '../queues/names.ts'
+import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { publish } from '../jetstream/publish.ts'
 import { ensureQueues } from '../queues/lifecycle.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
+import { deleteMessage } from '../jetstream/stored-message.ts'
 import { eventState, type EventState } from '../outcomes/event-state.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 import { readConfig } from './config.ts'
@@ -67,6 +68,8 @@ export interface Fixture {
   accept(ref: EventRef, event: CloudEvent): Promise<string>
   /** Waits for the event's verdict. */
   ended(ref: EventRef, key: string): Promise<Ended>
+  /** Waits until the stream of retries takes all message ids of before again, as after the end of its duplicate window. */
+  forgetMessageIds(ref: EventRef): Promise<void>
   /** How many messages a stream has. */
   messages(stream: string): Promise<number>
 }
@@ -146,6 +149,23 @@ export async function startFixture(t: Test): Promise<Fixture> {
       for (;;) {
         const state = await eventState(requests, ref, key)
         if (state.state === 'done' || state.state === 'dead') return state
+        await delay(10)
+      }
+    },
+    async forgetMessageIds(ref) {
+      const { retry } = streamNames(ref)
+      const probe = async () => {
+        const fields = headers()
+        fields.set('Nats-Msg-Id', 'probe')
+        const ack = await publish(requests, { subject: eventSubjects(ref).due('probe'), headers: fields })
+        if (!ack.stored) throw new Error(ack.description)
+        if (!ack.duplicate) await deleteMessage(requests, retry, ack.seq)
+        return ack
+      }
+      await probe()
+      // The server forgets the oldest first. After a change it may go by the old window once more, hence another change.
+      for (let milliseconds = 100; (await probe()).duplicate; milliseconds++) {
+        await manager.streams.update(retry, { duplicate_window: milliseconds * 1_000_000 })
         await delay(10)
       }
     },
