@@ -46,7 +46,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     requests: () => nats.requests,
   })
   const metricsServer = await listen(app, config, metrics.registry)
-  collectDefaultMetrics({ register: metrics.registry })
+  if (config.metricsPort > 0) collectDefaultMetrics({ register: metrics.registry })
   log.info({ port: (app.server.address() as AddressInfo).port }, 'Listening')
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
@@ -58,6 +58,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
   const connection = await connecting
   nats.requests = createRequests(connection)
   log.info('Connected to NATS')
+  log.flush() // somebody may wait for this line
   const fault = await connection.closed()
   if (!stopping.signal.aborted) throw new Error('the connection to NATS is closed for good', { cause: fault })
 }
