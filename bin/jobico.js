@@ -13,6 +13,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = join(root, 'scripts', 'jobico.ts')
 // The npm package has no sources. A clone always runs its sources, even if it has a `dist`.
 const isClone = existsSync(source)
+/** They are passed on to the program, which ends in its own way. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
 const entry = isClone ? source : join(root, 'dist', 'jobico.js')
 
 if (isRecent(process.versions.node) && !isClone) {
@@ -48,7 +50,7 @@ function run(node) {
   const child = spawn(node, [entry, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   followNpm(() => child.kill('SIGTERM'))
   child.on('error', (fault) => {
     process.stderr.write(`error: ${node} can not be started (${fault.message}); install the package again\n`)
@@ -56,7 +58,7 @@ function run(node) {
   })
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? 1)
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name)
+    for (const name of SIGNALS) process.removeAllListeners(name)
     process.kill(process.pid, signal)
   })
 }

@@ -38,6 +38,17 @@ export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkRep
   let connection: NatsConnection | undefined
   let fault = unreachable(options.url)
 
+  const onDown = () => {
+    log.warn('Lost NATS')
+    fault = unreachable(options.url)
+    connection = undefined
+  }
+  const onBack = (up: NatsConnection) => {
+    const version = up.info?.version ?? ''
+    fault = tooOld(version, options.url)
+    connection = isRecent(version) ? up : undefined
+    onUp()
+  }
   const follow = async (up: NatsConnection) => {
     if (closing.signal.aborted) {
       await up.close()
@@ -47,19 +58,9 @@ export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkRep
     connection = up
     onUp()
     for await (const status of up.status()) {
-      const { type } = status
-      if (type === 'disconnect') {
-        log.warn('Lost NATS')
-        fault = unreachable(options.url)
-        connection = undefined
-      } else if (type === 'reconnect') {
-        const version = up.info?.version ?? ''
-        fault = tooOld(version, options.url)
-        connection = isRecent(version) ? up : undefined
-        onUp()
-      } else if (type === 'update' && (status.added ?? []).length > 0) {
-        onServers?.()
-      }
+      if (status.type === 'disconnect') onDown()
+      else if (status.type === 'reconnect') onBack(up)
+      else if (status.type === 'update' && (status.added ?? []).length > 0) onServers?.()
     }
   }
   const stayConnected = async () => {

@@ -67,12 +67,18 @@ export function createRequests(connection: NatsConnection): Requests {
       request.resolve(answer)
     },
   })
-  const sweep = setInterval(() => {
+  // It rests while nothing waits: a machine may have many processes that are idle.
+  let sweeping: NodeJS.Timeout | undefined
+  const stopSweeping = () => {
+    clearInterval(sweeping)
+    sweeping = undefined
+  }
+  const sweep = () => {
     const now = performance.now()
     for (const [token, { deadline }] of waiting)
       if (deadline <= now) fail(token, unavailable('NATS did not answer in time'))
-  }, SWEEP_MS)
-  sweep.unref()
+    if (waiting.size === 0) stopSweeping()
+  }
   void followStatus(connection, (up) => (online = up))
 
   return {
@@ -84,6 +90,7 @@ export function createRequests(connection: NatsConnection): Requests {
       if (!online || connection.isClosed())
         return Promise.reject(unavailable('the connection to NATS is down'))
       const token = (sent++).toString(36)
+      sweeping ??= setInterval(sweep, SWEEP_MS).unref()
       return new Promise((resolve, reject) => {
         waiting.set(token, { resolve, reject, deadline: performance.now() + timeoutMs })
         send(message, `${inbox}.${token}`, (fault) => fail(token, fault))
@@ -91,7 +98,7 @@ export function createRequests(connection: NatsConnection): Requests {
     },
     post: (message) => send(message),
     close() {
-      clearInterval(sweep)
+      stopSweeping()
       subscription.unsubscribe()
       for (const token of waiting.keys()) fail(token, unavailable('the process is stopping'))
     },

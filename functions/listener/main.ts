@@ -48,7 +48,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
     lowStorage: () => nats.storage?.low(),
   })
   const metricsServer = await listen(app, config, metrics.registry)
-  collectDefaultMetrics({ register: metrics.registry })
+  if (config.metricsPort > 0) collectDefaultMetrics({ register: metrics.registry })
   log.info({ port: (app.server.address() as AddressInfo).port }, 'Listening')
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
@@ -61,6 +61,7 @@ async function main(config: ListenerConfig, log: Log): Promise<void> {
   nats.storage = watchStorage(connection)
   nats.requests = createRequests(connection)
   log.info('Connected to NATS')
+  log.flush() // somebody may wait for this line
   const fault = await connection.closed()
   if (!stopping.signal.aborted) throw new Error('the connection to NATS is closed for good', { cause: fault })
 }

@@ -30,9 +30,11 @@ async function main(config: RunnerConfig, log: Log): Promise<void> {
     if (started.connection !== undefined) await closeNats(started.connection)
   })
   const metrics = createRunnerMetrics(() => started.runner?.inFlight() ?? 0)
-  collectDefaultMetrics({ register: metrics.registry })
   const isReady = () => started.runner !== undefined && !stopping.signal.aborted
-  if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, isReady)
+  if (config.metricsPort > 0) {
+    collectDefaultMetrics({ register: metrics.registry }) // measures the delay of the event loop a hundred times a second
+    await serveMetrics(metrics.registry, config.metricsPort, isReady)
+  }
   const connection = await connecting
   started.connection = connection
   // The runner comes last, because it pulls events: a fault of the start must not cost them an attempt.

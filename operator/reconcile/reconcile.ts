@@ -95,10 +95,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue:
-        'fault' in queue
-          ? queue.fault
-          : (lowStorageFault(deps.lowStorage()) ?? (backlog && roomFault(backlog))),
+      queue: 'fault' in queue ? queue.fault : storageFault(deps, backlog),
       leaving: 'answer' in removed ? removed.answer : [],
       backlog: isDue ? backlog : undefined,
     },
@@ -110,6 +107,11 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
   }
+}
+
+/** The fault of a Job for whose events there is no room, on the servers or among its own. */
+function storageFault({ lowStorage }: ReconcileDeps, backlog: Backlog | undefined): Fault | undefined {
+  return lowStorageFault(lowStorage()) ?? (backlog && roomFault(backlog))
 }
 
 function lastCounted({ countedAt }: Previous): Previous {

@@ -2,7 +2,9 @@ import { join } from 'node:path'
 
 import type { BuildOptions } from 'esbuild'
 
+import { lazyModules } from './lazy-modules.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
+import { nodeModulesByRequire } from './node-modules-by-require.ts'
 
 /** The root of the repository. */
 export const ROOT = join(import.meta.dirname, '..', '..')
@@ -29,7 +31,10 @@ export const MODULES = {
   platform: 'node',
   target: 'node22.19',
   banner: { js: BANNER },
-  plugins: [compiledMetaSchemas()],
+  plugins: [compiledMetaSchemas(), lazyModules(), nodeModulesByRequire()],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
   keepNames: true,
   logLevel: 'warning',
 } satisfies BuildOptions

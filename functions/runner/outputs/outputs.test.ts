@@ -129,6 +129,20 @@ t.test(
   },
 )
 
+t.test('a name and a password in the URI are sent as Basic authorization, and never shown', async (t) => {
+  const seen: (string | undefined)[] = []
+  const uri = await startSink(t, (request, response) => {
+    seen.push(request.headers.authorization)
+    response.writeHead(400).end('no')
+  })
+  const withPassword = (address: string) => address.replace('http://', 'http://ann:s%40cret@')
+  const refused = await postToSink(withPassword(uri), RESULT, 60_000)
+  t.same(seen, [`Basic ${Buffer.from('ann:s@cret').toString('base64')}`])
+  t.match(refused, { code: 'SINK_REFUSED', reason: /^http:..127.0.0.1:\d+\S* answered 400: no$/ })
+  const silent = await postToSink(withPassword('http://127.0.0.1:1/'), RESULT, 60_000)
+  t.match(silent, { code: 'SINK_UNAVAILABLE', reason: /^http:..127.0.0.1:1\/ did not answer/ })
+})
+
 t.test('a sink gets the event, and is not blamed for what Jobico can not send', async (t) => {
   const seen: unknown[] = []
   const uri = await startSink(t, (request, response) => {

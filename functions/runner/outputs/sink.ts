@@ -24,24 +24,44 @@ export async function postToSink(
   result: CloudEvent,
   timeoutMs: number,
 ): Promise<Failure | undefined> {
+  let target: Target
   let request: Request
   try {
-    request = await requestOf(uri, result, timeoutMs)
+    target = targetOf(uri)
+    request = await requestOf(target, result, timeoutMs)
   } catch (thrown) {
     const reason = `the request to the sink could not be made: ${messageOf(thrown)}`
     return { kind: 'retry', code: 'INTERNAL', reason: cut(reason, REASON_CHARS) }
   }
   const answer = await answerOf(request)
-  if (typeof answer !== 'string') return sinkFailure(uri, answer, Date.now())
-  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: cut(`${uri} ${answer}`, REASON_CHARS) }
+  if (typeof answer !== 'string') return sinkFailure(target.url, answer, Date.now())
+  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: cut(`${target.url} ${answer}`, REASON_CHARS) }
 }
 
-async function requestOf(uri: string, result: CloudEvent, timeoutMs: number): Promise<Request> {
+interface Target {
+  /** Without a name and a password, so that no reason and no log can show them. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Where to post; a name and a password in the URI become Basic authorization. Throws for what is no URI. Pure. */
+function targetOf(uri: string): Target {
+  const url = new URL(uri)
+  const { username, password } = url
+  if (username === '' && password === '') return { url: uri, headers: {} }
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  url.username = ''
+  url.password = ''
+  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`
+  return { url: url.href, headers: { authorization } }
+}
+
+async function requestOf(target: Target, result: CloudEvent, timeoutMs: number): Promise<Request> {
   const { binaryHeaders } = await import('./binary-headers.ts') // most runners do not need it
   const { data, trace, attributes } = result
-  return new Request(uri, {
+  return new Request(target.url, {
     method: 'POST',
-    headers: { ...binaryHeaders(attributes), ...trace },
+    headers: { ...binaryHeaders(attributes), ...trace, ...target.headers },
     body: data === undefined ? null : Buffer.from(data),
     redirect: 'manual',
     signal: AbortSignal.timeout(timeoutMs),

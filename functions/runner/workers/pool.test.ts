@@ -60,6 +60,22 @@ t.test('2,000 events all get their own answer', async (t) => {
   t.equal(p.made.busy, 0)
 })
 
+t.test('threads are opened when there is work for them', async (t) => {
+  let threads = 0
+  const count = () => {
+    threads++
+  }
+  process.on('worker', count)
+  t.teardown(() => process.off('worker', count))
+  const { pool: p } = await pool(t, { concurrency: 3, timeoutMs: 5_000 })
+  for (const event of ['1', '2', '3']) t.same(await p.run(event, event), ok(event))
+  t.equal(threads, 1, 'one after another')
+  const loop = p.run('loop', 'loop')
+  t.same(await p.run('4', '4'), ok('4'))
+  t.equal(threads, 2, 'one more beside one that runs')
+  t.match(await loop, TIMEOUT)
+})
+
 t.test('an endless loop is stopped at its deadline, and others go on meanwhile', async (t) => {
   const { pool: p, lines } = await pool(t, { timeoutMs: 2_000 })
   await p.run('warm', '1')

@@ -3,7 +3,7 @@ import { JobicoError, messageOf } from '../../process/errors.ts'
 import type { GuestInput, LogLevel } from '../../guests/abi.ts'
 import type { CheckedModule } from '../../guests/check/check.ts'
 import { meanWith, threadBacklog } from './thread-backlog.ts'
-import { enforceDeadlines } from './deadline.ts'
+import { createDeadlines } from './deadline.ts'
 import { openWorkerSlot, type Execution, type WorkerSlot, type Task } from './worker-slot.ts'
 import type { WorkerSetup } from './worker.ts'
 
@@ -30,7 +30,10 @@ export interface PoolOptions {
   readonly workerUrl?: URL
 }
 
-/** Runs events in a module on worker threads: one event at a time on each thread, and a new instance for each event. */
+/**
+ * Runs events in a module on worker threads: one event at a time on each thread, and a new instance for each event. It starts
+ * with one thread, and opens the others when there is work for them, because each costs 65 ms of CPU.
+ */
 export interface Pool {
   /** Runs one event, after those that wait already. Never rejects. */
   run(key: string, input: GuestInput): Promise<Execution>
@@ -45,7 +48,7 @@ export interface Pool {
 }
 
 interface StartedPool extends Pool {
-  /** Resolves when the first thread is ready and the others are starting; rejects if none could be started. */
+  /** Resolves when the first thread is ready; rejects if none could be started. */
   readonly ready: Promise<unknown>
 }
 
@@ -108,17 +111,23 @@ function startPool(
   let meanMs = Infinity
   let busy = 0
   let closed = false
+  let opening = false
 
   const dispatch = () => {
     for (let slot = leastLoaded(slots); waiting.length > 0; slot = leastLoaded(slots)) {
+      if (slot.load > 0) open()
       const task = slot.load < threadBacklog(meanMs) ? waiting.shift() : undefined
       if (task === undefined) break
       slot.assign(task)
+      deadlines.watch()
     }
   }
   const slots: WorkerSlot[] = []
-  const open = (count: number) => {
-    while (slots.length < count && !closed) slots.push(newSlot())
+  /** Opens one more thread; one at a time, because others would only delay it. */
+  const open = () => {
+    if (opening || closed || slots.length >= concurrency) return
+    opening = true
+    slots.push(newSlot())
   }
   const newSlot = () =>
     openWorkerSlot({
@@ -127,7 +136,8 @@ function startPool(
       onStuck,
       onStartFault(fault) {
         first.failed(fault)
-        open(concurrency)
+        opening = false
+        dispatch()
       },
       onReturn(tasks) {
         waiting.unshift(...tasks)
@@ -135,12 +145,12 @@ function startPool(
       },
       onAvailable() {
         first.succeeded()
-        open(concurrency)
+        opening = false
         dispatch()
       },
     })
-  open(1) // the first starts alone, because others at the same time would only delay it
-  const stopWatching = enforceDeadlines(slots, timeoutMs)
+  const deadlines = createDeadlines(slots, timeoutMs)
+  open()
 
   return {
     ready: first.promise,
@@ -168,7 +178,7 @@ function startPool(
     },
     async close() {
       closed = true
-      stopWatching()
+      deadlines.stop()
       for (const task of waiting.splice(0)) task.settle(CLOSED)
       await Promise.all(slots.map((slot) => slot.close(CLOSED.outcome)))
     },

@@ -62,7 +62,7 @@ function onSignals(act: (isFirst: boolean) => void): void {
     firstAt = performance.now()
     act(true)
   }
-  for (const signal of ['SIGTERM', 'SIGHUP', 'disconnect']) process.on(signal, first)
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'disconnect']) process.on(signal, first)
   process.on('SIGINT', () => {
     if (firstAt === undefined) first()
     else if (performance.now() - firstAt > SAME_SIGNAL_MS) act(false)
