@@ -12,7 +12,7 @@ import { readConfig, type OperatorConfig } from './config.ts'
 import { runController, type Work } from './controller/controller.ts'
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
-import { startScaler, type Scaler } from './scaler/scaler.ts'
+import { startScaler } from './scaler/scaler.ts'
 
 /** How long a shutdown may take, in milliseconds; a reconcile that runs ends well within it. */
 const GRACE_MS = 20_000
@@ -26,16 +26,17 @@ const CONTAINER = 'operator'
 async function main(config: OperatorConfig, log: Log): Promise<void> {
   const stopping = new AbortController()
   let work: Work | undefined
-  let scaler: Scaler | undefined
+  let followed = () => 0
   const metrics = createOperatorMetrics({
     waiting: () => work?.queue.size() ?? 0,
     jobs: () => work?.cluster.jobs.list().length ?? 0,
-    followed: () => scaler?.followed() ?? 0,
+    followed: () => followed(),
     storage: () => work?.storage.reports() ?? [],
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
-  scaler = await startScaler({ ...config, port: config.scalerPort, log, onRequests: metrics.scalerRequests })
+  const scaler = await startScaler({ ...config, port: config.scalerPort, log, onRequests: metrics.scalerRequests })
+  followed = scaler.followed
   const kube = await connectKube({ onRequest: metrics.request })
   const platform = await platformOf(config, kube)
   isReady = true
