@@ -13,7 +13,7 @@ import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { deleteMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
 import type { Room } from '../dispatch/room.ts'
-import { handOverMessage, type HandOver } from '../outputs/hand-over.ts'
+import { handOverBytes, handOverMessage, type HandOver } from '../outputs/hand-over.ts'
 import { createBatcher } from './batcher.ts'
 import { createFamilies, type Families } from './families.ts'
 import type { ServerClock } from './server-clock.ts'
@@ -80,8 +80,11 @@ export interface Settlement {
   remove(source: Source, seq: number): Promise<void>
   /** The counts of what came out of events. */
   readonly families: Families
+  /** The most bytes that may come out of one event. */
+  readonly familyBytes: () => number
 }
 
+const NO_ROOM_TO_HAND_OVER = { kind: 'no-room', lacks: 'hand-overs' } as const
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 1_000
 
@@ -97,7 +100,10 @@ export function createSettlement(options: SettlementOptions): Settlement {
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
   const newest = async (key: string) =>
     (await persist(async () => ({ found: await newestRecord(requests, ref, key) }))).found
-  const families = createFamilies({ requests, ref, ttlSeconds: doneRetentionSeconds, persist })
+  const families = createFamilies({
+    ...{ requests, ref, persist, mostBytes: room.familyBytes },
+    ttlSeconds: doneRetentionSeconds,
+  })
 
   /** Repeats a write until it is stored, or until a record that is not its own has taken its place. */
   async function replace(
@@ -144,6 +150,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   return {
     newest,
     families,
+    familyBytes: room.familyBytes,
     async writeDone(event, verdict, { events, lineage }, replaces) {
       const done = (expected: number): Outgoing => ({
         subject: subjects.record(event.key, 'done'),
@@ -155,10 +162,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
       const root = lineage.root ?? event.key
       const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
       const bytes = bytesOf(messages())
+      const more = { events: events.length, bytes: handOverBytes(events) }
       // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
-      if (!room.has('waiting') && (events.length > 1 || replaces === 0))
-        return { kind: 'no-room', lacks: 'hand-overs' }
-      const written = await families.grow(root, events.length, (counted) =>
+      if (!room.has('waiting') && (events.length > 1 || replaces === 0)) return NO_ROOM_TO_HAND_OVER
+      room.stored(bytes)
+      const written = await families.grow(root, more, (counted) =>
         replace(
           event.key,
           replaces,
@@ -166,8 +174,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
           wroteIt,
         ),
       )
-      if (written.kind === 'stored') room.stored(bytes)
-      return written
+      return written ?? NO_ROOM_TO_HAND_OVER
     },
     async writeDead(event, verdict, lineage, replaces) {
       if (!room.has('dead')) return { kind: 'no-room', lacks: 'dead letters' }
@@ -181,14 +188,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
           payload: payloadOf(event),
         }
       }
-      const written = await replace(
-        event.key,
-        replaces,
-        (expected) => publish(requests, letter(expected)),
-        wroteIt,
-      )
-      if (written.kind === 'stored') room.stored(bytesOf([letter(0)]))
-      return written
+      room.stored(bytesOf([letter(0)]))
+      return await replace(event.key, replaces, (expected) => publish(requests, letter(expected)), wroteIt)
     },
     async scheduleRetry(event, history, delayMs, replaces) {
       const id = `${process}.${++writes}`
