@@ -179,7 +179,7 @@ t.test('a runner is scaled by what waits and runs at both of its consumers', (t)
   )
   t.strictSame(
     spec.triggers.map(({ type, metadata }) => ({ type, ...metadata })),
-    ['JOBICO_shop_orders', 'JOBICO_shop_orders_RETRY'].map((stream) => ({
+    ['JOBICO_shop_orders_QUEUE', 'JOBICO_shop_orders_EVENTS'].map((stream) => ({
       type: 'nats-jetstream',
       natsServerMonitoringEndpoint: PLATFORM.natsMonitoring,
       account: 'jobs',

@@ -23,7 +23,7 @@ const PERIOD_S = 15
 
 /**
  * The ScaledObject of an event's runner. KEDA scales by the messages that wait or run at the event's two consumers, in the
- * queue and in the retry stream. The first message starts a pod. The target is 2 × concurrency messages per pod: as many
+ * queue and in the stream of events. The first message starts a pod. The target is 2 × concurrency messages per pod: as many
  * waiting as running. Pods are added all at once, and removed when there was less to do for the whole cooldown; they finish
  * what they run. The consumers have to exist first.
  */
