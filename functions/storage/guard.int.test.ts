@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 import { jetstreamManager } from '@nats-io/jetstream'
 import t, { type Test } from 'tap'
@@ -6,6 +10,7 @@ import t, { type Test } from 'tap'
 import { eventually } from '../../scripts/testing/eventually.fixture.ts'
 import { cutForeignFile, fillDisk } from '../../scripts/testing/foreign-file.fixture.ts'
 import { smallDisk } from '../../scripts/testing/small-disk.fixture.ts'
+import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { eventSubjects } from '../queues/names.ts'
@@ -118,6 +123,55 @@ t.test('after a full disk the server works again once there is room', async (t) 
   }
   t.equal(restarts(), 1)
   t.same(faults, [])
+})
+
+t.test('the process beside a server ends it, once there is room after a full disk', async (t) => {
+  const folder = smallDisk(t, DISK_MIB)
+  if (folder === undefined) return
+  const options = { storeDir: join(folder, 'nats'), environment: process.env }
+  const first = await startNatsServer(options)
+  const connection = await connectNats({ url: first.url, name: 'test' })
+  const { streams } = await jetstreamManager(connection)
+  await streams.add({ name: 'S', subjects: ['s'] })
+  const pidFile = join(testFolder(t), 'nats.pid')
+  await writeFile(pidFile, String(first.pid))
+  const guard = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
+    env: {
+      PATH: process.env['PATH'],
+      NATS_URL: first.url,
+      JOBICO_NATS_MONITORING_URL: first.monitoringUrl,
+      JOBICO_STORAGE_FOLDER: folder,
+      JOBICO_NATS_PID_FILE: pidFile,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: guard.stdout })
+  const ended = once(guard, 'exit')
+  const said = (text: string) => async () => {
+    for await (const line of lines) if (line.includes(text)) return true
+    return false
+  }
+  t.ok(await said('Storage is sufficient')())
+  fillDisk(folder)
+  await eventually('nothing is stored', () =>
+    connection.request('s', new Uint8Array(100_000), { timeout: 1_500 }).then(
+      () => false,
+      () => true,
+    ),
+  )
+  cutForeignFile(folder)
+  await first.ended
+  t.pass('the server was ended')
+  // The kubelet would do this.
+  const second = await startNatsServer({ ...options, port: first.port })
+  await eventually(
+    'it stores again',
+    async () => (await connection.request('s', 'x')).json<{ seq: number }>().seq > 0,
+  )
+  guard.kill('SIGTERM')
+  t.same((await ended)[0], 0)
+  await connection.close()
+  await second.stop()
 })
 
 t.test('a folder that is not there is an error', async (t) => {

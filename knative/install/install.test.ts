@@ -23,11 +23,14 @@ interface Rule {
 }
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string }
+  readonly periodSeconds?: number
+  readonly failureThreshold?: number
 }
 interface Container {
   readonly name: string
   readonly image: string
   readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
   readonly startupProbe: Probe
   readonly livenessProbe: Probe
@@ -50,7 +53,8 @@ interface Workload extends KubeObject {
         readonly securityContext: { readonly runAsNonRoot: boolean; readonly seccompProfile: unknown }
         readonly topologySpreadConstraints: readonly { readonly labelSelector: Selector }[]
         readonly volumes?: readonly object[]
-        readonly containers: readonly [Container]
+        readonly shareProcessNamespace?: boolean
+        readonly containers: readonly [Container, ...Container[]]
       }
     }
     readonly volumeClaimTemplates?: readonly [
@@ -211,17 +215,15 @@ t.test('pods meet the restricted Pod Security Standard', (t) => {
       runAsUser: 1000,
       seccompProfile: { type: 'RuntimeDefault' },
     })
-    t.equal(containers.length, 1)
-    t.same(containerOf(workload).securityContext, {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    })
+    for (const container of containers) {
+      t.same(container.securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      })
+      t.match(container.resources, { requests: { cpu: String, memory: String }, limits: { memory: String } })
+    }
     for (const volume of volumes) t.notOk('hostPath' in volume)
-    t.match(containerOf(workload).resources, {
-      requests: { cpu: String, memory: String },
-      limits: { memory: String },
-    })
   }
   t.equal(nats.spec.template.spec.automountServiceAccountToken, false)
   t.equal(operator.spec.template.spec.automountServiceAccountToken, true)
@@ -292,12 +294,39 @@ t.test('nothing gets in but what is named', (t) => {
   t.end()
 })
 
-t.test('NATS keeps less than its volume holds, and has time to leave', (t) => {
+t.test('the container storage is told what it reads, of the server beside it', (t) => {
+  const [server, storage] = nats.spec.template.spec.containers
+  const source = text('functions/storage/config.ts')
+  const read = [...source.matchAll(/env\.\w+\('([A-Z_]+)'/g)].map(([, name]) => name)
+  const required = [...source.matchAll(/env\.text\('([A-Z_]+)'\)/g)].map(([, name]) => name)
+  const told = new Map(storage?.env.map(({ name, value }) => [name, value]))
+  for (const name of told.keys()) t.ok(read.includes(name), `${name} is read`)
+  for (const name of required) t.ok(told.has(name ?? ''), `${name} is told`)
+  const ports = portsOf(nats)
+  t.equal(told.get('NATS_URL'), `nats://127.0.0.1:${ports.get('client')}`)
+  t.equal(told.get('JOBICO_NATS_MONITORING_URL'), `http://127.0.0.1:${ports.get('monitoring')}`)
+  const config = text('knative/install/base/nats.conf')
+  t.match(config, `store_dir: ${told.get('JOBICO_STORAGE_FOLDER')}\n`)
+  t.match(config, `pid_file: ${told.get('JOBICO_NATS_PID_FILE')}\n`)
+  t.equal(nats.spec.template.spec.shareProcessNamespace, true, 'so that it can end the server')
+  const mounts = (container?: Container) =>
+    new Map(container?.volumeMounts.map(({ name, mountPath }) => [name, mountPath]))
+  for (const [name, path] of mounts(storage)) t.equal(mounts(server).get(name), path, name)
+  t.end()
+})
+
+t.test('a full disk makes no loop of restarts, but streams that have stopped are seen', (t) => {
+  const { livenessProbe } = containerOf(nats)
+  t.equal(livenessProbe.httpGet.path, '/healthz')
+  const { periodSeconds = 10, failureThreshold = 3 } = livenessProbe
+  t.ok(periodSeconds * failureThreshold > 600, 'Kubernetes has forgotten the last restart by then')
+  t.end()
+})
+
+t.test('NATS reserves nothing that its volume does not have, and has time to leave', (t) => {
   const server = text('knative/install/base/nats.conf')
-  const gigabytes = (value: string | undefined) => Number(/(\d+)Gi/.exec(value ?? '')?.[1])
   const seconds = (name: string) => Number(new RegExp(`${name}: (\\d+)s`).exec(server)?.[1])
-  const kept = gigabytes(/max_file_store: (\S+)/.exec(server)?.[1])
-  t.ok(kept < gigabytes(nats.spec.volumeClaimTemplates?.[0].spec.resources.requests.storage))
+  t.match(server, /max_file_store: 1PB\n/, 'far above any volume')
   const leaving = seconds('lame_duck_grace_period') + seconds('lame_duck_duration')
   t.ok(leaving < nats.spec.template.spec.terminationGracePeriodSeconds)
   t.end()

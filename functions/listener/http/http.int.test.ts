@@ -9,6 +9,7 @@ import {
   binary,
   createFixture,
   freshId,
+  keyOf,
   PERSON,
   post,
   problemOf,

@@ -110,8 +110,8 @@ const ROWS: readonly Row[] = [
     says: { type: 'ModulesReady', reason: 'ModuleInvalid', message: /handle/ },
   },
   {
-    name: 'more storage than NATS has',
-    wrong: () => ({ queue: { maxBytes: '9999Gi' } }),
+    name: 'more memory than NATS has for queues',
+    wrong: () => ({ queue: { storage: 'Memory', maxBytes: '9999Gi' } }),
     says: { type: 'QueueReady', reason: 'StorageExhausted', message: /\d.*maxBytes|maxBytes.*\d/ },
   },
   {
