@@ -35,7 +35,12 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
-  const scaler = await startScaler({ ...config, port: config.scalerPort, log, onRequests: metrics.scalerRequests })
+  const scaler = await startScaler({
+    ...config,
+    port: config.scalerPort,
+    log,
+    onRequests: metrics.scalerRequests,
+  })
   followed = scaler.followed
   const kube = await connectKube({ onRequest: metrics.request })
   const platform = await platformOf(config, kube)
