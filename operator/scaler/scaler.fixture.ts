@@ -82,7 +82,7 @@ export function scaledObject(ref: EventRef, target = 8): object {
 
 function wordsOf(stream: ClientReadableStream<{ readonly result: boolean }>): WordStream {
   const heard: (boolean | 'end' | Error)[] = []
-  let wake = () => undefined as void
+  let wake: () => void = () => undefined
   const hear = (word: boolean | 'end' | Error) => {
     heard.push(word)
     wake()

@@ -32,7 +32,9 @@ t.test('when its disk is full, jobico dev says so, and goes on by itself once th
   })
   t.teardown(() => dev.stop())
   const notes = () => reports.flatMap((report) => (report.kind === 'note' ? [report.text] : []))
-  const [{ url = '', ...ref } = { namespace: '', job: '', event: '' }] = dev.instance().events
+  const [served] = dev.instance().events
+  if (served?.url === undefined) throw new Error('the event is not served')
+  const { url, ...ref } = served
   const send = async () => {
     const body = JSON.stringify({ data: [PERSON] })
     const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
