@@ -78,6 +78,12 @@ export function moduleBucket(namespace: string): string {
   return `jobico-modules-${namespace}`
 }
 
+/** The namespace whose modules a bucket holds; undefined for any other bucket. Pure. */
+export function namespaceOfBucket(bucket: string): string | undefined {
+  const prefix = moduleBucket('')
+  return bucket.startsWith(prefix) ? bucket.slice(prefix.length) : undefined
+}
+
 /** Opens the module store of a namespace. Throws STREAM_REFUSED if it can not be created, and QUEUE_UNAVAILABLE. */
 export async function openModuleStore(
   connection: NatsConnection,

@@ -9,6 +9,7 @@ import {
   eventKey,
   eventSubjects,
   isEventKey,
+  jobOfStream,
   jobSource,
   jobSubjects,
   parseSubject,
@@ -50,6 +51,10 @@ t.test('streams, subjects and attributes', (t) => {
     queue: 'JOBICO_shop_orders_QUEUE',
     events: 'JOBICO_shop_orders_EVENTS',
   })
+  for (const name of Object.values<string>({ ...streamNames(ref) }))
+    t.same(jobOfStream(name), { namespace: 'shop', job: 'orders' })
+  for (const name of ['JOBICO_shop_orders', 'JOBICO_shop_orders_RETRY', 'OBJ_jobico-modules-shop', ''])
+    t.equal(jobOfStream(name), undefined, name)
   const subjects = eventSubjects(ref)
   t.equal(subjects.queued('k'), 'jobico-queue.shop.orders.Ev1.k')
   t.equal(subjects.records('k'), 'jobico-event.shop.orders.Ev1.k.*')

@@ -62,6 +62,12 @@ export function streamNames({ namespace, job }: JobRef): StreamNames {
   return { queue: `${prefix}_QUEUE`, events: `${prefix}_EVENTS` }
 }
 
+/** The Job that a stream belongs to, by the stream's name; undefined for others. Pure. */
+export function jobOfStream(name: string): JobRef | undefined {
+  const [, namespace, job] = /^JOBICO_([^_]+)_([^_]+)_(?:QUEUE|EVENTS)$/.exec(name) ?? []
+  return namespace === undefined || job === undefined ? undefined : { namespace, job }
+}
+
 /** What a message of the stream of events is. */
 export const RECORDS = ['later', 'due', 'done', 'dead'] as const
 /**

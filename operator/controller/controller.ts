@@ -16,7 +16,8 @@ import { createOutputs } from '../resolve/outputs.ts'
 import { createWorkQueue, type WorkQueue } from './work-queue.ts'
 import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
 import { createSchemas } from '../resolve/schemas.ts'
-import { keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster-state.ts'
+import { jobsAffectedByNats, keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster-state.ts'
+import { createNatsChanges } from '../watch/nats-changes.ts'
 
 /** What a controller has while it runs. */
 export interface Work {
@@ -40,6 +41,8 @@ export interface ControllerOptions {
 const CONCURRENCY = 4
 /** Pods change many times in a row: waiting a second makes one reconcile of them. */
 const SOON_MS = 1_000
+/** From the first event after a rest to a look at the counts. */
+const STORED_MS = 10_000
 const SWEEP_QUEUES_MS = 60_000
 const SWEEP_COPIES_MS = 900_000
 
@@ -59,9 +62,16 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       log,
       onUp: () => {
         storage.follow(nats)
+        changes.follow(nats.use())
         addAll(queue, cluster)
       },
     },
+  )
+  const changes = createNatsChanges(
+    (change) => {
+      for (const key of jobsAffectedByNats(change, cluster.jobs.list())) queue.addAfter(key, SOON_MS)
+    },
+    ({ namespace, job }) => queue.addAfter(keyOf(namespace, job), STORED_MS),
   )
   const storage = createStorageView(() => addAll(queue, cluster))
   const cluster: Cluster = watchCluster(
@@ -89,6 +99,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       modules,
       outputs: createOutputs(kube),
       lowStorage: () => storage.low(),
+      whenStored: (job) => changes.whenStored(job),
       record: eventRecorder({ kube, instance: config.podName, log }),
       queueReplicas: config.queueReplicas,
     }),

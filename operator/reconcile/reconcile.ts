@@ -23,6 +23,7 @@ import { answerOrFault } from '../faults/nats-fault.ts'
 import type { Outputs } from '../resolve/outputs.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
+import { nextLookMs, type Looked } from './next-look.ts'
 import { nextStatus, sameStatus, transitions, type EventReport } from './job-status.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
@@ -35,6 +36,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
   readonly log: Log
   /** The report of a NATS server whose disk is nearly full, if there is one. */
   readonly lowStorage: () => StorageReport | undefined
+  /** Requests a reconcile of a Job the next time that something is stored which its runners can run. */
+  readonly whenStored: (job: JobRef) => void
   /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: number
 }
@@ -48,8 +51,6 @@ interface Previous {
   readonly status?: JobStatus
 }
 
-/** Each Job is reconciled this often: streams and consumers can't be watched. */
-const RESYNC_MS = 10_000
 /** The counts in a status are written at most this often. */
 const COUNTS_MS = 30_000
 const SOON_MS = 1_000
@@ -73,9 +74,19 @@ export function createReconcile(deps: ReconcileDeps): Reconcile {
     }
     reported.delete(key)
     if (job.metadata.deletionTimestamp !== undefined) return await finalize(deps, job)
-    previous.set(key, await serveJob(deps, job, previous.get(key) ?? {}))
-    return RESYNC_MS
+    const served = await serveJob(deps, job, previous.get(key) ?? {})
+    previous.set(key, served)
+    const look = lookedAt(served)
+    if (look.ready && look.pending === 0) deps.whenStored(jobRef(job))
+    return nextLookMs(look, Math.random())
   }
+}
+
+/** A Job whose counts are not written yet has something that moves. */
+function lookedAt({ status, backlog }: Previous): Looked {
+  const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
+  const isWritten = status?.pending === backlog?.pending && status?.dead === backlog?.dead
+  return { ready: ready && isWritten, pending: backlog?.pending ?? 0, dead: backlog?.dead ?? 0 }
 }
 
 async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {

@@ -10,6 +10,7 @@ import type {
   ScaledObjectObject,
 } from '../../knative/status/observed.ts'
 import { LABELS, OURS } from '../../knative/resources/labels.ts'
+import type { NatsChange } from './nats-changes.ts'
 import { watchKind, type Change, type WatchedKind } from './watch.ts'
 
 /** A Job as the API server returns it. */
@@ -114,6 +115,17 @@ function jobsSharingEvents(job: LiveJob, jobs: readonly LiveJob[]): readonly Liv
     (other) =>
       other.metadata.uid !== job.metadata.uid && other.spec.events.some(({ name }) => names.has(name)),
   )
+}
+
+/** The keys of the Jobs that a change in NATS affects. Pure. */
+export function jobsAffectedByNats(change: NatsChange, jobs: readonly LiveJob[]): string[] {
+  const concerns = ({ metadata, spec }: LiveJob) => {
+    if (change.kind === 'module') return metadata.namespace === change.namespace
+    if (metadata.namespace !== change.job.namespace || metadata.name !== change.job.job) return false
+    // Those who read a stream have consumers of their own, which come and go.
+    return change.kind === 'stream' || spec.events.some(({ name }) => name === change.event)
+  }
+  return jobs.filter(concerns).map(keyOfJob)
 }
 
 /** The keys of the Jobs that a change of a child affects: its owner; if it was removed, all Jobs with the event. Pure. */
