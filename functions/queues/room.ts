@@ -14,12 +14,17 @@ export interface RoomLimits {
   readonly dead: number
   /** Retries, hand-overs and redriven dead letters; what is handed over waits when they take this much. */
   readonly waiting: number
+  /**
+   * All that ever comes out of one event by hand-overs. Less than any other room, so that events that emit to each other end
+   * as dead letters, which then have room, before they all wait for room that only they could free.
+   */
+  readonly family: number
 }
 
 /** The limits that follow from a queue's `maxBytes`; none if that is not positive. Pure. */
 export function roomLimits(maxBytes: number): RoomLimits {
   const unit = maxBytes > 0 ? maxBytes : Infinity
-  return { done: { least: unit, most: unit * 1.25 }, dead: unit, waiting: unit * 2 }
+  return { done: { least: unit, most: unit * 1.25 }, dead: unit, waiting: unit * 2, family: unit / 2 }
 }
 
 /** The most bytes that a Job comes to store, as a multiple of its queue's `maxBytes`: the queue itself, and roomLimits. */

@@ -6,7 +6,7 @@ import { isVerdict, type StoredRecord } from '../../outcomes/event-state.ts'
 import type { AttemptError } from '../../outcomes/verdict.ts'
 import type { EventRef } from '../../queues/names.ts'
 import type { Delivery } from '../dispatch/delivery.ts'
-import { handOversOf } from '../outputs/hand-over.ts'
+import { handOverBytes, handOversOf, type HandOver } from '../outputs/hand-over.ts'
 import type { NextEvent, Output } from '../outputs/output.ts'
 import { postToSink } from '../outputs/sink.ts'
 import type { Report } from '../attempt-report.ts'
@@ -142,7 +142,7 @@ async function settle(attempt: Attempt, { outcome, durationMs }: Execution): Pro
   const events = handOversOf(context.ref, next, result, emitted)
   const failure =
     (await resultFault(context, { result, emitted })) ??
-    (await familyFault(attempt, events.length)) ??
+    (await familyFault(attempt, events)) ??
     (await sendToSink(context, result))
   if (failure !== undefined) return await fail(attempt, failure, attempts)
   const emittedTo = emitted.length === 0 ? {} : { emitted: emitted.map((each) => each.event) }
@@ -157,11 +157,18 @@ async function settle(attempt: Attempt, { outcome, durationMs }: Execution): Pro
 }
 
 /** Says why no more events may come out of this one. */
-async function familyFault({ context, event, history }: Attempt, more: number): Promise<Failure | undefined> {
-  if (more === 0) return undefined
-  const family = more === 1 ? 0 : await context.settlement.families.count(history.root ?? event.key)
-  return lineageFault(more, history.hops, family)
+async function familyFault(
+  { context, event, history }: Attempt,
+  handOvers: readonly HandOver[],
+): Promise<Failure | undefined> {
+  if (handOvers.length === 0) return undefined
+  const { families, familyBytes } = context.settlement
+  const more = { events: handOvers.length, bytes: handOverBytes(handOvers) }
+  const family = more.events === 1 ? NO_FAMILY : await families.of(history.root ?? event.key)
+  return lineageFault({ more, hops: history.hops, family, mostBytes: familyBytes() })
 }
+
+const NO_FAMILY = { events: 0, bytes: 0 }
 
 /** Schedules a retry of a failed event, or makes it a dead letter. */
 async function fail(attempt: Attempt, failure: Failure, attempts: number): Promise<Report> {

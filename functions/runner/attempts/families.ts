@@ -11,34 +11,50 @@ import { lastMessage } from '../../jetstream/stored-message.ts'
  */
 export const MAX_DESCENDANTS = 10_000
 
+/** What came out of one event by hand-overs, or is to come out of it: how many events, and their bytes. */
+export interface Family {
+  readonly events: number
+  readonly bytes: number
+}
+
 /** What counting needs. */
 export interface FamilyOptions {
   readonly requests: Requests
   readonly ref: JobRef
+  /** The most bytes that may come out of one event. */
+  readonly mostBytes: () => number
   /** How long a count is kept after it was last changed. */
   readonly ttlSeconds: number
   /** Repeats a step until it gives a value. */
   readonly persist: <T>(step: () => Promise<T | undefined>) => Promise<T>
 }
 
-/** Counts, for each event with which hand-overs begin, the events that came out of it. */
+/** Counts, for each event with which hand-overs begin, what came out of it. */
 export interface Families {
-  /** How many there are of the root event with this key. */
-  count(root: string): Promise<number>
+  /** What came out of the root event with this key so far. */
+  of(root: string): Promise<Family>
   /**
-   * Stores hand-overs to `more` events by `write`, which asks for the messages that raise the count each time it tries, and
-   * puts them into the same batch: it is refused if another process has changed the count meanwhile. A hand-over to one
-   * event is not counted: the number of hops limits it.
+   * Stores `more` hand-overs by `write`, which asks for the messages that raise the count each time it tries, and puts them
+   * into the same batch: it is refused if another process has changed the count meanwhile. Gives undefined, and stores
+   * nothing, if too much would come out of the root event. A hand-over to one event is not counted: the number of hops
+   * limits it.
    */
   grow<T>(
     root: string,
-    more: number,
+    more: Family,
     write: (counted: () => Promise<readonly Outgoing[]>) => Promise<T>,
-  ): Promise<T>
+  ): Promise<T | undefined>
+}
+
+/** Which limit of what comes out of one event would be exceeded by `more`, if any. Pure. */
+export function exceededLimit(family: Family, more: Family, mostBytes: number): keyof Family | undefined {
+  if (family.events + more.events > MAX_DESCENDANTS) return 'events'
+  // What one execution hands over is bounded otherwise, and may be more than a small queue allows a family.
+  return family.events > 0 && family.bytes + more.bytes > mostBytes ? 'bytes' : undefined
 }
 
 /** Makes the counts of a Job. */
-export function createFamilies({ requests, ref, ttlSeconds, persist }: FamilyOptions): Families {
+export function createFamilies({ requests, ref, mostBytes, ttlSeconds, persist }: FamilyOptions): Families {
   /** The last change to each count that this process is making; the next one waits for it. */
   const changes = new Map<string, Promise<unknown>>()
 
@@ -46,17 +62,14 @@ export function createFamilies({ requests, ref, ttlSeconds, persist }: FamilyOpt
     const { found } = await persist(async () => ({
       found: await lastMessage(requests, streamNames(ref).events, descendantsSubject(ref, root)),
     }))
-    return {
-      seq: found?.seq ?? 0,
-      count: found === undefined ? 0 : Number(Buffer.from(found.data).toString()),
-    }
+    return { seq: found?.seq ?? 0, family: parseFamily(found?.data) }
   }
-  const message = (root: string, count: number, seq: number): Outgoing => {
+  const message = (root: string, family: Family, seq: number): Outgoing => {
     const subject = descendantsSubject(ref, root)
     const fields = headers()
     fields.set('Nats-TTL', `${ttlSeconds}s`)
     expectNewest(fields, subject, seq)
-    return { subject, headers: fields, payload: String(count) }
+    return { subject, headers: fields, payload: `${family.events} ${family.bytes}` }
   }
 
   async function inTurn<T>(root: string, step: () => Promise<T>): Promise<T> {
@@ -74,14 +87,28 @@ export function createFamilies({ requests, ref, ttlSeconds, persist }: FamilyOpt
   }
 
   return {
-    count: async (root) => (await read(root)).count,
+    of: async (root) => (await read(root)).family,
     grow: async (root, more, write) => {
-      if (more < 2) return await write(() => Promise.resolve([]))
-      const counted = async () => {
-        const { seq, count } = await read(root)
-        return [message(root, count + more, seq)]
-      }
-      return await inTurn(root, () => write(counted))
+      if (more.events < 2) return await write(() => Promise.resolve([]))
+      return await inTurn(root, async () => {
+        let known: Awaited<ReturnType<typeof read>> | undefined = await read(root)
+        if (exceededLimit(known.family, more, mostBytes()) !== undefined) return undefined
+        return await write(async () => {
+          const { seq, family } = known ?? (await read(root))
+          known = undefined
+          return [message(root, sum(family, more), seq)]
+        })
+      })
     },
   }
+}
+
+/** Reads what a count's message says. Pure. */
+function parseFamily(data: Uint8Array = new Uint8Array()): Family {
+  const [events = 0, bytes = 0] = Buffer.from(data).toString().split(' ').map(Number)
+  return { events, bytes }
+}
+
+function sum(a: Family, b: Family): Family {
+  return { events: a.events + b.events, bytes: a.bytes + b.bytes }
 }

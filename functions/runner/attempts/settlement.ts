@@ -13,7 +13,7 @@ import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { deleteMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
 import type { Room } from '../dispatch/room.ts'
-import { handOverMessage, type HandOver } from '../outputs/hand-over.ts'
+import { handOverBytes, handOverMessage, type HandOver } from '../outputs/hand-over.ts'
 import { createBatcher } from './batcher.ts'
 import { createFamilies, type Families } from './families.ts'
 import {
@@ -79,7 +79,11 @@ export interface Settlement {
   remove(source: Source, seq: number): Promise<void>
   /** The counts of what came out of events. */
   readonly families: Families
+  /** The most bytes that may come out of one event. */
+  readonly familyBytes: () => number
 }
+
+const NO_ROOM_TO_HAND_OVER = { kind: 'no-room', lacks: 'hand-overs' } as const
 
 /** Makes the settlement for the runner of an event. */
 export function createSettlement(options: SettlementOptions): Settlement {
@@ -94,7 +98,10 @@ export function createSettlement(options: SettlementOptions): Settlement {
   const newest = async (key: string) =>
     (await persist(async () => ({ found: await newestRecord(requests, ref, key) }))).found
   const replace = createReplace({ requests, ref, room, persist })
-  const families = createFamilies({ requests, ref, ttlSeconds: doneRetentionSeconds, persist })
+  const families = createFamilies({
+    ...{ requests, ref, persist, mostBytes: room.familyBytes },
+    ttlSeconds: doneRetentionSeconds,
+  })
 
   const conditional = (fields: MsgHdrs, key: string, expected: number, ttl?: number) => {
     expectNewest(fields, subjects.records(key), expected)
@@ -109,23 +116,24 @@ export function createSettlement(options: SettlementOptions): Settlement {
   ): Promise<Written> {
     const { key, replaces, done } = verdict
     // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
-    if (!room.has('waiting') && (events.length > 1 || replaces.seq === 0))
-      return { kind: 'no-room', lacks: 'hand-overs' }
+    if (!room.has('waiting') && (events.length > 1 || replaces.seq === 0)) return NO_ROOM_TO_HAND_OVER
     const root = lineage.root ?? key
     const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
-    const written = await families.grow(root, events.length, (counted) =>
+    room.stored(bytesOf(messages()))
+    const more = { events: events.length, bytes: handOverBytes(events) }
+    const written = await families.grow(root, more, (counted) =>
       replace({
         ...verdict,
         publish: async (expected) => await batcher([...(await counted()), ...messages(), done(expected)]),
       }),
     )
-    if (written.kind === 'stored') room.stored(bytesOf(messages()))
-    return written
+    return written ?? NO_ROOM_TO_HAND_OVER
   }
 
   return {
     newest,
     families,
+    familyBytes: room.familyBytes,
     async writeDone(event, verdict, handOvers, replaces) {
       const { key } = event
       const done = (expected: number): Outgoing => ({
@@ -154,13 +162,12 @@ export function createSettlement(options: SettlementOptions): Settlement {
           payload: payloadOf(event),
         }
       }
-      const written = await replace({
+      room.stored(bytesOf([letter(0)]))
+      return await replace({
         ...{ key: event.key, replaces },
         publish: (expected) => publish(requests, letter(expected)),
         isSame: (record) => holds(record, verdict),
       })
-      if (written.kind === 'stored') room.stored(bytesOf([letter(0)]))
-      return written
     },
     async scheduleRetry(event, history, delayMs, replaces) {
       const id = `${process}.${++writes}`

@@ -4,7 +4,8 @@ import type { EmittedData } from '../../outcomes/emitted.ts'
 import { MAX_HOPS } from '../outputs/hand-over.ts'
 import { outputFault, type NextEvent, type Output } from '../outputs/output.ts'
 import type { Failure } from '../../guests/abi.ts'
-import { MAX_DESCENDANTS } from './families.ts'
+import { formatBytes } from '../../jetstream/stream-refusal.ts'
+import { exceededLimit, MAX_DESCENDANTS, type Family } from './families.ts'
 
 /** What an execution gave: its result, and what it emitted. */
 export interface Produced {
@@ -63,20 +64,36 @@ async function schemaFault(
   return undefined
 }
 
-/**
- * Says why no `more` events may come out of one to which `hops` hand-overs led, and whose root has `family` descendants so
- * far. Undefined if they may. Pure.
- */
-export function lineageFault(more: number, hops: number, family: number): Failure | undefined {
-  const reason = lineageReason(more, hops, family)
+/** Where an execution stands among hand-overs. */
+export interface Lineage {
+  /** What it hands over. */
+  readonly more: Family
+  /** How many hand-overs led to its event. */
+  readonly hops: number
+  /** What came out of the event with which these began, so far. */
+  readonly family: Family
+  /** The most bytes that may come out of one event. */
+  readonly mostBytes: number
+}
+
+/** Says why nothing more may be handed over; undefined if it may. Pure. */
+export function lineageFault(lineage: Lineage): Failure | undefined {
+  const reason = lineageReason(lineage)
   return reason === undefined ? undefined : { kind: 'reject', code: 'OUTPUT_INVALID', reason }
 }
 
-function lineageReason(more: number, hops: number, family: number): string | undefined {
+function lineageReason({ more, hops, family, mostBytes }: Lineage): string | undefined {
   const advice = 'break the circle of events that emit to each other'
-  if (more > 0 && hops >= MAX_HOPS)
+  if (more.events > 0 && hops >= MAX_HOPS)
     return `${hops} hand-overs led to this event, and no more are allowed: ${advice}`
-  if (more > 1 && family + more > MAX_DESCENDANTS)
-    return `${family} events came out of one event by hand-overs, and no more than ${MAX_DESCENDANTS} are allowed: ${advice}`
+  if (more.events < 2) return undefined
+  const exceeded = exceededLimit(family, more, mostBytes)
+  if (exceeded === 'events')
+    return `${family.events} events came out of one event by hand-overs, and no more than ${MAX_DESCENDANTS} are allowed: ${advice}`
+  if (exceeded === 'bytes')
+    return (
+      `${formatBytes(family.bytes)} came out of one event by hand-overs, and no more than ${formatBytes(mostBytes)} are ` +
+      `allowed: ${advice}, or raise \`spec.queue.maxBytes\``
+    )
   return undefined
 }

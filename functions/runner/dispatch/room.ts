@@ -58,7 +58,9 @@ export interface Room {
   mode(): PullMode
   /** Whether there is room for another dead letter, or for more hand-overs. */
   has(kind: keyof UndoneBytes): boolean
-  /** Call it when so many bytes of hand-overs, retries or dead letters were stored. */
+  /** The most bytes that may ever come out of one event by hand-overs. */
+  familyBytes(): number
+  /** Call it when so many bytes of hand-overs, retries or dead letters are about to be stored, or were. */
   stored(bytes: number): void
   /** Call it when a verdict can not be stored. Nothing is pulled until the returned function is called. */
   block(): () => void
@@ -96,6 +98,7 @@ export async function createRoom(
   return {
     mode,
     has: keeper.has,
+    familyBytes: keeper.familyBytes,
     stored: keeper.stored,
     block() {
       blocks++
@@ -123,6 +126,7 @@ function createKeeper(requests: Requests, ref: EventRef) {
 
   return {
     mode: () => pullMode(known, limits),
+    familyBytes: () => limits.family,
     has: (kind: keyof UndoneBytes) => known !== undefined && mostUndone(known)[kind] < limits[kind],
     stored(bytes: number) {
       if (known !== undefined) known = { ...known, total: known.total + bytes, growth: known.growth + bytes }

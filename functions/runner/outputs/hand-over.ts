@@ -1,4 +1,4 @@
-import { eventHeaders } from '../../cloudevents/nats-binding.ts'
+import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { emittedId, type EmittedData } from '../../outcomes/emitted.ts'
 import { setLineage, type Lineage } from '../../outcomes/history.ts'
@@ -10,6 +10,14 @@ export interface HandOver {
   /** The event of the Job that it goes to. */
   readonly ref: EventRef
   readonly event: CloudEvent
+}
+
+/** The bytes of hand-overs, with their attributes. Pure. */
+export function handOverBytes(events: readonly HandOver[]): number {
+  return events.reduce(
+    (sum, { event }) => sum + headersSize(eventHeaders(event)) + (event.data?.length ?? 0),
+    0,
+  )
 }
 
 /** The longest chain of hand-overs. Without a limit, events that emit to each other would run for ever. */
