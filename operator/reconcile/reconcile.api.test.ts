@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
-import { streamNames } from '../../functions/queues/names.ts'
+import { eventSubjects, streamNames } from '../../functions/queues/names.ts'
 import type { SchemaConfigMap } from '../../knative/resources/schema-copy.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
@@ -22,6 +22,11 @@ const { kube } = operator
 /** Enough on a busy machine, where several looks of the operator, 10 s apart, are waited for. */
 const LIMIT = { timeout: 180_000 }
 const manager = await jetstreamManager(operator.nats)
+
+/** Where an event of the Job shop is stored in its queue. */
+function queuedIn(namespace: string): string {
+  return eventSubjects({ namespace, job: 'shop', event: 'a' }).queued('a'.repeat(26))
+}
 
 async function applyJob(namespace: string, name: string, events: readonly string[]): Promise<LiveJob> {
   for (const event of events)
@@ -279,7 +284,7 @@ t.test(
     const namespace = await operator.newNamespace()
     await readyJob(namespace, 'shop', ['a', 'b'])
     const { queue } = streamNames({ namespace, job: 'shop' })
-    operator.nats.publish(`jobico.${namespace}.shop.a.aaaaaaaaaaaaaaaaaaaaaaaaaa`, 'x')
+    operator.nats.publish(queuedIn(namespace), 'x')
     await until(async () => (await manager.streams.info(queue)).state.messages === 1)
     await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['b']))
     await until(() => gone(KINDS.knativeService, namespace, 'listener-a'))
@@ -316,18 +321,19 @@ t.test('events whose modules emit know the others, and leave together', LIMIT, a
   t.same(await emits('c'), [])
 })
 
-t.test('a Job whose outcomes are full says so, until there is room again', LIMIT, async (t) => {
+t.test('a Job whose dead letters are full says so, until there is room again', LIMIT, async (t) => {
   const namespace = await operator.newNamespace()
   await readyJob(namespace, 'shop', ['a'])
-  const { outcomes } = streamNames({ namespace, job: 'shop' })
-  operator.nats.publish(`jobico-outcome.${namespace}.shop.a.${'a'.repeat(26)}`, 'x'.repeat(1_000_000))
-  const full = { type: 'QueueReady', status: 'False', reason: 'OutcomesFull' } as const
+  const ref = { namespace, job: 'shop', event: 'a' }
+  for (const key of ['a', 'b'])
+    operator.nats.publish(eventSubjects(ref).record(key.repeat(26), 'dead'), 'x'.repeat(600_000))
+  const full = { type: 'QueueReady', status: 'False', reason: 'DeadLettersFull' } as const
   const { status } = await operator.condition(namespace, 'shop', full)
   t.match(
     status?.conditions?.find(({ type }) => type === 'Ready')?.message,
-    /976\.\dKi of 1Mi.*`spec\.queue\.maxBytes`/,
+    /1\.1Mi of 1Mi.*others go on.*`spec\.queue\.maxBytes`/,
   )
-  await manager.streams.purge(outcomes)
+  await manager.streams.purge(streamNames(ref).events)
   t.ok(await operator.condition(namespace, 'shop', { type: 'Ready', status: 'True' }))
 })
 
@@ -341,7 +347,7 @@ for (const { name, message, keeps } of deletions) {
     await readyJob(namespace, 'shop', ['a'])
     const { queue } = streamNames({ namespace, job: 'shop' })
     if (message !== undefined) {
-      operator.nats.publish(`jobico.${namespace}.shop.a.aaaaaaaaaaaaaaaaaaaaaaaaaa`, message)
+      operator.nats.publish(queuedIn(namespace), message)
       await until(async () => (await manager.streams.info(queue)).state.messages === 1)
     }
     await kube.remove(KINDS.job, { namespace, name: 'shop' })
@@ -359,7 +365,7 @@ for (const { name, message, keeps } of deletions) {
     await collectGarbage(namespace, 'shop')
     await readyJob(namespace, 'shop', ['a'])
     const { config, state } = await manager.streams.info(queue)
-    t.same([config.subjects, state.messages], [[`jobico.${namespace}.shop.>`], 1])
+    t.same([config.subjects, state.messages], [[`jobico-queue.${namespace}.shop.>`], 1])
   })
 }
 

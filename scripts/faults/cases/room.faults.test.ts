@@ -186,7 +186,7 @@ t.test('events that emit to each other come to an end', async (t) => {
     [],
     'each has one verdict',
   )
-  const [[key = ''] = []] = dead
+  const key = dead[0]?.[0] ?? ''
   const state = await eventState(system.store.requests, system.ref('b'), key)
   t.match(state, {
     state: 'dead',
