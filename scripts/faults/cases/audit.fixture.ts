@@ -115,6 +115,7 @@ function entriesOf({ sent, system }: FinishedCase): readonly Entry[] {
   }))
 }
 
-function writeRow(row: Row): void {
+/** Adds the counts of a case to the table. */
+export function writeRow(row: Row): void {
   appendFileSync(faultsConfig().resultsFile, `${JSON.stringify(row)}\n`)
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 import { planPurge, purgeDeadLetters } from '../../../functions/dead-letters/purge.ts'
 import { readBacklog } from '../../../functions/queues/backlog.ts'
@@ -13,6 +13,7 @@ import { startSender } from '../ledger/sender.ts'
 import { countPending, readStreamContents } from '../ledger/stream-contents.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
 import { auditCase, randomOf } from './audit.fixture.ts'
+import { watchBytes } from './stored-bytes.fixture.ts'
 
 const SMALL = { maxBytes: 300 * 1024 }
 /** Few of these fill a small queue. */
@@ -218,32 +219,6 @@ t.test('there is no stream of events for a while', async (t) => {
 })
 
 const LOOP_LIMIT_MS = 240_000
-const WATCH_MS = 50
-
-/** Watches how many bytes a Job has in NATS until the test ends. */
-function watchBytes(t: Test, system: System): { readonly most: () => number } {
-  const { queue, events } = streamNames(system.ref())
-  const { streams } = system.store.manager
-  let most = 0
-  let isOver = false
-  const watch = async () => {
-    while (!isOver) {
-      const infos = await Promise.all([queue, events].map((name) => streams.info(name))).catch(() => [])
-      most = Math.max(
-        most,
-        infos.reduce((sum, { state }) => sum + state.bytes, 0),
-      )
-      await delay(WATCH_MS)
-    }
-  }
-  const watching = watch()
-  t.teardown(async () => {
-    isOver = true
-    await watching
-  })
-  return { most: () => most }
-}
-
 /** Purges all dead letters of a system; gives their number. */
 async function purgeAll(system: System): Promise<number> {
   const { connection } = system.store.requests

@@ -41,6 +41,8 @@ export interface SystemOptions {
   readonly server?: ServerOptions
   readonly events?: readonly EventSetup[]
   readonly queue?: Partial<QueueSettings>
+  /** Whether to keep a copy of each verdict; true by default. */
+  readonly keepsVerdicts?: boolean
   /** The processes whose messages go through the proxy. */
   readonly proxied?: { readonly component: Component; readonly event: string }
 }
@@ -76,7 +78,7 @@ const JOB = { namespace: 'faults', job: 'ledger' }
 
 /** Starts a system that ends with the test. Resolves when all its processes serve. */
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
-  const { events = ONE_EVENT, queue = {} } = options
+  const { events = ONE_EVENT, queue = {}, keepsVerdicts = true } = options
   const folder = testFolder(t)
   const server = await openServer(join(folder, 'nats'), options.server ?? {})
   t.teardown(() => server.stop())
@@ -89,7 +91,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   await makeQueues(server.url, [plan])
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
-  await keepVerdicts(store.manager, JOB)
+  if (keepsVerdicts) await keepVerdicts(store.manager, JOB)
   const proxy = await startProxy(server.url)
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
