@@ -3,6 +3,7 @@ import { parseQuantity } from '../../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { deleteQueues, ensureQueues } from '../../functions/queues/lifecycle.ts'
+import type { JobRef } from '../../functions/queues/names.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -82,11 +83,13 @@ export function createReconcile(deps: ReconcileDeps): Reconcile {
   }
 }
 
-/** A Job whose counts are not written yet has something that moves. */
+/** A Job whose counts are not known, or not written yet, is not at rest. */
 function lookedAt({ status, backlog }: Previous): Looked {
-  const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
-  const isWritten = status?.pending === backlog?.pending && status?.dead === backlog?.dead
-  return { ready: ready && isWritten, pending: backlog?.pending ?? 0, dead: backlog?.dead ?? 0 }
+  if (status === undefined || backlog === undefined) return { ready: false, pending: 0, dead: 0 }
+  const { pending, dead } = backlog
+  const isReady =
+    status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+  return { ready: isReady && status.pending === pending && status.dead === dead, pending, dead }
 }
 
 async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {
