@@ -361,7 +361,7 @@ for (const { name, message, keeps } of deletions) {
     const left = await queues()
     t.equal(left.includes(queue), keeps)
     if (!keeps) return
-    t.match((await manager.streams.info(queue)).config.subjects, [/^jobico-closed/])
+    t.match((await manager.streams.info(queue)).config.subjects, [/^jobico-queue-closed/])
     await collectGarbage(namespace, 'shop')
     await readyJob(namespace, 'shop', ['a'])
     const { config, state } = await manager.streams.info(queue)
