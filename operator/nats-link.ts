@@ -56,7 +56,6 @@ export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkRep
     }
     made = up
     connection = up
-    if (closing.signal.aborted) await up.close()
     onUp()
     for await (const status of up.status()) {
       if (status.type === 'disconnect') onDown()
