@@ -1,7 +1,6 @@
 import t from 'tap'
 
 import { KINDS } from '../../knative/kube/kinds.ts'
-import type { KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, MANAGER } from '../../knative/resources/labels.ts'
 import type { ScaledObject } from '../../knative/resources/scaled-object.ts'
 import { until } from '../../scripts/testing/api-server.fixture.ts'
@@ -54,7 +53,7 @@ t.test(
             metadata: { natsServerMonitoringEndpoint: 'nats:8222', account: '$G', stream, consumer: 'a' },
           })),
         },
-      } as KubeObject,
+      },
       { manager: MANAGER, force: true },
     )
     t.equal(before.spec.triggers.length, 2)
