@@ -157,6 +157,22 @@ t.test('any pod answers, and KEDA is sent away by one that ends', async (t) => {
   t.equal(await two.keda.pending(ref), 1)
 })
 
+t.test('500 events are followed at once, at rest without a request', async (t) => {
+  const place = await startPlace(t)
+  const { scaler, keda, requests } = await startPod(t, place)
+  const names = Array.from({ length: 50 }, (_, event) => `ev${event}`)
+  const jobs = await Promise.all(names.slice(0, 10).map((name) => place.make(`many-${name}`, names)))
+  const followed = jobs.flat().map((ref) => ({ ref, stream: keda.stream(ref) }))
+  for (const { stream } of followed) t.equal(await stream.next(), false)
+  t.equal(scaler.followed(), 500)
+  const looks = requests()
+  t.equal(looks, 500 * 2 * 2, 'two looks at two consumers each, until it is known that nothing is pending')
+  for (const { ref } of followed) t.equal(await keda.pending(ref), 0)
+  t.equal(requests(), looks, 'and what is known is not asked again')
+  await Promise.all(followed.map(({ ref }) => place.accept(ref)))
+  for (const { stream } of followed) t.equal(await stream.next(), true)
+})
+
 t.test('NATS is killed and comes back', async (t) => {
   const place = await startPlace(t)
   const { keda } = await startPod(t, place)

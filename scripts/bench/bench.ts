@@ -8,6 +8,7 @@ import { measureInvocation, measureNeighbours } from './invocation.ts'
 import { openPlace, type Place } from './place.ts'
 import { measureReload } from './reload.ts'
 import { measureRun } from './run.ts'
+import { measureWake } from './wake.ts'
 
 const HELP = `npm run bench -- [--json] [--seconds N] [--rounds N] [--backlog N]
 
@@ -28,6 +29,9 @@ const BESIDE = [
   ['loop', 'work'],
   ['memory', 'laden'],
 ] as const
+
+/** The longest time from the PubAck of the first message to the scaler's word, in milliseconds. */
+const PROMISED_WAKE_MS = 50
 
 /** One line of the table: a rate or cost of ours, divided by that of the bare environment. */
 interface Figure {
@@ -90,6 +94,7 @@ async function measure(place: Place, extent: Extent): Promise<readonly Figure[]>
   return [
     ...(await processFigures(place, extent)),
     ...(await guestFigures(place)),
+    ...(await wakeFigures(place)),
     ...(await reloadFigures(place)),
     ...(await durabilityFigures(extent)),
   ]
@@ -125,6 +130,13 @@ async function guestFigures(place: Place) {
       ),
     ),
   ]
+}
+
+async function wakeFigures(place: Place) {
+  progress('scaler: from the first message of an idle event to the word to KEDA')
+  const { events, p99 } = await measureWake(place)
+  const name = `99th percentile of ${events} idle events, from the PubAck to the word to KEDA / what is promised`
+  return [figure(name, 'ms', p99, PROMISED_WAKE_MS)]
 }
 
 async function reloadFigures(place: Place) {
