@@ -250,7 +250,7 @@ export interface JobRunner {
    */
   concurrency: number
   /**
-   * How long, in seconds, there has to be nothing to run before the last pods are removed. At least 30, because an event that was not acknowledged is delivered again only then.
+   * How long, in seconds, there has to be nothing to run before the last pods are removed. At least 30, because an event whose runner died is delivered again only then.
    */
   cooldownSeconds: number
 }
@@ -337,7 +337,7 @@ export interface JobQueue {
    */
   storage: 'File' | 'Memory'
   /**
-   * How many bytes of events may wait in the queue, as a whole number of Mi or Gi, from 1Mi to 9999Gi. As many bytes again are for outcomes. NATS reserves both in full. While the queue is full, listeners answer 503; while the outcomes are full, nothing is run.
+   * How many bytes of events may wait in the queue, as a whole number of Mi or Gi, from 1Mi to 9999Gi. While the queue is full, listeners answer 503. Beside the queue, the newest results of done events are kept, up to as many bytes; dead letters may take as many, and retries and hand-overs twice as many. Nothing is reserved: a Job takes what it uses, and never more than 6 times maxBytes on a server.
    */
   maxBytes: string
   /**
@@ -349,11 +349,11 @@ export interface JobQueue {
    */
   duplicateWindowSeconds: number
   /**
-   * How long, in seconds, the outcome of a done event is kept, with its result.
+   * How long, in seconds, the outcome of a done event is kept, with its result; less, if maxBytes of newer results have come. A change holds for outcomes that are stored from then on.
    */
   doneRetentionSeconds: number
   /**
-   * How long, in seconds, a dead letter is kept and can be redriven.
+   * How long, in seconds, a dead letter is kept and can be redriven. A change holds for dead letters that are stored from then on.
    */
   deadRetentionSeconds: number
 }

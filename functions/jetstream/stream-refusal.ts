@@ -107,7 +107,7 @@ async function readFigures(manager: JetStreamManager, wanted: Omit<NamedStream, 
 function noRoomMessage(figures: Figures): string {
   return (
     `it wants ${formatBytes(figures.wanted)}, and ${usageMessage(figures)}; ` +
-    'lower `spec.queue.maxBytes`, of which each Job takes twice, delete Jobs that are not needed, or give NATS more storage'
+    'lower `spec.queue.maxBytes`, delete Jobs that are not needed, or give NATS more storage'
   )
 }
 

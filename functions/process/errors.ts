@@ -44,7 +44,7 @@ export const ERROR_CODES = {
     status: 404,
     title: 'There is nothing here',
     meaning:
-      'There is no such path, no event with this key, or no queue of this Job. An event is known until its retention ends.',
+      'There is no such path, no event with this key, or no queue of this Job. An event is known while it is pending and while its outcome is kept.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,
@@ -216,7 +216,7 @@ export const ERROR_CODES = {
     status: 500,
     title: 'NATS refused to make a stream, or has no room',
     meaning: 'NATS refused to create or change a stream, or has no storage left for it or for a module.',
-    fix: 'The message says what to change. If no storage is left, it has figures: lower `spec.queue.maxBytes`, of which a Job takes twice, or give NATS more storage.',
+    fix: 'The message says what to change. If no storage is left, it has figures: lower `spec.queue.maxBytes`, or give NATS more storage.',
   },
 } as const satisfies Record<string, ErrorInfo>
 

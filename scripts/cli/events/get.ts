@@ -119,7 +119,7 @@ function unknown(sought: Sought, where: string, elsewhere: string): Error {
       `no event with ${what} is known at ${where}`,
       `  it may have been sent elsewhere: ${elsewhere}`,
       '  or with another source or id: look it up with --id ID --source SOURCE',
-      '  or its outcome is no longer kept: a result for queue.doneRetentionSeconds (by default a day), a dead letter for queue.deadRetentionSeconds (30 days) or until it is purged; send the event again to run it again',
+      '  or its outcome is no longer kept: a result for queue.doneRetentionSeconds (by default a day) or until newer results have taken its room, a dead letter for queue.deadRetentionSeconds (30 days) or until it is purged; send the event again to run it again',
     ].join('\n'),
   )
 }
