@@ -25,8 +25,8 @@ import type { Outputs } from '../resolve/outputs.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextLookMs, type Looked } from './next-look.ts'
-import { nextStatus, sameStatus, transitions, type EventReport } from './job-status.ts'
-import { UPGRADED, upgradeJob } from './upgrade-job.ts'
+import { nextStatus, sameStatus, transitions, type EventReport, type JobReport } from './job-status.ts'
+import { UPGRADED, upgradeJob, type JobUpgrade } from './upgrade-job.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What a reconcile needs. */
@@ -100,29 +100,23 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   const taken = eventsOfOtherJobs(job, deps.cluster.jobs.list(job.metadata.namespace), (event) =>
     ownerOf(deps, job, event),
   )
-  const queue = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
+  const made = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
+  const queueFault = 'fault' in made ? made.fault : undefined
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
-  const skipsUpgrade = previous.upgraded === true || 'fault' in queue
-  const upgrade = skipsUpgrade ? UPGRADED : await upgradeJob(deps, job, current)
+  const isUpgraded = previous.upgraded === true
+  const upgrade = isUpgraded || queueFault !== undefined ? UPGRADED : await upgradeJob(deps, job, current)
   // Until the outcomes are moved, the pods of version 0.1.0 go on: others would run events again that have ended.
-  const events = upgrade.mayServe
-    ? await serveEvents(deps, job, taken, !('fault' in queue))
-    : (job.status?.events ?? []).map((event) => ({ ...event, ready: event.ready === true, faults: {} }))
-  const removed = await answerOrFault(async () =>
-    upgrade.mayServe ? await cleanUpRemovedEvents(deps, job, current, upgrade.waiting) : [],
-  )
-  const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job)))
-  const backlog = 'answer' in counted ? counted.answer : previous.backlog
+  const served = upgrade.mayServe
+    ? await serveAndRemove(deps, job, { taken, current, hasConsumers: queueFault === undefined, upgrade })
+    : asBefore(job)
+  const backlog = await backlogOf(deps, job, previous)
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
   const before = previous.status ?? job.status
+  const queue = queueFault ?? upgrade.fault ?? storageFault(deps, backlog)
+  const report = { ...served, queue, backlog: isDue ? backlog : undefined }
   const status = nextStatus(
     { ...job, ...(before === undefined ? {} : { status: before }) },
-    {
-      events,
-      queue: 'fault' in queue ? queue.fault : (upgrade.fault ?? storageFault(deps, backlog)),
-      leaving: 'answer' in removed ? removed.answer : [],
-      backlog: isDue ? backlog : undefined,
-    },
+    report,
     new Date(),
   )
   await writeStatus(deps, job, before, status)
@@ -130,8 +124,46 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(backlog === undefined ? {} : { backlog }),
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
-    upgraded: previous.upgraded === true || (!('fault' in queue) && upgrade.finished),
+    upgraded: isUpgraded || (queueFault === undefined && upgrade.finished),
   }
+}
+
+/** What serving a Job's events depends on. */
+interface Serving {
+  readonly taken: ReadonlyMap<string, Fault>
+  readonly current: ReadonlySet<string>
+  readonly hasConsumers: boolean
+  readonly upgrade: JobUpgrade
+}
+
+/** Serves the events of a Job, and removes what served others. */
+async function serveAndRemove(
+  deps: ReconcileDeps,
+  job: LiveJob,
+  { taken, current, hasConsumers, upgrade }: Serving,
+): Promise<Pick<JobReport, 'events' | 'leaving'>> {
+  const events = await serveEvents(deps, job, taken, hasConsumers)
+  const removed = await answerOrFault(() => cleanUpRemovedEvents(deps, job, current, upgrade.waiting))
+  return { events, leaving: 'answer' in removed ? removed.answer : [] }
+}
+
+/** The report of a Job whose objects are left as they are. */
+function asBefore({ status }: LiveJob): Pick<JobReport, 'events' | 'leaving'> {
+  const events = (status?.events ?? []).map((event) => ({
+    ...event,
+    ready: event.ready === true,
+    faults: {},
+  }))
+  return { events, leaving: [] }
+}
+
+async function backlogOf(
+  { nats }: ReconcileDeps,
+  job: LiveJob,
+  previous: Previous,
+): Promise<Backlog | undefined> {
+  const counted = await answerOrFault(() => readBacklog(nats.use(), jobRef(job)))
+  return 'answer' in counted ? counted.answer : previous.backlog
 }
 
 /** The fault of a Job for whose events there is no room, on the servers or among its own. */
