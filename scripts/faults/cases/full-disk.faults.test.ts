@@ -38,7 +38,8 @@ t.test('the disk of a server with two Jobs is full', async (t) => {
     health: () => readHealth(server.monitoringUrl()),
     restart: async () => {
       await server.stop()
-      await server.start()
+      // As a kubelet does: the disk may be full again meanwhile.
+      await eventually('the server starts', () => server.start().then(() => true))
     },
     onChange: (report) => reports.push(report),
     onFault: (fault) => faults.push(fault),
