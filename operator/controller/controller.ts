@@ -10,6 +10,7 @@ import type { OperatorConfig } from '../config.ts'
 import { collectUnusedCopies } from '../removal/garbage-collection.ts'
 import { eventRecorder } from '../event-recorder.ts'
 import type { OperatorMetrics } from '../metrics.ts'
+import { createLimits } from './limits.ts'
 import { createModules } from '../resolve/modules.ts'
 import { linkNats, type NatsLink } from '../nats-link.ts'
 import { createStorageView, type StorageView } from '../storage-view.ts'
@@ -44,6 +45,8 @@ const CONCURRENCY = 4
 const SOON_MS = 1_000
 /** From the first event after a rest to a look at the counts. */
 const STORED_MS = 10_000
+/** How soon a change of limits counts. */
+const LIMITS_MS = 15_000
 const SWEEP_QUEUES_MS = 60_000
 const SWEEP_COPIES_MS = 900_000
 
@@ -89,7 +92,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   const schemas = createSchemas(kube, cluster)
   const modules = createModules({ kube, cluster, nats, replicas: config.queueReplicas })
   options.onWork({ queue, cluster, storage })
-  await whenSynced(cluster)
+  const limits = createLimits(kube, config.podNamespace, log)
+  await Promise.all([whenSynced(cluster), limits.read()])
   log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
   reconcile.resolve(
     createReconcile({
@@ -101,11 +105,15 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       outputs: createOutputs(kube),
       lowStorage: () => storage.low(),
       whenStored: (job) => changes.whenStored(job),
+      limits: (namespace) => limits.of(namespace),
       record: eventRecorder({ kube, instance: config.podName, log }),
       queueReplicas: config.queueReplicas,
     }),
   )
   const sweeps = [
+    repeat(LIMITS_MS, signal, log, async () => {
+      if (await limits.read()) addAll(queue, cluster)
+    }),
     repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue)),
     repeat(SWEEP_COPIES_MS, signal, log, () => collectUnusedCopies({ kube, cluster, nats }, new Date())),
   ]

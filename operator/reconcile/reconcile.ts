@@ -1,9 +1,10 @@
-import type { JobStatus } from '../../crds/job.ts'
+import type { Job, JobStatus } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../functions/queues/names.ts'
+import { LIMIT_EXCEEDED, limitFault, type NamespaceLimits } from './namespace-limits.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -40,6 +41,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
   readonly lowStorage: () => StorageReport | undefined
   /** Requests a reconcile of a Job the next time that something is stored which its runners can run. */
   readonly whenStored: (job: JobRef) => void
+  /** The limits of a namespace. */
+  readonly limits: (namespace: string) => NamespaceLimits
   /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: number
 }
@@ -96,6 +99,11 @@ function lookedAt({ status, backlog }: Previous): Looked {
 }
 
 async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {
+  const refused = limitFault(job, deps.cluster.jobs.list(job.metadata.namespace), isAccepted, {
+    limits: deps.limits(job.metadata.namespace ?? ''),
+    queueReplicas: deps.queueReplicas,
+  })
+  if (refused !== undefined) return await refuseJob(deps, job, previous, refused)
   await ensureFinalizer(deps, job)
   const taken = eventsOfOtherJobs(job, deps.cluster.jobs.list(job.metadata.namespace), (event) =>
     ownerOf(deps, job, event),
@@ -169,6 +177,40 @@ async function backlogOf(
 /** The fault of a Job for whose events there is no room, on the servers or among its own. */
 function storageFault({ lowStorage }: ReconcileDeps, backlog: Backlog | undefined): Fault | undefined {
   return lowStorageFault(lowStorage()) ?? (backlog && roomFault(backlog))
+}
+
+/** Reports a Job that is over a limit of its namespace. What an earlier version of it has made stays as it is. */
+async function refuseJob(
+  deps: ReconcileDeps,
+  job: LiveJob,
+  previous: Previous,
+  fault: Fault,
+): Promise<Previous> {
+  const before = previous.status ?? job.status
+  const events = job.spec.events.map(({ name }): EventReport => {
+    const known = before?.events?.find((event) => event.name === name)
+    return {
+      name,
+      url: known?.url,
+      module: known?.module,
+      ready: known?.ready === true,
+      faults: { queue: fault },
+    }
+  })
+  const shown = { ...job, ...(before === undefined ? {} : { status: before }) }
+  const status = nextStatus(shown, { events, queue: fault, leaving: [], backlog: undefined }, new Date())
+  await writeStatus(deps, job, before, status)
+  return { ...previous, status }
+}
+
+/** Whether this version of a Job was found to be within the limits of its namespace. */
+function isAccepted({ metadata, status }: Job): boolean {
+  const queue = status?.conditions?.find(({ type }) => type === 'QueueReady')
+  return (
+    queue !== undefined &&
+    queue.reason !== LIMIT_EXCEEDED &&
+    status?.observedGeneration === metadata.generation
+  )
 }
 
 function lastCounted({ countedAt }: Previous): Previous {

@@ -6,6 +6,7 @@ export type ServerOptions = Pick<StartOptions, 'wrapper' | 'syncInterval'>
 /** A nats-server that can be killed and started again, always at the same address and with the same streams. */
 export interface Server {
   readonly url: string
+  readonly monitoringUrl: () => string
   /** Kills it at once, like a crash. Resolves when it has ended. */
   kill(): Promise<void>
   /** Starts it again. Resolves when it listens. */
@@ -20,6 +21,7 @@ export async function openServer(storeDir: string, how: ServerOptions): Promise<
   const { url, port } = running
   return {
     url,
+    monitoringUrl: () => running?.monitoringUrl ?? '',
     async kill() {
       const { pid, ended } = running ?? {}
       running = undefined

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import type { Test } from 'tap'
 
 import { closeNats, connectNats } from '../../../functions/jetstream/connection.ts'
-import type { EventRef } from '../../../functions/queues/names.ts'
+import type { EventRef, JobRef } from '../../../functions/queues/names.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/queues/stream-config.ts'
 import { keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
@@ -39,6 +39,10 @@ export interface EventSetup {
 /** How to set up a system. */
 export interface SystemOptions {
   readonly server?: ServerOptions
+  /** A server that another system has, too; without it, one is started for this system alone. */
+  readonly on?: Server
+  /** The name of the Job; only systems on one server need different ones. */
+  readonly job?: string
   readonly events?: readonly EventSetup[]
   readonly queue?: Partial<QueueSettings>
   /** Whether to keep a copy of each verdict; true by default. */
@@ -80,10 +84,12 @@ const JOB = { namespace: 'faults', job: 'ledger' }
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {}, keepsVerdicts = true } = options
   const folder = testFolder(t)
-  const server = await openServer(join(folder, 'nats'), options.server ?? {})
-  t.teardown(() => server.stop())
+  const server = options.on ?? (await openServer(join(folder, 'nats'), options.server ?? {}))
+  if (options.on === undefined) t.teardown(() => server.stop())
+  const { namespace } = JOB
+  const job = { namespace, job: options.job ?? JOB.job }
   const plan: QueuePlan = {
-    ref: JOB,
+    ref: job,
     queue: { ...QUEUE, ...queue },
     events: events.map(({ name }) => name),
     metadata: {},
@@ -96,7 +102,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
     options.proxied?.component === component && options.proxied.event === event ? proxy.url : server.url
-  const { children, ...running } = await startChildren(t, { events, folder, natsUrlOf })
+  const { children, ...running } = await startChildren(t, { events, folder, job, natsUrlOf })
 
   let turn = 0
   const of = (component: Component, event = 'ev1') => {
@@ -111,7 +117,7 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
     store,
     proxy,
     ...running,
-    ref: (event = 'ev1') => ({ ...JOB, event }),
+    ref: (event = 'ev1') => ({ ...job, event }),
     children: of,
     target(event = 'ev1') {
       const ports = of('listener', event).flatMap((child) => child.port() ?? [])
@@ -134,6 +140,7 @@ async function openStore(t: Test, url: string): Promise<Store> {
 interface Place {
   readonly events: readonly EventSetup[]
   readonly folder: string
+  readonly job: JobRef
   readonly natsUrlOf: (component: Component, event: string) => string
 }
 
@@ -158,14 +165,14 @@ function isBegin(line: ChildLine): line is ChildLine & { readonly key: string } 
   return line['guest'] === true && line.msg === 'begin' && typeof line['key'] === 'string'
 }
 
-function specsOf(event: EventSetup, { folder, natsUrlOf }: Place): ChildSpec[] {
+function specsOf(event: EventSetup, { folder, job, natsUrlOf }: Place): ChildSpec[] {
   const { name, output, emits, listeners = 1, runners = 1, listener = {}, runner = {} } = event
   const schema = join(folder, SCHEMA)
   const common = {
     LOG_LEVEL: 'info',
     METRICS_PORT: '0',
-    JOBICO_NAMESPACE: JOB.namespace,
-    JOBICO_JOB: JOB.job,
+    JOBICO_NAMESPACE: job.namespace,
+    JOBICO_JOB: job.job,
     JOBICO_EVENT: name,
   }
   const forListener = {

@@ -1,0 +1,154 @@
+import type { Job } from '../../crds/job.ts'
+import { parseQuantity } from '../../crds/quantity.ts'
+import { formatBytes } from '../../functions/jetstream/stream-refusal.ts'
+import { wrong, type Fault } from '../faults/fault.ts'
+
+/** What the Jobs of one namespace may have in all; what is left out has no limit. */
+export interface NamespaceLimits {
+  readonly jobs?: number
+  readonly events?: number
+  /** The sum of `runner.maxReplicas` over all events. */
+  readonly replicas?: number
+  /** The sum, in bytes, of the most that Jobs may come to store, on all servers together. */
+  readonly storage?: number
+}
+
+type Amounts = Required<NamespaceLimits>
+
+/** The reason of the fault of a Job that is over a limit. */
+export const LIMIT_EXCEEDED = 'LimitExceeded'
+/** Where the limits are set, for messages. */
+export const LIMITS_CONFIG_MAP = 'jobico-limits'
+
+/** A Job stores at most this many times its `queue.maxBytes` in each copy: queue, done, dead, retries and hand-overs. */
+const STORED_TIMES = 6
+
+const NAMES: Readonly<Record<keyof Amounts, string>> = {
+  jobs: 'Jobs',
+  events: 'events',
+  replicas: 'replicas of runners (the sum of `runner.maxReplicas`)',
+  storage: `storage (${STORED_TIMES} times \`queue.maxBytes\` for each of \`queue.replicas\`)`,
+}
+const KEYS = Object.keys(NAMES) as (keyof Amounts)[]
+
+/** What a Job counts for, given the replicas of a stream if it does not say. Pure. */
+function amountsOf({ spec }: Job, queueReplicas: number): Amounts {
+  const { maxBytes, replicas = queueReplicas } = spec.queue
+  return {
+    jobs: 1,
+    events: spec.events.length,
+    replicas: spec.events.reduce((sum, { runner }) => sum + runner.maxReplicas, 0),
+    storage: STORED_TIMES * parseQuantity(maxBytes) * replicas,
+  }
+}
+
+/**
+ * The fault of a Job for which its namespace has no room left; undefined if it is within the limits. Jobs that serve already
+ * come first and are never refused, though they count; then the oldest; of equally old ones, the lowest name. A Job that is
+ * refused takes no room, so that a smaller one after it may have it. Pure.
+ */
+export function limitFault(
+  job: Job,
+  all: readonly Job[],
+  serves: (job: Job) => boolean,
+  { limits, queueReplicas }: { readonly limits: NamespaceLimits; readonly queueReplicas: number },
+): Fault | undefined {
+  const { namespace = '' } = job.metadata
+  const others = all.filter(({ metadata }) => metadata.namespace === namespace)
+  const served = others.filter(serves)
+  const waiting = others
+    .filter((other) => !serves(other) && other.metadata.deletionTimestamp === undefined)
+    .sort(olderFirst)
+  if (served.some(({ metadata }) => metadata.uid === job.metadata.uid)) return undefined
+  let used = served.map((other) => amountsOf(other, queueReplicas)).reduce(plus, NOTHING)
+  for (const next of waiting) {
+    const wanted = amountsOf(next, queueReplicas)
+    const over = KEYS.find((key) => used[key] + wanted[key] > (limits[key] ?? Infinity))
+    if (next.metadata.uid === job.metadata.uid)
+      return over && exceeded(over, { namespace, wanted, used, limits })
+    if (over === undefined) used = plus(used, wanted)
+  }
+  return undefined
+}
+
+const NOTHING: Amounts = { jobs: 0, events: 0, replicas: 0, storage: 0 }
+
+function plus(a: Amounts, b: Amounts): Amounts {
+  return {
+    jobs: a.jobs + b.jobs,
+    events: a.events + b.events,
+    replicas: a.replicas + b.replicas,
+    storage: a.storage + b.storage,
+  }
+}
+
+function exceeded(
+  key: keyof Amounts,
+  {
+    namespace,
+    wanted,
+    used,
+    limits,
+  }: {
+    readonly namespace: string
+    readonly wanted: Amounts
+    readonly used: Amounts
+    readonly limits: NamespaceLimits
+  },
+): Fault {
+  const text = (count: number) => (key === 'storage' ? formatBytes(count) : String(count))
+  return wrong(
+    LIMIT_EXCEEDED,
+    `the namespace ${namespace} may have ${text(limits[key] ?? Infinity)} ${NAMES[key]}; its other Jobs take ` +
+      `${text(used[key])}, and this one would take ${text(wanted[key])}; make it smaller, delete Jobs that are not needed, ` +
+      `or have \`${key}\` raised in the ConfigMap ${LIMITS_CONFIG_MAP} of the operator's namespace`,
+  )
+}
+
+function olderFirst({ metadata: a }: Job, { metadata: b }: Job): number {
+  const [ageA = 0, ageB = 0] = [a, b].map(({ creationTimestamp }) => Date.parse(creationTimestamp ?? ''))
+  return ageA - ageB || (a.name < b.name ? -1 : 1)
+}
+
+/** The limits that a ConfigMap sets, or what is wrong with it. */
+export interface ReadLimits {
+  readonly of: (namespace: string) => NamespaceLimits
+  /** A sentence for each entry that can't be read; it sets no limit. */
+  readonly faults: readonly string[]
+}
+
+/**
+ * Reads the data of the ConfigMap of limits: the key `default` is for every namespace, and the name of a namespace for that
+ * one, whose entries come before those of `default`. Each has lines such as `jobs: 100` and `storage: 50Gi`. Pure.
+ */
+export function readLimits(data: Readonly<Record<string, string>> = {}): ReadLimits {
+  const faults: string[] = []
+  const parsed = new Map(Object.entries(data).map(([name, text]) => [name, parseLimits(name, text, faults)]))
+  const common = parsed.get('default') ?? {}
+  return { of: (namespace) => ({ ...common, ...parsed.get(namespace) }), faults }
+}
+
+function parseLimits(name: string, text: string, faults: string[]): NamespaceLimits {
+  const limits: Partial<Record<keyof Amounts, number>> = {}
+  for (const line of text.split('\n').map((each) => each.replace(/#.*/, '').trim())) {
+    if (line === '') continue
+    const [, key = '', value = ''] = /^(\w+):\s*(\S+)$/.exec(line) ?? []
+    const known = KEYS.find((each) => each === key)
+    const amount = known && amountOf(known, value)
+    if (known === undefined || amount === undefined)
+      faults.push(
+        `${name}: "${line}" is not one of ${KEYS.join(', ')} with a number, such as jobs: 100, storage: 50Gi`,
+      )
+    else limits[known] = amount
+  }
+  return limits
+}
+
+function amountOf(key: keyof Amounts, value: string): number | undefined {
+  if (key !== 'storage') return /^\d{1,9}$/.test(value) ? Number(value) : undefined
+  try {
+    return parseQuantity(value)
+  } catch {
+    return undefined
+  }
+}
