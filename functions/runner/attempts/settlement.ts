@@ -13,7 +13,7 @@ import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { deleteMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
 import type { Room } from '../dispatch/room.ts'
-import { handOverBytes, handOverMessage, type HandOver } from '../outputs/hand-over.ts'
+import { handOverBytes, handOverMessage, type HandOver } from '../../outcomes/hand-over.ts'
 import { createBatcher } from './batcher.ts'
 import { createFamilies, type Families } from './families.ts'
 import {

@@ -1,7 +1,7 @@
 import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import type { EmittedData } from '../../outcomes/emitted.ts'
-import { MAX_HOPS } from '../outputs/hand-over.ts'
+import { MAX_HOPS } from '../../outcomes/hand-over.ts'
 import { outputFault, type NextEvent, type Output } from '../outputs/output.ts'
 import type { Failure } from '../../guests/abi.ts'
 import { formatBytes } from '../../jetstream/stream-refusal.ts'

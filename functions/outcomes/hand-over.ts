@@ -1,9 +1,9 @@
-import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
-import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
-import { emittedId, type EmittedData } from '../../outcomes/emitted.ts'
-import { setLineage, type Lineage } from '../../outcomes/history.ts'
-import { eventKey, eventSubjects, type EventRef } from '../../queues/names.ts'
-import type { Outgoing } from '../../jetstream/requests.ts'
+import { eventHeaders, headersSize } from '../cloudevents/nats-binding.ts'
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
+import { emittedId, type EmittedData } from './emitted.ts'
+import { setLineage, type Lineage } from './history.ts'
+import { eventKey, eventSubjects, type EventRef } from '../queues/names.ts'
+import type { Outgoing } from '../jetstream/requests.ts'
 
 /** A result or emitted data, as an event for another event of the same Job. */
 export interface HandOver {

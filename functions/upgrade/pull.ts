@@ -1,0 +1,63 @@
+import { createInbox, type NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from '../process/errors.ts'
+import { readOldMessage, type OldMessage } from './old-layout.ts'
+
+/** The most messages of one pull. */
+export const PAGE = 1_000
+const PAGE_BYTES = 8 * 2 ** 20
+const PAGE_MS = 5_000
+
+/** Which consumer of which stream. */
+export interface ConsumerRef {
+  readonly stream: string
+  readonly consumer: string
+}
+
+/**
+ * Takes what a consumer has right now, the messages that are due again first: at most PAGE of them, and about 8 MiB. Throws
+ * QUEUE_UNAVAILABLE if NATS stops answering.
+ */
+export async function pullPage(
+  connection: NatsConnection,
+  { stream, consumer }: ConsumerRef,
+): Promise<readonly OldMessage[]> {
+  const inbox = createInbox()
+  const subscription = connection.subscribe(inbox)
+  // A message that is larger than the limit would never come.
+  const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
+  const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
+  connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, { reply: inbox })
+  let silent = false
+  const end = () => {
+    silent = true
+    subscription.unsubscribe()
+  }
+  let timer = setTimeout(end, PAGE_MS)
+  const page: OldMessage[] = []
+  let received = 0
+  try {
+    for await (const message of subscription) {
+      clearTimeout(timer)
+      const code = message.headers?.code ?? 0
+      if (code === NO_RESPONDERS) throw noAnswer(stream)
+      // Any other status ends the pull: there are no more messages, or the page is full.
+      if (code !== 0) break
+      const read = readOldMessage(message)
+      if (read !== undefined) page.push(read)
+      if (++received === PAGE) break
+      timer = setTimeout(end, PAGE_MS)
+    }
+  } finally {
+    clearTimeout(timer)
+    subscription.unsubscribe()
+  }
+  if (silent) throw noAnswer(stream)
+  return page
+}
+
+const NO_RESPONDERS = 503
+
+function noAnswer(stream: string): JobicoError {
+  return new JobicoError('QUEUE_UNAVAILABLE', `the stream ${stream} of version 0.1.0 can not be read right now`)
+}
