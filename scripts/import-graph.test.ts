@@ -24,6 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'functions/outcomes': BASE,
   'functions/dead-letters': [...BASE, 'functions/outcomes'],
   'functions/storage': ['functions/process', 'functions/jetstream'],
+  'functions/upgrade': [...BASE, 'functions/outcomes'],
   'functions/modules': ['functions/process', 'functions/jetstream'],
   'functions/guests': ['functions/process', 'functions/cloudevents', 'functions/modules'],
   'functions/listener': [...BASE, 'functions/outcomes', 'functions/storage', 'schemas'],
@@ -34,6 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   operator: [
     ...BASE,
     'functions/storage',
+    'functions/upgrade',
     'functions/modules',
     'functions/guests',
     'knative',
@@ -47,6 +49,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'functions/outcomes',
     'functions/dead-letters',
     'functions/storage',
+    'functions/upgrade',
     'functions/modules',
     'functions/guests',
     'schemas',

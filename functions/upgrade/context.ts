@@ -39,7 +39,11 @@ export async function acknowledge({ requests }: Moving, { ackSubject }: OldMessa
 }
 
 /** The verdict of 0.1.0 on an event, if it had one. */
-export function oldVerdict({ requests }: Moving, ref: EventRef, key: string): Promise<StoredMessage | undefined> {
+export function oldVerdict(
+  { requests }: Moving,
+  ref: EventRef,
+  key: string,
+): Promise<StoredMessage | undefined> {
   return readOld(requests, oldStreamNames(ref).outcomes, oldSubjects(ref).verdict(key))
 }
 

@@ -22,7 +22,8 @@ export async function handOverAgain(moving: Moving, verdict: OldContent, hops: n
     const effect = eventKey(source, id)
     if (await isKnown(moving, each.ref, effect)) continue
     const message = handOverMessage(each, { hops: hops + 1, root: key })
-    if (message.headers !== undefined) expectNewest(message.headers, eventSubjects(each.ref).records(effect), 0)
+    if (message.headers !== undefined)
+      expectNewest(message.headers, eventSubjects(each.ref).records(effect), 0)
     await store(moving, message)
   }
   return true

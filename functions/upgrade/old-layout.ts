@@ -47,7 +47,10 @@ export function oldSubjects({ namespace, job, event }: EventRef): OldSubjects {
 }
 
 /** The only subject that each stream has once it is closed; for the queue it is the one of 0.1.0. */
-export function oldClosedSubjects({ namespace, job }: JobRef): Readonly<Record<keyof OldStreamNames, string>> {
+export function oldClosedSubjects({
+  namespace,
+  job,
+}: JobRef): Readonly<Record<keyof OldStreamNames, string>> {
   const path = `${namespace}.${job}`
   return {
     queue: `jobico-closed.${path}`,
@@ -97,7 +100,12 @@ const SHORT_FORM = { length: 9, deliveries: 4 }
 const LONG_FORM = { deliveries: 6 }
 
 /** Reads a message that JetStream delivered from a stream of 0.1.0; undefined if it is no such message. Pure. */
-export function readOldMessage({ subject, reply: ackSubject = '', headers, data }: Msg): OldMessage | undefined {
+export function readOldMessage({
+  subject,
+  reply: ackSubject = '',
+  headers,
+  data,
+}: Msg): OldMessage | undefined {
   const [prefix = '', namespace = '', job = '', event = '', key = '', last] = subject.split('.')
   const kind = prefix === 'jobico-retry' ? (last === 'later' ? 'later' : 'due') : KINDS[prefix]
   const tokens = ackSubject.split('.')

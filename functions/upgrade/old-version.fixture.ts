@@ -124,7 +124,13 @@ export interface OldVersion {
 /** The event with an id, as these functions store it. */
 export function oldEvent(id: string, data: object = { id }): CloudEvent {
   return {
-    attributes: { specversion: '1.0', id, source: '/test', type: 'test.made', datacontenttype: 'application/json' },
+    attributes: {
+      specversion: '1.0',
+      id,
+      source: '/test',
+      type: 'test.made',
+      datacontenttype: 'application/json',
+    },
     data: Buffer.from(JSON.stringify(data)),
     trace: {},
   }
@@ -187,7 +193,10 @@ export function openOldVersion(connection: NatsConnection): OldVersion {
       const result = { attributes, data: Buffer.from(data), trace: {} }
       const headers = verdictHeaders({ kind: 'done', result, ...facts })
       if (emitted.length > 0)
-        headers.set(JOBICO_HEADERS.emitted, emitted.map((each) => `${each.event}=${each.data.length}`).join(','))
+        headers.set(
+          JOBICO_HEADERS.emitted,
+          emitted.map((each) => `${each.event}=${each.data.length}`).join(','),
+        )
       headers.set('Nats-TTL', `${ttl}s`)
       headers.set('Nats-Expected-Last-Subject-Sequence', String(replaces))
       const payload = Buffer.concat([Buffer.from(data), ...emitted.map((each) => each.data)])
@@ -199,7 +208,14 @@ export function openOldVersion(connection: NatsConnection): OldVersion {
       const event = oldEvent(id, data)
       const fault = { attempt: 3, code: 'REJECTED', reason: `not ${id}` } as const
       const time = new Date().toISOString()
-      const verdict: Verdict = { kind: 'dead', ...fault, errors: [fault], attempts: 3, module: 'sha256-0', time }
+      const verdict: Verdict = {
+        kind: 'dead',
+        ...fault,
+        errors: [fault],
+        attempts: 3,
+        module: 'sha256-0',
+        time,
+      }
       const headers = verdictHeaders(verdict)
       headers.set('Nats-TTL', `${ttl}s`)
       headers.set('Nats-Expected-Last-Subject-Sequence', String(replaces))

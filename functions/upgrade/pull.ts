@@ -59,5 +59,8 @@ export async function pullPage(
 const NO_RESPONDERS = 503
 
 function noAnswer(stream: string): JobicoError {
-  return new JobicoError('QUEUE_UNAVAILABLE', `the stream ${stream} of version 0.1.0 can not be read right now`)
+  return new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `the stream ${stream} of version 0.1.0 can not be read right now`,
+  )
 }

@@ -36,7 +36,7 @@ export interface UpgradeProgress {
 /** What became of the streams of 0.1.0. */
 export type Upgraded =
   /** There are none, or none any more. */
-  | { readonly finished: true; readonly moved: number }
+  | { readonly finished: true; readonly moved: number; readonly existed: boolean }
   /** They are still in use, or have messages that can not be moved yet. `waiting` has the events with such messages. */
   | {
       readonly finished: false
@@ -57,7 +57,7 @@ export async function upgradeStreams(
 ): Promise<Upgraded> {
   const manager = await manage(connection)
   const found = await findOld(manager, ref)
-  if (Object.keys(found).length === 0) return { finished: true, moved: 0 }
+  if (Object.keys(found).length === 0) return { finished: true, moved: 0, existed: false }
   if (outputs === undefined) await ensureClosedQueues(connection, found, ref)
   const requests = createRequests(connection)
   const tally = createTally(await countLeft(manager, found), onProgress)
@@ -76,7 +76,7 @@ export async function upgradeStreams(
     // The queue last: it tells with which settings the new streams are made, if the Job is gone.
     for (const stream of ['retry', 'outcomes', 'queue'] as const)
       await answerIfThere(manager.streams.delete(oldStreamNames(ref)[stream]))
-    return { finished: true, moved: tally.moved() }
+    return { finished: true, moved: tally.moved(), existed: true }
   } finally {
     tally.report()
     requests.close()
@@ -102,7 +102,9 @@ const STREAMS = ['queue', 'retry', 'outcomes'] as const satisfies readonly (keyo
 async function findOld(manager: JetStreamManager, ref: JobRef): Promise<OldStreams> {
   const names = oldStreamNames(ref)
   const infos = await Promise.all(
-    STREAMS.map(async (stream) => [stream, await answerIfThere(manager.streams.info(names[stream]))] as const),
+    STREAMS.map(
+      async (stream) => [stream, await answerIfThere(manager.streams.info(names[stream]))] as const,
+    ),
   )
   return Object.fromEntries(infos.filter(([, info]) => info !== undefined))
 }
@@ -170,7 +172,8 @@ async function unfinished(manager: JetStreamManager, ref: JobRef, moved: number)
 async function countLeft(manager: JetStreamManager, { queue, retry, outcomes }: OldStreams): Promise<number> {
   const copying =
     outcomes && (await answerIfThere(manager.consumers.info(outcomes.config.name, UPGRADE_CONSUMER)))
-  const uncopied = copying === undefined ? outcomes?.state.messages : copying.num_pending + copying.num_ack_pending
+  const uncopied =
+    copying === undefined ? outcomes?.state.messages : copying.num_pending + copying.num_ack_pending
   return (queue?.state.messages ?? 0) + (retry?.state.messages ?? 0) + (uncopied ?? 0)
 }
 

@@ -68,7 +68,9 @@ async function share(
   const name = oldStreamNames(ref)[stream]
   const consumers = await answerTo(allOf(manager.consumers.list(name)))
   const begun = new Map<string, number>()
-  const shared = consumers.filter((each) => served.has(each.name)).map((each) => ({ consumer: each.name, begun }))
+  const shared = consumers
+    .filter((each) => served.has(each.name))
+    .map((each) => ({ consumer: each.name, begun }))
   if (stream === 'queue') return shared
   // Scheduled retries have no consumer of 0.1.0.
   const own = consumers.find((each) => each.name === UPGRADE_CONSUMER)
@@ -164,4 +166,3 @@ async function hasLaterCopy({ requests }: Moving, { ref, key, headers }: OldMess
   const [own, other] = [readHistory(headers), readHistory(latest?.headers)]
   return latest !== undefined && other.redrive === own.redrive && other.attempts > own.attempts
 }
-

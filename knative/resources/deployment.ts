@@ -4,7 +4,7 @@ import { dnsLabel } from '../../functions/queues/names.ts'
 import { longestAttemptMs } from '../../functions/process/attempt-limit.ts'
 import { childMetadata, eventRef } from './child.ts'
 import type { KubeObject } from '../kube/object.ts'
-import { ANNOTATIONS, LABELS } from './labels.ts'
+import { ANNOTATIONS, LABELS, LAYOUT } from './labels.ts'
 import { runnerName } from './names.ts'
 import {
   commonEnv,
@@ -67,7 +67,7 @@ export function runnerDeployment(plan: RunnerPlan, platform: Platform): RunnerDe
       ...(module.emits ? { [ANNOTATIONS.emits]: 'true' } : {}),
     },
   })
-  const labels = { ...metadata.labels, [LABELS.podEvent]: event.name }
+  const labels = { ...metadata.labels, [LABELS.podEvent]: event.name, [LABELS.layout]: LAYOUT }
   const matchLabels = selectorLabels(labels)
   return {
     apiVersion: 'apps/v1',

@@ -15,7 +15,12 @@ export const LABELS = {
   modules: 'jobico.coeux.dev/modules',
   /** On pods, so that `kubectl logs -levent=<name>` works. */
   podEvent: 'event',
+  /** On pods: which streams they use. Those of 0.1.0 do not have it. */
+  layout: 'jobico.coeux.dev/layout',
 } as const
+
+/** The value of the label `layout` for the two streams of this version. */
+export const LAYOUT = '2'
 
 /** Names of annotations. */
 export const ANNOTATIONS = {

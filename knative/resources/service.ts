@@ -3,7 +3,7 @@ import type { IServiceSpec } from '@kubernetes-models/knative/serving.knative.de
 import { HEALTH } from '../../functions/process/health.ts'
 import { childMetadata, eventRef } from './child.ts'
 import type { KubeObject } from '../kube/object.ts'
-import { ANNOTATIONS, LABELS } from './labels.ts'
+import { ANNOTATIONS, LABELS, LAYOUT } from './labels.ts'
 import { listenerName } from './names.ts'
 import {
   commonEnv,
@@ -68,7 +68,7 @@ const CLUSTER_LOCAL = { 'networking.knative.dev/visibility': 'cluster-local' }
 
 function podLabels({ job, event }: ListenerPlan): Record<string, string> {
   const { labels = {} } = childMetadata(job, event, { component: 'listener', name: '' })
-  return { ...labels, [LABELS.podEvent]: event.name }
+  return { ...labels, [LABELS.podEvent]: event.name, [LABELS.layout]: LAYOUT }
 }
 
 function scaling({ event: { listener } }: ListenerPlan): Record<string, string> {

@@ -1,7 +1,11 @@
 import type { Condition, KubeObject } from '../kube/object.ts'
 
+/** The labels of pods that are to be made. */
+type PodLabels = Pick<KubeObject['metadata'], 'labels'>
+
 /** A Knative Service; only the fields that Jobico reads. */
 export interface KnativeServiceObject extends KubeObject {
+  readonly spec?: { readonly template?: { readonly metadata?: PodLabels } }
   readonly status?: {
     readonly observedGeneration?: number
     readonly conditions?: readonly Condition[]
@@ -16,7 +20,7 @@ export interface KnativeServiceObject extends KubeObject {
 export interface DeploymentObject extends KubeObject {
   readonly spec?: {
     readonly replicas?: number
-    readonly template?: { readonly spec?: NonNullable<PodObject['spec']> }
+    readonly template?: { readonly metadata?: PodLabels; readonly spec?: NonNullable<PodObject['spec']> }
   }
   readonly status?: {
     readonly observedGeneration?: number

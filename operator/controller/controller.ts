@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { readBacklog } from '../../functions/queues/backlog.ts'
 import { listQueues } from '../../functions/queues/lifecycle.ts'
+import { listOldStreams } from '../../functions/upgrade/upgrade.ts'
 import type { Log } from '../../functions/process/log.ts'
 import type { Kube } from '../../knative/kube/client.ts'
 import type { Platform } from '../../knative/resources/plan.ts'
@@ -133,7 +134,7 @@ function addAll(queue: WorkQueue, cluster: Cluster): void {
 /**
  * Requests a reconcile for each queue whose Job is gone. It goes through the work queue, so it never runs while a Job of
  * that name is being reconciled. A queue that is closed already and still has pending events or dead letters is left as it
- * is.
+ * is. Streams of version 0.1.0 are moved.
  */
 async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): Promise<void> {
   for (const { ref, closed } of await listQueues(nats.use())) {
@@ -142,6 +143,8 @@ async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): 
     if (backlog === undefined || backlog.pending + backlog.dead === 0)
       queue.add(keyOf(ref.namespace, ref.job))
   }
+  for (const { namespace, job } of await listOldStreams(nats.use()))
+    if (cluster.jobs.get({ namespace, name: job }) === undefined) queue.add(keyOf(namespace, job))
 }
 
 /** Runs a sweep at intervals until the signal aborts; what it throws is logged. */

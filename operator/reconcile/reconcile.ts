@@ -2,7 +2,7 @@ import type { JobStatus } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
-import { deleteQueues, ensureQueues } from '../../functions/queues/lifecycle.ts'
+import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../functions/queues/names.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
@@ -14,7 +14,7 @@ import { ANNOTATIONS, MANAGER } from '../../knative/resources/labels.ts'
 import type { ServedModule } from '../../knative/resources/plan.ts'
 import { listenerName, runnerName } from '../../knative/resources/names.ts'
 import { eventsOfOtherJobs, type EventOwner } from './event-ownership.ts'
-import { dispositionMessage, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
+import { dispositionMessage, endQueues, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
 import type { RecordEvent } from '../event-recorder.ts'
 import type { Fault } from '../faults/fault.ts'
 import { cleanUpRemovedEvents } from '../removal/removed-events.ts'
@@ -26,6 +26,7 @@ import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextLookMs, type Looked } from './next-look.ts'
 import { nextStatus, sameStatus, transitions, type EventReport } from './job-status.ts'
+import { UPGRADED, upgradeJob } from './upgrade-job.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What a reconcile needs. */
@@ -50,6 +51,8 @@ interface Previous {
   readonly countedAt?: number
   /** The status as it was last written; the cache may be behind it. */
   readonly status?: JobStatus
+  /** Whether nothing of version 0.1.0 is left; this version makes nothing like it. */
+  readonly upgraded?: boolean
 }
 
 /** The counts in a status are written at most this often. */
@@ -98,9 +101,16 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ownerOf(deps, job, event),
   )
   const queue = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
-  const events = await serveEvents(deps, job, taken, !('fault' in queue))
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
-  const removed = await answerOrFault(() => cleanUpRemovedEvents(deps, job, current))
+  const skipsUpgrade = previous.upgraded === true || 'fault' in queue
+  const upgrade = skipsUpgrade ? UPGRADED : await upgradeJob(deps, job, current)
+  // Until the outcomes are moved, the pods of version 0.1.0 go on: others would run events again that have ended.
+  const events = upgrade.mayServe
+    ? await serveEvents(deps, job, taken, !('fault' in queue))
+    : (job.status?.events ?? []).map((event) => ({ ...event, faults: {} }))
+  const removed = await answerOrFault(async () =>
+    upgrade.mayServe ? await cleanUpRemovedEvents(deps, job, current, upgrade.waiting) : [],
+  )
   const counted = await answerOrFault(() => readBacklog(deps.nats.use(), jobRef(job)))
   const backlog = 'answer' in counted ? counted.answer : previous.backlog
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
@@ -109,7 +119,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     { ...job, ...(before === undefined ? {} : { status: before }) },
     {
       events,
-      queue: 'fault' in queue ? queue.fault : storageFault(deps, backlog),
+      queue: 'fault' in queue ? queue.fault : (upgrade.fault ?? storageFault(deps, backlog)),
       leaving: 'answer' in removed ? removed.answer : [],
       backlog: isDue ? backlog : undefined,
     },
@@ -120,6 +130,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(backlog === undefined ? {} : { backlog }),
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
+    upgraded: previous.upgraded === true || (!('fault' in queue) && upgrade.finished),
   }
 }
 
@@ -270,7 +281,7 @@ async function settleOrphanedQueue(
 ): Promise<number | undefined> {
   // Asks the API server: the cache may be behind, and a deletion can't be undone.
   if ((await kube.get(KINDS.job, { namespace, name })) !== undefined) return SOON_MS
-  const end = await answerOrFault(() => deleteQueues(nats.use(), { namespace, job: name }))
+  const end = await answerOrFault(() => endQueues(nats.use(), { namespace, job: name }, undefined))
   const key = `${namespace}/${name}`
   if ('fault' in end || end.answer.deleted) {
     reported.delete(key)

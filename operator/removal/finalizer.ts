@@ -1,3 +1,8 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+
+import type { JobEvent } from '../../crds/job.ts'
+import type { JobRef } from '../../functions/queues/names.ts'
+import { upgradeStreams } from '../../functions/upgrade/upgrade.ts'
 import { closeQueue, deleteQueues, type Deletion } from '../../functions/queues/lifecycle.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
@@ -35,9 +40,34 @@ export async function continueDeletion(deps: RemovalDeps, job: LiveJob, now: Dat
   await removeObjects(kube, KINDS.deployment, childrenAmong(cluster.deployments.list(namespace)))
   const isOver = now.getTime() - Date.parse(job.metadata.deletionTimestamp ?? '') >= MAX_WAIT_MS
   if (!isOver && ('fault' in closed || hasPods(deps, job))) return { requeueMs: POLL_MS }
-  const end = await answerOrFault(() => deleteQueues(nats.use(), jobRef(job)))
+  const end = await answerOrFault(() => endQueues(nats.use(), jobRef(job), outputsOf(job.spec.events)))
   if ('answer' in end) return { queue: end.answer }
   return isOver ? { queue: { deleted: false, unreachable: end.fault.message } } : { requeueMs: POLL_MS }
+}
+
+/**
+ * Deletes the queue of a Job if nothing in it is pending or dead. Before that it moves what version 0.1.0 stored for the Job;
+ * `outputs` says for each event where its results go, and is undefined if nobody knows.
+ */
+export async function endQueues(
+  connection: NatsConnection,
+  ref: JobRef,
+  outputs: ReadonlyMap<string, string> | undefined,
+): Promise<Deletion> {
+  const upgraded = await upgradeStreams(connection, { ref, outputs })
+  const deletion = await deleteQueues(connection, ref)
+  if (upgraded.finished) return deletion
+  const { pending = 0, dead = 0 } = deletion.deleted ? {} : deletion
+  return { deleted: false, pending: pending + upgraded.left, dead }
+}
+
+/** The output event of each event that has one. Pure. */
+export function outputsOf(events: readonly JobEvent[]): ReadonlyMap<string, string> {
+  return new Map(
+    events.flatMap(({ name, output }) =>
+      output?.event === undefined ? [] : [[name, output.event] as const],
+    ),
+  )
 }
 
 /** What became of the queue, as the note of a Kubernetes Event. */

@@ -10,13 +10,15 @@ import { isChildOf, type LiveJob, type Cluster } from '../watch/cluster-state.ts
 
 /**
  * Removes the children of events that were removed from the Job's spec: listeners at once; runners, schema copies and
- * consumers once nothing of the event is pending and nothing can add to it. Gives the events that have to wait for that.
+ * consumers once nothing of the event is pending and nothing can add to it. Gives the events that have to wait for that, as
+ * those do that are `waitingInOld`: in the streams of version 0.1.0.
  * Throws KubeError, and QUEUE_UNAVAILABLE without NATS.
  */
 export async function cleanUpRemovedEvents(
   deps: RemovalDeps,
   job: LiveJob,
   current: ReadonlySet<string>,
+  waitingInOld: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const { cluster, kube } = deps
   const removedAmong = <T extends KubeObject>(children: readonly T[]) =>
@@ -27,7 +29,7 @@ export async function cleanUpRemovedEvents(
   const deployments = removedAmong(cluster.deployments.list(namespace))
   const copies = removedAmong(cluster.configMaps.list(namespace)).filter(isSchemaCopy)
   const events = [...new Set([...scaledObjects, ...deployments, ...copies].map(eventOf))].sort()
-  const withBacklog = await eventsWithBacklog(deps, job, events)
+  const withBacklog = (await eventsWithBacklog(deps, job, events)).union(waitingInOld)
   const runners = activeRunners(cluster, job, (event) => current.has(event) || withBacklog.has(event))
   const waiting: string[] = []
   for (const event of events) {

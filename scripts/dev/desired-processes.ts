@@ -30,12 +30,18 @@ export interface ChildSpec {
   readonly environment: Readonly<Record<string, string>>
 }
 
+/** The queue of a Job, and what moving the events of version 0.1.0 needs to know. */
+export interface LocalQueuePlan extends QueuePlan {
+  /** The output event of each event that has one. */
+  readonly outputs: ReadonlyMap<string, string>
+}
+
 /** What `jobico dev` has to run and write for Jobs. */
 export interface Desired {
   readonly children: readonly ChildSpec[]
   /** Files to write before the children start, by path. */
   readonly files: ReadonlyMap<string, string | Uint8Array>
-  readonly plans: readonly QueuePlan[]
+  readonly plans: readonly LocalQueuePlan[]
 }
 
 /** Settings of the children that do not come from Jobs. */
@@ -125,12 +131,17 @@ function emitSetting(events: readonly PreparedEvent[], event: PreparedEvent, pla
   return Object.fromEntries(others.map(({ name, schema }) => [name, place(schema.text, '.schema.json')]))
 }
 
-function queuePlan({ namespace, name, queue, events }: PreparedJob): QueuePlan {
+function queuePlan({ namespace, name, queue, events }: PreparedJob): LocalQueuePlan {
   const { storage, maxBytes, duplicateWindowSeconds } = queue
   return {
     ref: { namespace, job: name },
     queue: { storage, maxBytes, duplicateWindowSeconds, replicas: 1 },
     events: events.map((event) => event.name),
     metadata: {},
+    outputs: new Map(events.flatMap(outputEvent)),
   }
+}
+
+function outputEvent({ name, output }: PreparedEvent): (readonly [string, string])[] {
+  return output === undefined || 'sink' in output ? [] : [[name, output.event]]
 }

@@ -4,15 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
 import { messageOf } from '../../functions/process/errors.ts'
-import type { QueuePlan } from '../../functions/queues/stream-config.ts'
 import { loadJobs } from '../job-files/load.ts'
 import type { LoadedJobs } from '../job-files/local-job.ts'
 import { createChildren, type Children } from './processes/children.ts'
 import { createCompiler, type Compiler } from './compiler/compiler.ts'
-import { desiredOf, type Desired, type PreparedJob } from './desired-processes.ts'
+import { desiredOf, type Desired, type LocalQueuePlan, type PreparedJob } from './desired-processes.ts'
 import { startGateway, type Gateway } from './gateway/gateway.ts'
 import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
-import { keepQueues, makeQueues } from './processes/keep-queues.ts'
+import { keepQueues, makeQueues, upgradeQueues } from './processes/keep-queues.ts'
 import { guardStorage } from './processes/guard-storage.ts'
 import { createLauncher, type Launcher } from './processes/launcher.ts'
 import { keepNats, type KeptNats } from './processes/nats.ts'
@@ -148,7 +147,7 @@ interface Runtime {
   readonly launcher: Launcher
   readonly children: Children
   jobs: readonly PreparedJob[]
-  plans: readonly QueuePlan[]
+  plans: readonly LocalQueuePlan[]
   /** All paths that the last load looked at: those of Job files, and what the compiler read or did not find. */
   read: string[]
   /** The mistake for which the last reload failed. */
@@ -230,7 +229,12 @@ async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<re
   const { logLevel } = options
   const desired = desiredOf(jobs, { natsUrl: nats.url, runDir: runFolder.path, logLevel })
   // keepQueues looks after queues whose plans did not change.
-  if (!isDeepStrictEqual(desired.plans, runtime.plans)) await makeQueues(nats.url, desired.plans)
+  if (!isDeepStrictEqual(desired.plans, runtime.plans)) {
+    await makeQueues(nats.url, desired.plans)
+    await upgradeQueues(nats.url, desired.plans, (text) =>
+      options.show({ kind: 'note', level: 'info', text }),
+    )
+  }
   await runFolder.write(desired.files)
   await launcher.expect(desired.children.length)
   const changed = await children.apply(desired.children)

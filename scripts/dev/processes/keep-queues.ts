@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { connectNats, type NatsOptions } from '../../../functions/jetstream/connection.ts'
 import { ensureQueues } from '../../../functions/queues/lifecycle.ts'
+import type { JobRef } from '../../../functions/queues/names.ts'
 import type { QueuePlan } from '../../../functions/queues/stream-config.ts'
+import { upgradeStreams } from '../../../functions/upgrade/upgrade.ts'
+import type { LocalQueuePlan } from '../desired-processes.ts'
 
 /** As often as the operator reconciles. */
 const EVERY_MS = 10_000
@@ -39,4 +42,33 @@ export function keepQueues(url: string, plans: () => readonly QueuePlan[]): () =
     ending.abort()
     await kept
   }
+}
+
+/**
+ * Moves what version 0.1.0 of `jobico dev` stored in this folder; nothing of it runs any more. `onProgress` is told in words
+ * how far it is. Throws what upgradeStreams and connectNats throw.
+ */
+export async function upgradeQueues(
+  url: string,
+  plans: readonly LocalQueuePlan[],
+  onProgress: (text: string) => void,
+): Promise<void> {
+  const connection = await connectNats({ url, name: 'jobico dev' })
+  try {
+    for (const { ref, outputs } of plans)
+      await upgradeStreams(connection, {
+        ref,
+        outputs,
+        onProgress: ({ moved, left }) => {
+          if (moved + left > 0) onProgress(progressText(ref, moved, left))
+        },
+      })
+  } finally {
+    await connection.close()
+  }
+}
+
+function progressText({ job }: JobRef, moved: number, left: number): string {
+  const rest = left === 0 ? '' : `, ${left} are left`
+  return `${job}: moved ${moved} messages that version 0.1.0 stored in this folder${rest}`
 }
