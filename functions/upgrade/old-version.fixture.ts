@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 import {
   AckPolicy,
   DiscardPolicy,
@@ -14,7 +12,6 @@ import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../cloudevents/cloudevent.ts'
 import { publish, publishBatch, readPubAck, type PubAck } from '../jetstream/publish.ts'
 import { createRequests, type Outgoing, type Requests } from '../jetstream/requests.ts'
-import { lastMessage } from '../jetstream/stored-message.ts'
 import { emittedId, type EmittedData } from '../outcomes/emitted.ts'
 import { historyHeaders, type History } from '../outcomes/history.ts'
 import { JOBICO_HEADERS, verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
@@ -146,9 +143,13 @@ export function effectKey(ref: EventRef, id: string, number = 0): string {
   return eventKey(resultSource(ref), number === 0 ? oldKey(id) : emittedId(oldKey(id), number))
 }
 
+/** A busy machine may take long to answer. */
+const PATIENT_MS = 20_000
+
 /** Opens 0.1.0 on a connection. */
 export function openOldVersion(connection: NatsConnection): OldVersion {
-  const requests = createRequests(connection)
+  const own = createRequests(connection)
+  const requests: Requests = { ...own, send: (message) => own.send(message, PATIENT_MS) }
   const send = async (message: Outgoing) => {
     const ack = await publish(requests, message)
     if (!ack.stored) throw new Error(ack.description)
@@ -257,11 +258,3 @@ export function openOldVersion(connection: NatsConnection): OldVersion {
     },
   }
 }
-
-/** Whether 0.1.0 has a verdict on an event. */
-export async function hasOldVerdict(requests: Requests, ref: EventRef, key: string): Promise<boolean> {
-  const found = await lastMessage(requests, oldStreamNames(ref).outcomes, oldSubjects(ref).verdict(key))
-  return found !== undefined
-}
-
-export { delay }

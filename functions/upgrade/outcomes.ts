@@ -27,13 +27,18 @@ export async function copyOutcomes(moving: Moving): Promise<void> {
   if (!(await ensureConsumer(moving, stream))) return
   let before: OldMessage | undefined
   for (;;) {
-    const page = await pullPage(moving.requests.connection, { stream, consumer: UPGRADE_CONSUMER })
-    const last = page.at(-1)
-    if (last === undefined) return
-    await copyPage(moving, page, before)
-    await acknowledge(moving, last)
-    moving.onMoved(page.length)
-    before = last
+    const { messages, more } = await pullPage(moving.requests.connection, {
+      stream,
+      consumer: UPGRADE_CONSUMER,
+    })
+    const last = messages.at(-1)
+    if (last !== undefined) {
+      await copyPage(moving, messages, before)
+      await acknowledge(moving, last)
+      moving.onMoved(messages.length)
+      before = last
+    }
+    if (!more) return
   }
 }
 

@@ -14,14 +14,18 @@ export interface ConsumerRef {
   readonly consumer: string
 }
 
+/** What a pull gave. */
+export interface Page {
+  readonly messages: readonly OldMessage[]
+  /** Whether there may be more right now. */
+  readonly more: boolean
+}
+
 /**
  * Takes what a consumer has right now, the messages that are due again first: at most PAGE of them, and about 8 MiB. Throws
  * QUEUE_UNAVAILABLE if NATS stops answering.
  */
-export async function pullPage(
-  connection: NatsConnection,
-  { stream, consumer }: ConsumerRef,
-): Promise<readonly OldMessage[]> {
+export async function pullPage(connection: NatsConnection, { stream, consumer }: ConsumerRef): Promise<Page> {
   const inbox = createInbox()
   const subscription = connection.subscribe(inbox)
   // A message that is larger than the limit would never come.
@@ -34,17 +38,17 @@ export async function pullPage(
     subscription.unsubscribe()
   }
   let timer = setTimeout(end, PAGE_MS)
-  const page: OldMessage[] = []
+  const messages: OldMessage[] = []
   let received = 0
+  let code = 0
   try {
     for await (const message of subscription) {
       clearTimeout(timer)
-      const code = message.headers?.code ?? 0
+      code = message.headers?.code ?? 0
       if (code === NO_RESPONDERS) throw noAnswer(stream)
-      // Any other status ends the pull: there are no more messages, or the page is full.
       if (code !== 0) break
       const read = readOldMessage(message)
-      if (read !== undefined) page.push(read)
+      if (read !== undefined) messages.push(read)
       if (++received === PAGE) break
       timer = setTimeout(end, PAGE_MS)
     }
@@ -52,11 +56,14 @@ export async function pullPage(
     clearTimeout(timer)
     subscription.unsubscribe()
   }
-  if (silent) throw noAnswer(stream)
-  return page
+  // Without a message the status means that the consumer is gone, or moves to another server.
+  if (silent || (code === CONFLICT && received === 0)) throw noAnswer(stream)
+  return { messages, more: received === PAGE || code === CONFLICT }
 }
 
 const NO_RESPONDERS = 503
+/** The status of a pull that reached its limit of bytes, or that the server ended. */
+const CONFLICT = 409
 
 function noAnswer(stream: string): JobicoError {
   return new JobicoError(

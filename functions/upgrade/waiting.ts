@@ -99,11 +99,12 @@ async function makeConsumer(manager: Moving['manager'], stream: string, filter?:
 async function moveAll(moving: Moving, from: ConsumerRef, begun: Reading['begun']): Promise<number> {
   let kept = 0
   for (;;) {
-    const page = await pullPage(moving.requests.connection, from)
-    if (page.length === 0) return kept
-    const left = await movePage(moving, page, begun)
+    const { messages, more } = await pullPage(moving.requests.connection, from)
+    const left = await movePage(moving, messages, begun)
     kept += left
-    moving.onMoved(page.length - left)
+    moving.onMoved(messages.length - left)
+    // What a listener of 0.1.0 has stored meanwhile waits for the next call.
+    if (!more) return kept
   }
 }
 

@@ -107,7 +107,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   // Until the outcomes are moved, the pods of version 0.1.0 go on: others would run events again that have ended.
   const events = upgrade.mayServe
     ? await serveEvents(deps, job, taken, !('fault' in queue))
-    : (job.status?.events ?? []).map((event) => ({ ...event, faults: {} }))
+    : (job.status?.events ?? []).map((event) => ({ ...event, ready: event.ready === true, faults: {} }))
   const removed = await answerOrFault(async () =>
     upgrade.mayServe ? await cleanUpRemovedEvents(deps, job, current, upgrade.waiting) : [],
   )

@@ -29,7 +29,7 @@ export async function cleanUpRemovedEvents(
   const deployments = removedAmong(cluster.deployments.list(namespace))
   const copies = removedAmong(cluster.configMaps.list(namespace)).filter(isSchemaCopy)
   const events = [...new Set([...scaledObjects, ...deployments, ...copies].map(eventOf))].sort()
-  const withBacklog = (await eventsWithBacklog(deps, job, events)).union(waitingInOld)
+  const withBacklog = new Set([...(await eventsWithBacklog(deps, job, events)), ...waitingInOld])
   const runners = activeRunners(cluster, job, (event) => current.has(event) || withBacklog.has(event))
   const waiting: string[] = []
   for (const event of events) {

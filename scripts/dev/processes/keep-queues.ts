@@ -4,13 +4,14 @@ import { connectNats, type NatsOptions } from '../../../functions/jetstream/conn
 import { ensureQueues } from '../../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../../functions/queues/names.ts'
 import type { QueuePlan } from '../../../functions/queues/stream-config.ts'
-import { upgradeStreams } from '../../../functions/upgrade/upgrade.ts'
+import { upgradeStreams, type UpgradeProgress } from '../../../functions/upgrade/upgrade.ts'
 import type { LocalQueuePlan } from '../desired-processes.ts'
 
 /** As often as the operator reconciles. */
 const EVERY_MS = 10_000
 
 const CONNECT_MS = 5_000
+const AGAIN_MS = 200
 
 /** Creates or updates the queues of plans. Throws what ensureQueues and connectNats throw. */
 export async function makeQueues(
@@ -55,14 +56,14 @@ export async function upgradeQueues(
 ): Promise<void> {
   const connection = await connectNats({ url, name: 'jobico dev' })
   try {
-    for (const { ref, outputs } of plans)
-      await upgradeStreams(connection, {
-        ref,
-        outputs,
-        onProgress: ({ moved, left }) => {
-          if (moved + left > 0) onProgress(progressText(ref, moved, left))
-        },
-      })
+    for (const { ref, outputs } of plans) {
+      const report = ({ moved, left }: UpgradeProgress) => {
+        if (moved + left > 0) onProgress(progressText(ref, moved, left))
+      }
+      // What a killed upgrade still had on its way to NATS may disturb the first call.
+      while (!(await upgradeStreams(connection, { ref, outputs, onProgress: report })).finished)
+        await delay(AGAIN_MS)
+    }
   } finally {
     await connection.close()
   }

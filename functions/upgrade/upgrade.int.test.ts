@@ -1,0 +1,489 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import t, { type Test } from 'tap'
+
+import { redrive } from '../dead-letters/redrive.ts'
+import { allOf } from '../jetstream/manager.ts'
+import { lastMessage } from '../jetstream/stored-message.ts'
+import { eventState, newestRecord } from '../outcomes/event-state.ts'
+import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
+import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
+import { startFixture, until, type Fixture } from '../runner/runner.fixture.ts'
+import { effectKey, makeOldStreams, oldKey, openOldVersion, type OldVersion } from './old-version.fixture.ts'
+import { oldStreamNames } from './old-layout.ts'
+import { listOldStreams, upgradeStreams, type Upgraded } from './upgrade.ts'
+
+const EVENTS = ['ev1', 'ev2', 'ev3']
+const OUTPUTS = new Map([['ev1', 'ev2']])
+const EMITTED = [{ event: 'ev3', data: Buffer.from('{"three":3}') }]
+
+let fixture: Fixture
+let requests: Fixture['requests']
+let old: OldVersion
+
+t.before(async () => {
+  fixture = await startFixture(t)
+  old = openOldVersion(fixture.requests.connection)
+  ;({ requests } = old)
+})
+
+/** A Job that has both the streams of 0.1.0 and those of this version. */
+async function newOldJob(): Promise<EventRef> {
+  const ref = await fixture.newJob(EVENTS)
+  await makeOldStreams(requests.connection, ref, EVENTS)
+  return ref
+}
+
+function upgrade(ref: EventRef, served?: ReadonlySet<string>): Promise<Upgraded> {
+  return upgradeStreams(requests.connection, { ref, outputs: OUTPUTS, served })
+}
+
+async function oldStreamsOf(ref: EventRef): Promise<readonly string[]> {
+  const names = Object.values<string>({ ...oldStreamNames(ref) })
+  const all = await allOf(fixture.manager.streams.list())
+  return all.map(({ config }) => config.name).filter((name) => names.includes(name))
+}
+
+/** Starts a runner of this version for ev1. */
+async function startRunner(t: Test, ref: EventRef): Promise<void> {
+  const schema = join(t.testdir({ 'schema.json': '{}' }), 'schema.json')
+  await fixture.startHere(t, ref, { JOBICO_OUTPUT: JSON.stringify({ event: 'ev2', schema }) })
+}
+
+/** The state of an event, as the tables tell it: who ran it last, and after how many attempts. */
+async function told(ref: EventRef, key: string, event = ref.event): Promise<string> {
+  const state = await eventState(requests, { ...ref, event }, key)
+  if (state.state === 'unknown') return 'unknown'
+  if (state.state === 'pending') {
+    const { attempts, redriven } = state.progress
+    const record = await newestRecord(requests, { ...ref, event }, key)
+    const isSuspect = record?.headers?.get(JOBICO_HEADERS.suspect) === '1'
+    const facts = { suspect: isSuspect, redriven, later: record?.kind === 'later' }
+    const held = Object.entries(facts).flatMap(([fact, holds]) => (holds ? [fact] : []))
+    return ['pending', attempts, ...held].join(' ')
+  }
+  const by = state.verdict.module === 'sha256-0' ? 'old' : 'new'
+  return `${state.state} ${state.verdict.attempts} ${by}`
+}
+
+interface Case {
+  readonly what: string
+  readonly seed: (ref: EventRef, id: string) => Promise<unknown>
+  /** Right after the upgrade. */
+  readonly moved: string
+  /** When the new runner of ev1 has nothing to do any more. */
+  readonly ends: string
+  /** The states at ev2, which gets results, and at ev3, to which data is emitted. */
+  readonly effects?: readonly [string, string]
+}
+
+const HOUR_MS = 3_600_000
+const NONE = ['unknown', 'unknown'] as const
+
+const CASES: readonly Case[] = [
+  {
+    what: 'queued, and delivered to a process that died',
+    async seed(ref, id) {
+      await old.accept(ref, id)
+      await old.take(ref)
+    },
+    moved: 'pending 0 suspect',
+    ends: 'done 1 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'queued',
+    seed: (ref, id) => old.accept(ref, id),
+    moved: 'pending 0',
+    ends: 'done 1 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'a retry that is not due',
+    seed: (ref, id) => old.later(ref, id, HOUR_MS, { attempts: 2 }),
+    moved: 'pending 2 later',
+    ends: 'pending 2 later',
+  },
+  {
+    what: 'a retry that becomes due',
+    seed: (ref, id) => old.later(ref, id, 3_000, { attempts: 2 }),
+    moved: 'pending 2 later',
+    ends: 'done 3 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'a retry that is due',
+    seed: (ref, id) => old.due(ref, id, { attempts: 1 }),
+    moved: 'pending 1',
+    ends: 'done 2 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'a suspect with attempts left',
+    seed: (ref, id) => old.due(ref, id, { attempts: 1, suspect: true }),
+    moved: 'pending 1 suspect',
+    ends: 'done 2 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'a suspect whose last attempt had begun',
+    seed: (ref, id) => old.due(ref, id, { attempts: 3, suspect: true }),
+    moved: 'pending 3 suspect',
+    ends: 'dead 3 new',
+  },
+  {
+    what: 'the same event in the queue and, later, among the retries',
+    async seed(ref, id) {
+      await old.accept(ref, id)
+      await old.later(ref, id, HOUR_MS, { attempts: 1 })
+    },
+    moved: 'pending 1 later',
+    ends: 'pending 1 later',
+  },
+  {
+    what: 'an earlier and a later copy among the retries',
+    async seed(ref, id) {
+      await old.due(ref, id, { attempts: 1 })
+      await old.due(ref, id, { attempts: 2, suspect: true })
+    },
+    moved: 'pending 2 suspect',
+    ends: 'done 3 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  { what: 'done', seed: (ref, id) => old.done(ref, id), moved: 'done 1 old', ends: 'done 1 old' },
+  {
+    what: 'done, and sent again',
+    async seed(ref, id) {
+      await old.done(ref, id, { data: '' })
+      await old.accept(ref, id)
+    },
+    moved: 'done 1 old',
+    ends: 'done 1 old',
+  },
+  {
+    what: 'done, and nothing handed over yet',
+    async seed(ref, id) {
+      await old.done(ref, id, { emitted: EMITTED })
+      await old.accept(ref, id)
+    },
+    moved: 'done 1 old',
+    ends: 'done 1 old',
+    effects: ['pending 0', 'pending 0'],
+  },
+  {
+    what: 'done on a retry, and nothing handed over yet',
+    async seed(ref, id) {
+      await old.done(ref, id, { emitted: EMITTED })
+      await old.due(ref, id, { attempts: 1, hops: 4 })
+    },
+    moved: 'done 1 old',
+    ends: 'done 1 old',
+    effects: ['pending 0', 'pending 0'],
+  },
+  {
+    what: 'dead',
+    seed: (ref, id) => old.dead(ref, id),
+    moved: 'dead 3 old',
+    ends: 'dead 3 old',
+  },
+  {
+    what: 'dead, and redriven',
+    seed: async (ref, id) => old.redrive(ref, id, await old.dead(ref, id)),
+    moved: 'pending 0 redriven',
+    ends: 'done 1 new',
+    effects: ['pending 0', 'unknown'],
+  },
+  {
+    what: 'dead, redriven, and about to die again',
+    async seed(ref, id) {
+      const data = { do: 'reject' }
+      await old.redrive(ref, id, await old.dead(ref, id, { data }), data)
+    },
+    moved: 'pending 0 redriven',
+    ends: 'dead 1 new',
+  },
+  {
+    what: 'dead, redriven and dead again, with the redriven copy left behind',
+    async seed(ref, id) {
+      const first = await old.dead(ref, id)
+      await old.redrive(ref, id, first)
+      await old.dead(ref, id, { replaces: first })
+    },
+    moved: 'dead 3 old',
+    ends: 'dead 3 old',
+  },
+  {
+    what: 'dead, redriven and done, with the dead letter left behind',
+    async seed(ref, id) {
+      await old.done(ref, id, { replaces: await old.dead(ref, id) })
+    },
+    moved: 'done 1 old',
+    ends: 'done 1 old',
+  },
+]
+
+t.test('each event of 0.1.0 is moved in its state, and ends once', async (t) => {
+  const ref = await newOldJob()
+  const idOf = ({ what }: Case) => what.replaceAll(/\W+/g, '-')
+  for (const each of CASES) await each.seed(ref, idOf(each))
+  const [handedOver, kept] = ['handed over', 'kept as it is']
+  await old.done(ref, handedOver, { emitted: EMITTED })
+  await old.accept(ref, handedOver)
+  await old.done(ref, kept, { emitted: EMITTED, data: '{"exact":12345678901234567890}' })
+
+  const upgraded = await upgrade(ref)
+  t.match(upgraded, { finished: true, existed: true })
+  t.same(await oldStreamsOf(ref), [], 'the streams of 0.1.0 are deleted')
+  for (const each of CASES) t.equal(await told(ref, oldKey(idOf(each))), each.moved, each.what)
+  const done = await eventState(requests, ref, oldKey(kept))
+  const { result, emitted: emittedTo } = done.state === 'done' ? done.verdict : {}
+  t.equal(String(result?.data), '{"exact":12345678901234567890}', 'the result without what was emitted')
+  t.same(emittedTo, ['ev3'])
+  const emitted = await newestRecord(requests, { ...ref, event: 'ev3' }, effectKey(ref, handedOver, 1))
+  t.equal(String(emitted?.data), '{"three":3}', 'what was emitted is handed over with its data')
+  t.equal(emitted?.headers?.get(JOBICO_HEADERS.root), oldKey(handedOver))
+
+  await startRunner(t, ref)
+  for (const each of CASES) {
+    const key = oldKey(idOf(each))
+    await until(async () => (await told(ref, key)) === each.ends)
+    const effects = [
+      await told(ref, effectKey(ref, idOf(each)), 'ev2'),
+      await told(ref, effectKey(ref, idOf(each), 1), 'ev3'),
+    ]
+    t.same(effects, each.effects ?? NONE, `${each.what}: its effects`)
+  }
+  const again = await upgrade(ref)
+  t.same(again, { finished: true, moved: 0, existed: false }, 'nothing is left to do')
+})
+
+t.test('an outcome is kept for the rest of its time', async (t) => {
+  const ref = await newOldJob()
+  const [done, dead] = [await old.done(ref, 'short done', { ttl: 4 }), oldKey('short dead')]
+  await old.dead(ref, 'short dead', { ttl: 4 })
+  const over = await old.done(ref, 'over', { ttl: 1 })
+  await old.done(ref, 'long', { ttl: 1_000 })
+  await until(async () => (await lastOld(ref, over)) === undefined)
+  await upgrade(ref)
+  const ttl = Number.parseInt(
+    (await newestRecord(requests, ref, oldKey('long')))?.headers?.get('Nats-TTL') ?? '',
+  )
+  t.ok(ttl > 900 && ttl < 1_000, `${ttl} s are left`)
+  t.equal(await told(ref, over), 'unknown')
+  for (const key of [done, dead]) await until(async () => (await told(ref, key)) === 'unknown')
+})
+
+function lastOld(ref: EventRef, key: string) {
+  return lastMessage(requests, oldStreamNames(ref).outcomes, `jobico-outcome.*.*.*.${key}`)
+}
+
+t.test('a dead letter that was moved can be redriven', async (t) => {
+  const ref = await newOldJob()
+  await old.dead(ref, 'again')
+  await upgrade(ref)
+  const sent = await redrive(requests.connection, ref, {
+    ...{ filter: {}, rate: 100, limitMs: 5_000, onWait: () => undefined },
+    signal: new AbortController().signal,
+  })
+  t.equal(sent.sent, 1)
+  await startRunner(t, ref)
+  await until(async () => (await told(ref, oldKey('again'))) === 'done 1 new')
+})
+
+t.test('the order of the queue is kept, also across events', async (t) => {
+  const ref = await newOldJob()
+  const ids = Array.from({ length: 2_500 }, (_, at) => `id-${at}`)
+  for (const id of ids) void old.accept(ref, id)
+  await until(async () => (await fixture.messages(oldStreamNames(ref).queue)) === ids.length)
+  await upgrade(ref)
+  const seqs = await Promise.all(
+    ids.map(async (id) => (await newestRecord(requests, ref, oldKey(id)))?.seq ?? 0),
+  )
+  t.same(
+    seqs,
+    seqs.toSorted((a, b) => a - b),
+  )
+})
+
+t.test('the closed queue of a deleted Job is moved, and stays closed', async (t) => {
+  const ref = { namespace: 'test', job: 'deleted', event: 'ev1' }
+  await makeOldStreams(requests.connection, ref, EVENTS)
+  await old.accept(ref, 'waits')
+  await old.dead(ref, 'died')
+  await old.done(ref, 'handed', { emitted: EMITTED })
+  await old.due(ref, 'handed', { attempts: 1 })
+  await old.closeQueue(ref)
+  t.ok((await listOldStreams(requests.connection)).some(({ job }) => job === ref.job))
+
+  const gone = { ref, outputs: undefined }
+  t.match(await upgradeStreams(requests.connection, gone), {
+    finished: false,
+    left: 1,
+    waiting: new Set(['ev1']),
+  })
+  t.equal(await told(ref, oldKey('waits')), 'pending 0')
+  t.equal(await told(ref, oldKey('died')), 'dead 3 old')
+  const { config } = await fixture.manager.streams.info(streamNames(ref).queue)
+  t.notMatch(config.subjects, [eventSubjects(ref).queued('*')])
+  t.equal(config.max_bytes, 256 * 2 ** 20, 'with the size of the old one')
+  t.equal(config.metadata?.['jobico.coeux.dev/uid'], 'abc')
+
+  // A new Job of the name knows where the result goes.
+  t.match(await upgrade(ref), { finished: true })
+  t.equal(await told(ref, effectKey(ref, 'handed'), 'ev2'), 'pending 0')
+  t.equal(await told(ref, effectKey(ref, 'handed', 1), 'ev3'), 'pending 0')
+  t.notOk((await listOldStreams(requests.connection)).some(({ job }) => job === ref.job))
+})
+
+/** Numbers from 0 to 1 that follow from a seed. */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
+    return state / 2 ** 32
+  }
+}
+
+t.test('an upgrade that is killed at any moment goes on where it was', { timeout: 300_000 }, async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const ref = await newOldJob()
+    const random = randomOf(seed)
+    const ids = Array.from({ length: 80 }, (_, at) => `${seed}-${at}`)
+    const shuffled = ids.map((id) => ({ id, at: random() })).sort((a, b) => a.at - b.at)
+    await Promise.all(shuffled.map(({ id }, at) => SEEDS[at % SEEDS.length]?.seed(ref, id)))
+    let kills = 0
+    for (let finished = false; !finished;)
+      finished = !(await killSoon(ref, 400 * random())) || (kills++, false)
+    const wrong: string[] = []
+    for (const [at, { id }] of shuffled.entries()) {
+      const wanted = SEEDS[at % SEEDS.length]
+      const state = await told(ref, oldKey(id))
+      const effect = await told(ref, effectKey(ref, id), 'ev2')
+      if (!wanted?.moved.includes(state)) wrong.push(`${id}: ${state}, not ${wanted?.moved.join(' or ')}`)
+      if (effect !== (wanted?.effect ?? 'unknown')) wrong.push(`${id}: its effect is ${effect}`)
+    }
+    t.same(wrong, [], `seed ${seed}, ${kills} kills`)
+    t.same(await oldStreamsOf(ref), [])
+    // A record for each, one more where a redriven copy is beside its dead letter, and one for each effect.
+    const extra = SEEDS.reduce((sum, { records }) => sum + records - 1, 0)
+    t.equal(await fixture.messages(streamNames(ref).events), ids.length + (extra * ids.length) / SEEDS.length)
+  }
+})
+
+/** A state, and what a move that was broken off leaves of it: it may be suspect then. */
+const SEEDS: readonly {
+  readonly seed: (ref: EventRef, id: string) => Promise<unknown>
+  readonly moved: readonly string[]
+  readonly effect?: string
+  readonly records: number
+}[] = [
+  { seed: (ref, id) => old.accept(ref, id), moved: ['pending 0', 'pending 0 suspect'], records: 1 },
+  { seed: (ref, id) => old.later(ref, id, HOUR_MS), moved: ['pending 1 later'], records: 1 },
+  {
+    seed: (ref, id) => old.due(ref, id, { attempts: 1 }),
+    moved: ['pending 1', 'pending 1 suspect'],
+    records: 1,
+  },
+  { seed: (ref, id) => old.done(ref, id), moved: ['done 1 old'], records: 1 },
+  { seed: (ref, id) => old.dead(ref, id), moved: ['dead 3 old'], records: 1 },
+  {
+    seed: async (ref, id) => old.redrive(ref, id, await old.dead(ref, id)),
+    moved: ['pending 0 redriven', 'pending 0 suspect redriven'],
+    records: 2,
+  },
+  {
+    async seed(ref, id) {
+      await old.done(ref, id)
+      await old.accept(ref, id)
+    },
+    moved: ['done 1 old'],
+    effect: 'pending 0',
+    records: 2,
+  },
+  {
+    seed: async (ref, id) => old.done(ref, id, { replaces: await old.dead(ref, id) }),
+    moved: ['done 1 old'],
+    records: 1,
+  },
+]
+
+/** Upgrades in a process of its own, and kills it; false if it had finished before. */
+async function killSoon(ref: EventRef, afterMs: number): Promise<boolean> {
+  const args = [requests.connection.getServer(), ref.namespace, ref.job, '{"ev1":"ev2"}']
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.fixture.ts'), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exit = once(child, 'exit') as Promise<[number | null]>
+  await Promise.race([once(child.stdout, 'data'), exit])
+  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs)
+  const [code] = await exit
+  clearTimeout(timer)
+  return code !== 0
+}
+
+t.test(
+  'listeners and runners of 0.1.0 go on meanwhile, and nothing is lost',
+  { timeout: 120_000 },
+  async (t) => {
+    const ref = await newOldJob()
+    await startRunner(t, ref)
+    const random = randomOf(11)
+    const accepted: string[] = []
+    let refused = 0
+    const stopping = { listener: false, runner: false }
+
+    const listen = async () => {
+      for (let at = 0; !stopping.listener; at++) {
+        const ack = await old.accept(ref, `live-${at}`).catch(() => undefined)
+        if (ack?.stored === true) accepted.push(`live-${at}`)
+        else refused++
+        if (at % 5 === 0) await delay(1)
+      }
+    }
+    const run = async () => {
+      while (!stopping.runner) {
+        const taken = await old.take(ref).catch(() => undefined)
+        if (taken === undefined) {
+          await delay(2)
+          continue
+        }
+        const fate = random()
+        if (fate < 0.1) continue // it dies before it has stored anything
+        if (fate < 0.5) await old.done(ref, taken.id, { data: '' })
+        else if (fate < 0.6) await old.dead(ref, taken.id)
+        else if (fate < 0.8) await old.later(ref, taken.id, 300)
+        else await old.due({ ...ref, event: 'ev2' }, `by ${taken.id}`)
+        if (random() < 0.8 && fate < 0.8) await taken.ack()
+      }
+    }
+    const [listening, running] = [listen(), run()]
+    for (let pass = 0; pass < 8; pass++) {
+      const going = await upgrade(ref, new Set(['ev1']))
+      t.equal(going.finished, false, 'the old streams stay')
+      await delay(100)
+    }
+    stopping.runner = true
+    await running
+    await until(async () => (await upgrade(ref)).finished)
+    t.same(await oldStreamsOf(ref), [])
+    await until(() => Promise.resolve(refused > 0))
+    stopping.listener = true
+    await listening
+
+    t.ok(accepted.length > 50, `${accepted.length} events were accepted`)
+    const ends = new Map<string, number>()
+    for (const id of accepted) {
+      await until(async () => /^(done|dead)/.test(await told(ref, oldKey(id))))
+      const end = await told(ref, oldKey(id))
+      ends.set(end, (ends.get(end) ?? 0) + 1)
+    }
+    t.comment(Object.fromEntries(ends))
+    t.ok(
+      [...ends.keys()].some((end) => end.endsWith('old')) &&
+        [...ends.keys()].some((end) => end.endsWith('new')),
+    )
+  },
+)
