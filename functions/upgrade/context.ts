@@ -20,22 +20,19 @@ export interface Moving {
   readonly onMoved: (messages: number) => void
 }
 
-/** JetStream may be slow while thousands of messages are on their way to it. */
-const WRITE_MS = 15_000
-
 /**
  * Stores a record if its condition holds; false if another record of the event is the newest. Throws QUEUE_UNAVAILABLE and
  * QUEUE_FULL.
  */
 export async function store({ requests }: Moving, message: Outgoing): Promise<boolean> {
-  const ack = readPubAck(await requests.send(message, WRITE_MS))
+  const ack = readPubAck(await requests.send(message))
   if (!ack.stored && ack.refusal !== 'wrong-sequence') throwRefusal(ack)
   return ack.stored
 }
 
 /** Acknowledges a message of 0.1.0, and with it the ones before where its consumer is set so. Throws QUEUE_UNAVAILABLE. */
 export async function acknowledge({ requests }: Moving, { ackSubject }: OldMessage): Promise<void> {
-  await requests.send({ subject: ackSubject, payload: '+ACK' }, WRITE_MS)
+  await requests.send({ subject: ackSubject, payload: '+ACK' })
 }
 
 /** The verdict of 0.1.0 on an event, if it had one. */

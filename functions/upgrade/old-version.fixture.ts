@@ -245,7 +245,9 @@ export function openOldVersion(connection: NatsConnection): OldVersion {
     },
     async take(ref) {
       const subject = `$JS.API.CONSUMER.MSG.NEXT.${oldStreamNames(ref).queue}.${ref.event}`
-      const answer = await requests.send({ subject, payload: JSON.stringify({ batch: 1, no_wait: true }) })
+      // A message that a consumer delivers has the subject of its stream, so it needs an inbox of its own.
+      const options = { timeout: PATIENT_MS, noMux: true }
+      const answer = await connection.request(subject, JSON.stringify({ batch: 1, no_wait: true }), options)
       const ackSubject = answer.reply
       if (ackSubject === undefined || ackSubject === '') return undefined
       const { id } = JSON.parse(Buffer.from(answer.data).toString()) as { id: string }

@@ -2,7 +2,7 @@ import { StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/je
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
-import { createRequests } from '../jetstream/requests.ts'
+import { createRequests, type Requests } from '../jetstream/requests.ts'
 import { closeQueue, ensureQueues } from '../queues/lifecycle.ts'
 import type { JobRef } from '../queues/names.ts'
 import { STREAM_METADATA, type QueuePlan } from '../queues/stream-config.ts'
@@ -59,7 +59,9 @@ export async function upgradeStreams(
   const found = await findOld(manager, ref)
   if (Object.keys(found).length === 0) return { finished: true, moved: 0, existed: false }
   if (outputs === undefined) await ensureClosedQueues(connection, found, ref)
-  const requests = createRequests(connection)
+  const own = createRequests(connection)
+  // JetStream may be slow while thousands of messages are on their way to it.
+  const requests: Requests = { ...own, send: (message) => own.send(message, ANSWER_WITHIN_MS) }
   const tally = createTally(await countLeft(manager, found), onProgress)
   try {
     const now = await serverClock(manager, found)
@@ -79,7 +81,7 @@ export async function upgradeStreams(
     return { finished: true, moved: tally.moved(), existed: true }
   } finally {
     tally.report()
-    requests.close()
+    own.close()
   }
 }
 
@@ -185,6 +187,7 @@ async function serverClock(manager: JetStreamManager, found: OldStreams): Promis
   return () => Date.now() + ahead
 }
 
+const ANSWER_WITHIN_MS = 15_000
 const REPORT_MS = 2_000
 
 function createTally(total: number, onProgress: (progress: UpgradeProgress) => void) {
