@@ -102,8 +102,8 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   )
   const queue = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
-  const skipsUpgrade = previous.upgraded === true || 'fault' in queue
-  const upgrade = skipsUpgrade ? UPGRADED : await upgradeJob(deps, job, current)
+  const isUpgraded = previous.upgraded === true
+  const upgrade = isUpgraded || 'fault' in queue ? UPGRADED : await upgradeJob(deps, job, current)
   // Until the outcomes are moved, the pods of version 0.1.0 go on: others would run events again that have ended.
   const events = upgrade.mayServe
     ? await serveEvents(deps, job, taken, !('fault' in queue))
@@ -130,7 +130,7 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(backlog === undefined ? {} : { backlog }),
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
-    upgraded: previous.upgraded === true || (!('fault' in queue) && upgrade.finished),
+    upgraded: isUpgraded || (!('fault' in queue) && upgrade.finished),
   }
 }
 
