@@ -223,3 +223,28 @@ t.test('when dead letters are full, events that would die wait, and others go on
   await manager.streams.purge(events, { filter: subject })
   t.match(await fixture.ended(ref, dying), { state: 'dead', verdict: { attempts: 1 } }, 'once there is room')
 })
+
+t.test(
+  'a retry that a dead process has left behind an outcome does not run when it becomes due',
+  async (t) => {
+    const ref = await fixture.newJob()
+    const subjects = eventSubjects(ref)
+    for (const kind of ['done', 'dead'] as const) {
+      const event = newEvent({ do: kind === 'done' ? 'ok' : 'reject' })
+      const stop = await fixture.startHere(t, ref)
+      const key = await fixture.accept(ref, event)
+      await fixture.ended(ref, key)
+      const outcome = await newestRecord(requests, ref, key)
+      await stop()
+      // As the schedule fires which was stored before the execution began.
+      const headers = eventHeaders(event)
+      headers.set(JOBICO_HEADERS.attempt, '1')
+      headers.set(JOBICO_HEADERS.suspect, '1')
+      const payload = event.data ?? ''
+      await publish(requests, { subject: subjects.record(key, 'due'), headers, payload })
+      await fixture.startHere(t, ref)
+      await until(async () => (await newestRecord(requests, ref, key))?.kind === kind)
+      t.equal((await newestRecord(requests, ref, key))?.seq, outcome?.seq, kind)
+    }
+  },
+)

@@ -3,7 +3,7 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream'
 import { forEachConcurrently } from '../process/concurrency.ts'
 import { answerIfThere, answerTo } from '../jetstream/manager.ts'
 import type { Outgoing } from '../jetstream/requests.ts'
-import { deleteMessage, lastMessage, messageAt } from '../jetstream/stored-message.ts'
+import { deleteMessage, lastMessage, messageAt, type StoredMessage } from '../jetstream/stored-message.ts'
 import { newestRecord } from '../outcomes/event-state.ts'
 import { readHistory } from '../outcomes/history.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
@@ -106,22 +106,36 @@ function recordOf(message: OldContent, now: number): Outgoing | undefined {
  */
 export async function copyOutcome(moving: Moving, outcome: OldContent): Promise<void> {
   const { requests } = moving
-  const { ref, key, headers } = outcome
-  const events = streamNames(ref).events
+  const { ref, key } = outcome
   for (;;) {
     const record = recordOf(outcome, moving.now())
     if (record === undefined) return
     const newest = await newestRecord(requests, ref, key)
     if (newest?.kind === 'done') return
-    const letter = await lastMessage(requests, events, eventSubjects(ref).record(key, 'dead'))
-    if (letter !== undefined && madeAt(letter) >= madeAt({ headers })) return
-    if (newest !== undefined && headers?.get(JOBICO_HEADERS.verdict) === 'done')
-      await handOverAgain(moving, outcome, readHistory(newest.headers).hops)
-    // Deleted first: a scheduled retry that was left behind would run the event again.
-    for (const each of [newest, letter])
-      if (each !== undefined) await deleteMessage(requests, events, each.seq)
+    const letter = await lastMessage(
+      requests,
+      streamNames(ref).events,
+      eventSubjects(ref).record(key, 'dead'),
+    )
+    if (letter !== undefined && madeAt(letter) >= madeAt(outcome)) return
+    if (newest !== undefined)
+      await giveWay(moving, outcome, [newest, ...(letter === undefined ? [] : [letter])])
     if (await store(moving, record)) return
   }
+}
+
+/** Removes records for an outcome of 0.1.0, which may not have handed anything over yet. */
+async function giveWay(
+  moving: Moving,
+  outcome: OldContent,
+  [newest, ...others]: readonly [StoredMessage, ...StoredMessage[]],
+): Promise<void> {
+  const { ref, headers } = outcome
+  if (headers?.get(JOBICO_HEADERS.verdict) === 'done')
+    await handOverAgain(moving, outcome, readHistory(newest.headers).hops)
+  // Before the outcome is stored: a scheduled retry that was left behind would run the event again.
+  for (const { seq } of [newest, ...others])
+    await deleteMessage(moving.requests, streamNames(ref).events, seq)
 }
 
 /** Copies the dead letter of an event, if it has one. */

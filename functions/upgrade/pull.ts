@@ -32,9 +32,9 @@ export async function pullPage(connection: NatsConnection, { stream, consumer }:
   const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
   const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
   connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, { reply: inbox })
-  let silent = false
+  const silence = new AbortController()
   const end = () => {
-    silent = true
+    silence.abort()
     subscription.unsubscribe()
   }
   let timer = setTimeout(end, PAGE_MS)
@@ -57,7 +57,7 @@ export async function pullPage(connection: NatsConnection, { stream, consumer }:
     subscription.unsubscribe()
   }
   // Without a message the status means that the consumer is gone, or moves to another server.
-  if (silent || (code === CONFLICT && received === 0)) throw noAnswer(stream)
+  if (silence.signal.aborted || (code === CONFLICT && received === 0)) throw noAnswer(stream)
   return { messages, more: received === PAGE || code === CONFLICT }
 }
 

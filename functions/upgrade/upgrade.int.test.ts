@@ -1,73 +1,20 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 import { redrive } from '../dead-letters/redrive.ts'
-import { allOf } from '../jetstream/manager.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { eventState, newestRecord } from '../outcomes/event-state.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
-import { startFixture, until, type Fixture } from '../runner/runner.fixture.ts'
-import { effectKey, makeOldStreams, oldKey, openOldVersion, type OldVersion } from './old-version.fixture.ts'
+import { until } from '../runner/runner.fixture.ts'
 import { oldStreamNames } from './old-layout.ts'
-import { listOldStreams, upgradeStreams, type Upgraded } from './upgrade.ts'
+import { effectKey, makeOldStreams, oldKey } from './old-version.fixture.ts'
+import { EVENTS, HOUR_MS, startUpgradeFixture } from './upgrade.fixture.ts'
+import { listOldStreams, upgradeStreams } from './upgrade.ts'
 
-const EVENTS = ['ev1', 'ev2', 'ev3']
-const OUTPUTS = new Map([['ev1', 'ev2']])
 const EMITTED = [{ event: 'ev3', data: Buffer.from('{"three":3}') }]
 
-let fixture: Fixture
-let requests: Fixture['requests']
-let old: OldVersion
-
-t.before(async () => {
-  fixture = await startFixture(t)
-  old = openOldVersion(fixture.requests.connection)
-  ;({ requests } = old)
-})
-
-/** A Job that has both the streams of 0.1.0 and those of this version. */
-async function newOldJob(): Promise<EventRef> {
-  const ref = await fixture.newJob(EVENTS)
-  await makeOldStreams(requests.connection, ref, EVENTS)
-  return ref
-}
-
-function upgrade(ref: EventRef, served?: ReadonlySet<string>): Promise<Upgraded> {
-  return upgradeStreams(requests.connection, { ref, outputs: OUTPUTS, served })
-}
-
-async function oldStreamsOf(ref: EventRef): Promise<readonly string[]> {
-  const names = Object.values<string>({ ...oldStreamNames(ref) })
-  const all = await allOf(fixture.manager.streams.list())
-  return all.map(({ config }) => config.name).filter((name) => names.includes(name))
-}
-
-/** Starts a runner of this version for ev1. */
-async function startRunner(t: Test, ref: EventRef): Promise<void> {
-  const schema = join(t.testdir({ 'schema.json': '{}' }), 'schema.json')
-  await fixture.startHere(t, ref, { JOBICO_OUTPUT: JSON.stringify({ event: 'ev2', schema }) })
-}
-
-/** The state of an event, as the tables tell it: who ran it last, and after how many attempts. */
-async function told(ref: EventRef, key: string, event = ref.event): Promise<string> {
-  const state = await eventState(requests, { ...ref, event }, key)
-  if (state.state === 'unknown') return 'unknown'
-  if (state.state === 'pending') {
-    const { attempts, redriven } = state.progress
-    const record = await newestRecord(requests, { ...ref, event }, key)
-    const isSuspect = record?.headers?.get(JOBICO_HEADERS.suspect) === '1'
-    const facts = { suspect: isSuspect, redriven, later: record?.kind === 'later' }
-    const held = Object.entries(facts).flatMap(([fact, holds]) => (holds ? [fact] : []))
-    return ['pending', attempts, ...held].join(' ')
-  }
-  const by = state.verdict.module === 'sha256-0' ? 'old' : 'new'
-  return `${state.state} ${state.verdict.attempts} ${by}`
-}
+const { fixture, old, requests, newOldJob, upgrade, oldStreamsOf, startRunner, told } =
+  await startUpgradeFixture(t)
 
 interface Case {
   readonly what: string
@@ -80,7 +27,6 @@ interface Case {
   readonly effects?: readonly [string, string]
 }
 
-const HOUR_MS = 3_600_000
 const NONE = ['unknown', 'unknown'] as const
 
 const CASES: readonly Case[] = [
@@ -337,153 +283,3 @@ t.test('the closed queue of a deleted Job is moved, and stays closed', async (t)
   t.equal(await told(ref, effectKey(ref, 'handed', 1), 'ev3'), 'pending 0')
   t.notOk((await listOldStreams(requests.connection)).some(({ job }) => job === ref.job))
 })
-
-/** Numbers from 0 to 1 that follow from a seed. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return state / 2 ** 32
-  }
-}
-
-t.test('an upgrade that is killed at any moment goes on where it was', { timeout: 300_000 }, async (t) => {
-  for (let seed = 1; seed <= 10; seed++) {
-    const ref = await newOldJob()
-    const random = randomOf(seed)
-    const ids = Array.from({ length: 80 }, (_, at) => `${seed}-${at}`)
-    const shuffled = ids.map((id) => ({ id, at: random() })).sort((a, b) => a.at - b.at)
-    await Promise.all(shuffled.map(({ id }, at) => SEEDS[at % SEEDS.length]?.seed(ref, id)))
-    let kills = 0
-    for (let finished = false; !finished;)
-      finished = !(await killSoon(ref, 400 * random())) || (kills++, false)
-    const wrong: string[] = []
-    for (const [at, { id }] of shuffled.entries()) {
-      const wanted = SEEDS[at % SEEDS.length]
-      const state = await told(ref, oldKey(id))
-      const effect = await told(ref, effectKey(ref, id), 'ev2')
-      if (!wanted?.moved.includes(state)) wrong.push(`${id}: ${state}, not ${wanted?.moved.join(' or ')}`)
-      if (effect !== (wanted?.effect ?? 'unknown')) wrong.push(`${id}: its effect is ${effect}`)
-    }
-    t.same(wrong, [], `seed ${seed}, ${kills} kills`)
-    t.same(await oldStreamsOf(ref), [])
-    // A record for each, one more where a redriven copy is beside its dead letter, and one for each effect.
-    const extra = SEEDS.reduce((sum, { records }) => sum + records - 1, 0)
-    t.equal(await fixture.messages(streamNames(ref).events), ids.length + (extra * ids.length) / SEEDS.length)
-  }
-})
-
-/** A state, and what a move that was broken off leaves of it: it may be suspect then. */
-const SEEDS: readonly {
-  readonly seed: (ref: EventRef, id: string) => Promise<unknown>
-  readonly moved: readonly string[]
-  readonly effect?: string
-  readonly records: number
-}[] = [
-  { seed: (ref, id) => old.accept(ref, id), moved: ['pending 0', 'pending 0 suspect'], records: 1 },
-  { seed: (ref, id) => old.later(ref, id, HOUR_MS), moved: ['pending 1 later'], records: 1 },
-  {
-    seed: (ref, id) => old.due(ref, id, { attempts: 1 }),
-    moved: ['pending 1', 'pending 1 suspect'],
-    records: 1,
-  },
-  { seed: (ref, id) => old.done(ref, id), moved: ['done 1 old'], records: 1 },
-  { seed: (ref, id) => old.dead(ref, id), moved: ['dead 3 old'], records: 1 },
-  {
-    seed: async (ref, id) => old.redrive(ref, id, await old.dead(ref, id)),
-    moved: ['pending 0 redriven', 'pending 0 suspect redriven'],
-    records: 2,
-  },
-  {
-    async seed(ref, id) {
-      await old.done(ref, id)
-      await old.accept(ref, id)
-    },
-    moved: ['done 1 old'],
-    effect: 'pending 0',
-    records: 2,
-  },
-  {
-    seed: async (ref, id) => old.done(ref, id, { replaces: await old.dead(ref, id) }),
-    moved: ['done 1 old'],
-    records: 1,
-  },
-]
-
-/** Upgrades in a process of its own, and kills it; false if it had finished before. */
-async function killSoon(ref: EventRef, afterMs: number): Promise<boolean> {
-  const args = [requests.connection.getServer(), ref.namespace, ref.job, '{"ev1":"ev2"}']
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.fixture.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exit = once(child, 'exit') as Promise<[number | null]>
-  await Promise.race([once(child.stdout, 'data'), exit])
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs)
-  const [code] = await exit
-  clearTimeout(timer)
-  return code !== 0
-}
-
-t.test(
-  'listeners and runners of 0.1.0 go on meanwhile, and nothing is lost',
-  { timeout: 120_000 },
-  async (t) => {
-    const ref = await newOldJob()
-    await startRunner(t, ref)
-    const random = randomOf(11)
-    const accepted: string[] = []
-    let refused = 0
-    const stopping = { listener: false, runner: false }
-
-    const listen = async () => {
-      for (let at = 0; !stopping.listener; at++) {
-        const ack = await old.accept(ref, `live-${at}`).catch(() => undefined)
-        if (ack?.stored === true) accepted.push(`live-${at}`)
-        else refused++
-        await delay(1)
-      }
-    }
-    const run = async () => {
-      while (!stopping.runner) {
-        const taken = await old.take(ref).catch(() => undefined)
-        if (taken === undefined) {
-          await delay(2)
-          continue
-        }
-        const fate = random()
-        if (fate < 0.1) continue // it dies before it has stored anything
-        if (fate < 0.5) await old.done(ref, taken.id, { data: '' })
-        else if (fate < 0.6) await old.dead(ref, taken.id)
-        else if (fate < 0.8) await old.later(ref, taken.id, 300)
-        else await old.due({ ...ref, event: 'ev2' }, `by ${taken.id}`)
-        if (random() < 0.8 && fate < 0.8) await taken.ack()
-      }
-    }
-    const [listening, running] = [listen(), run()]
-    for (let pass = 0; pass < 8; pass++) {
-      const going = await upgrade(ref, new Set(['ev1']))
-      t.equal(going.finished, false, 'the old streams stay')
-      await delay(100)
-    }
-    stopping.runner = true
-    await running
-    await until(async () => (await upgrade(ref)).finished)
-    t.same(await oldStreamsOf(ref), [])
-    await until(() => Promise.resolve(refused > 0))
-    stopping.listener = true
-    await listening
-
-    t.ok(accepted.length > 50, `${accepted.length} events were accepted`)
-    const ends = new Map<string, number>()
-    for (const id of accepted) {
-      await until(async () => /^(done|dead)/.test(await told(ref, oldKey(id))))
-      const end = await told(ref, oldKey(id))
-      ends.set(end, (ends.get(end) ?? 0) + 1)
-    }
-    t.comment(Object.fromEntries(ends))
-    t.ok(
-      [...ends.keys()].some((end) => end.endsWith('old')) &&
-        [...ends.keys()].some((end) => end.endsWith('new')),
-    )
-  },
-)

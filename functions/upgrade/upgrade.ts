@@ -1,7 +1,7 @@
 import { StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
+import { allOf, ANSWER_MS, answerIfThere, answerTo, manage, subjectsIn } from '../jetstream/manager.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
 import { closeQueue, ensureQueues } from '../queues/lifecycle.ts'
 import type { JobRef } from '../queues/names.ts'
@@ -66,23 +66,30 @@ export async function upgradeStreams(
   try {
     const now = await serverClock(manager, found)
     const moving: Moving = { requests, manager, ref, outputs, now, onMoved: tally.add }
-    if (served === undefined) await close(connection, manager, ref, ['queue'])
-    await copyOutcomes(moving)
-    const kept = await moveWaiting(moving, { served })
-    await copyOutcomes(moving)
-    const isEmpty = served === undefined && kept === 0 && (await isDrained(manager, ref))
-    if (!isEmpty) return await unfinished(manager, ref, tally.moved())
-    await close(connection, manager, ref, ['retry', 'outcomes'])
-    if (!(await isDrained(manager, ref))) return await unfinished(manager, ref, tally.moved())
-    await copyOutcomes(moving)
-    // The queue last: it tells with which settings the new streams are made, if the Job is gone.
-    for (const stream of ['retry', 'outcomes', 'queue'] as const)
-      await answerIfThere(manager.streams.delete(oldStreamNames(ref)[stream]))
-    return { finished: true, moved: tally.moved(), existed: true }
+    const finished = await moveAll(moving, served)
+    if (!finished) return await unfinished(manager, ref, tally.moved())
+    return { finished, moved: tally.moved(), existed: true }
   } finally {
     tally.report()
     own.close()
   }
+}
+
+/** Moves what can be moved; true if the old streams are deleted then. */
+async function moveAll(moving: Moving, served: UpgradeOptions['served']): Promise<boolean> {
+  const { manager, ref } = moving
+  if (served === undefined) await close(moving, ['queue'])
+  await copyOutcomes(moving)
+  const kept = await moveWaiting(moving, { served })
+  await copyOutcomes(moving)
+  if (served !== undefined || kept > 0 || !(await isDrained(manager, ref))) return false
+  await close(moving, ['retry', 'outcomes'])
+  if (!(await isDrained(manager, ref))) return false
+  await copyOutcomes(moving)
+  // The queue last: it tells with which settings the new streams are made, if the Job is gone.
+  for (const stream of ['retry', 'outcomes', 'queue'] as const)
+    await answerIfThere(manager.streams.delete(oldStreamNames(ref)[stream]))
+  return true
 }
 
 /** All Jobs that have streams of 0.1.0. Throws QUEUE_UNAVAILABLE. */
@@ -135,9 +142,7 @@ async function ensureClosedQueues(connection: NatsConnection, found: OldStreams,
  * this has returned.
  */
 async function close(
-  connection: NatsConnection,
-  manager: JetStreamManager,
-  ref: JobRef,
+  { requests: { connection }, manager, ref }: Moving,
   streams: readonly (keyof OldStreamNames)[],
 ): Promise<void> {
   for (const stream of streams) {
@@ -158,16 +163,15 @@ async function isDrained(manager: JetStreamManager, ref: JobRef): Promise<boolea
 }
 
 async function unfinished(manager: JetStreamManager, ref: JobRef, moved: number): Promise<Upgraded> {
-  const found = await findOld(manager, ref)
-  const left = (found.queue?.state.messages ?? 0) + (found.retry?.state.messages ?? 0)
-  const waiting = new Set<string>()
-  if (left > 0)
-    for (const stream of ['queue', 'retry'] as const) {
-      const name = oldStreamNames(ref)[stream]
-      const info = await answerIfThere(manager.streams.info(name, { subjects_filter: '>' }))
-      for (const subject of Object.keys(info?.state.subjects ?? {})) waiting.add(subject.split('.')[3] ?? '')
-    }
-  return { finished: false, moved, left, waiting }
+  const names = oldStreamNames(ref)
+  const subjects: string[] = []
+  for (const stream of [names.queue, names.retry]) {
+    const inStream = await subjectsIn(manager, stream, '>')
+    for (const [subject, messages] of inStream ?? [])
+      subjects.push(...Array.from<string>({ length: messages }).fill(subject))
+  }
+  const waiting = new Set(subjects.map((subject) => subject.split('.')[3] ?? ''))
+  return { finished: false, moved, left: subjects.length, waiting }
 }
 
 /** How many messages are to be moved. */

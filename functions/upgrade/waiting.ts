@@ -146,14 +146,24 @@ async function moveOne(moving: Moving, message: OldMessage, suspect: boolean): P
   const verdict = await oldVerdict(moving, ref, key)
   if (verdict !== undefined && verdict.seq !== history.redrive)
     return isDone(verdict) ? await handOverAgain(moving, contentOf(ref, key, verdict), history.hops) : true
-  if (message.kind !== 'queued' && (await hasLaterCopy(moving, message))) return true
+  if (message.kind === 'queued' || !(await hasLaterCopy(moving, message)))
+    await storeWaiting(moving, message, { suspect, redriven: history.redrive !== undefined })
+  return true
+}
+
+/** Stores the record of a message, unless its event has one; a redriven copy takes the place of its dead letter. */
+async function storeWaiting(
+  moving: Moving,
+  message: OldMessage,
+  { suspect, redriven }: { readonly suspect: boolean; readonly redriven: boolean },
+): Promise<void> {
+  const { ref, key } = message
   for (;;) {
-    if (history.redrive !== undefined) await copyDeadLetter(moving, ref, key)
+    if (redriven) await copyDeadLetter(moving, ref, key)
     const newest = await newestRecord(moving.requests, ref, key)
-    const isRedriven = history.redrive !== undefined && newest?.kind === 'dead'
-    if (newest !== undefined && !isRedriven) return true
-    const waiting = { suspect, replaces: isRedriven ? newest.seq : 0 }
-    if (await store(moving, waitingRecord(message, waiting))) return true
+    if (newest !== undefined && !(redriven && newest.kind === 'dead')) return
+    const waiting = { suspect, replaces: newest?.seq ?? 0 }
+    if (await store(moving, waitingRecord(message, waiting))) return
   }
 }
 

@@ -109,22 +109,32 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ownerOf(deps, job, event),
   )
   const made = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
-  const queueFault = 'fault' in made ? made.fault : undefined
+  const fault = 'fault' in made ? made.fault : undefined
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
   const isUpgraded = previous.upgraded === true
-  const upgrade = isUpgraded || queueFault !== undefined ? UPGRADED : await upgradeJob(deps, job, current)
+  const upgrade = isUpgraded || fault !== undefined ? UPGRADED : await upgradeJob(deps, job, current)
   // Until the outcomes are moved, the pods of version 0.1.0 go on: others would run events again that have ended.
   const served = upgrade.mayServe
-    ? await serveAndRemove(deps, job, { taken, current, hasConsumers: queueFault === undefined, upgrade })
+    ? await serveAndRemove(deps, job, { taken, current, hasConsumers: fault === undefined, upgrade })
     : asBefore(job)
+  const told = await tell(deps, job, previous, { ...served, queue: fault ?? upgrade.fault })
+  return { ...told, upgraded: isUpgraded || (fault === undefined && upgrade.finished) }
+}
+
+/** Counts what waits and writes the status. */
+async function tell(
+  deps: ReconcileDeps,
+  job: LiveJob,
+  previous: Previous,
+  report: Omit<JobReport, 'backlog'>,
+): Promise<Previous> {
   const backlog = await backlogOf(deps, job, previous)
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
   const before = previous.status ?? job.status
-  const queue = queueFault ?? upgrade.fault ?? storageFault(deps, backlog)
-  const report = { ...served, queue, backlog: isDue ? backlog : undefined }
+  const queue = report.queue ?? storageFault(deps, backlog)
   const status = nextStatus(
     { ...job, ...(before === undefined ? {} : { status: before }) },
-    report,
+    { ...report, queue, backlog: isDue ? backlog : undefined },
     new Date(),
   )
   await writeStatus(deps, job, before, status)
@@ -132,7 +142,6 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
     ...(backlog === undefined ? {} : { backlog }),
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
-    upgraded: isUpgraded || (queueFault === undefined && upgrade.finished),
   }
 }
 

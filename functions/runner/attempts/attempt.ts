@@ -74,6 +74,10 @@ async function resume(attempt: Attempt): Promise<Report> {
   const { context, delivery, history, replaces } = attempt
   const newest = await context.settlement.newest(delivery.key)
   if ((newest?.seq ?? 0) !== replaces.seq) return await giveUp(attempt, newest)
+  const outcome = history.suspect
+    ? await context.settlement.outcome(delivery.key, history.redrive)
+    : undefined
+  if (outcome !== undefined) return await giveUp(attempt, outcome)
   return history.suspect && history.attempts >= context.retry.maxAttempts
     ? await deadLetterUnrun(attempt)
     : await run(attempt)

@@ -10,7 +10,7 @@ import { JOBICO_HEADERS, verdictHeaders, type Verdict } from '../../outcomes/ver
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
 import { expectNewest, publish } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
-import { deleteMessage } from '../../jetstream/stored-message.ts'
+import { deleteMessage, lastMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
 import type { Room } from '../dispatch/room.ts'
 import { handOverBytes, handOverMessage, type HandOver } from '../../outcomes/hand-over.ts'
@@ -59,6 +59,11 @@ export interface HandOvers {
 export interface Settlement {
   /** Reads the newest record of an event, if any. */
   newest(key: string): Promise<StoredRecord | undefined>
+  /**
+   * Reads the outcome of an event, also if it is not the newest record: a process that died after it had stored it may have
+   * left a retry, which has become due since. `redrive` is the sequence of a dead letter that does not count.
+   */
+  outcome(key: string, redrive: number | undefined): Promise<StoredRecord | undefined>
   /** Stores a done verdict together with what it hands over: both or none. */
   writeDone(
     event: KeyedEvent,
@@ -132,6 +137,17 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   return {
     newest,
+    async outcome(key, redrive) {
+      const read = (kind: 'done' | 'dead') =>
+        persist(async () => {
+          const found = await lastMessage(requests, streams.events, subjects.record(key, kind))
+          return { found: found && { ...found, kind } }
+        })
+      const { found: done } = await read('done')
+      if (done !== undefined) return done
+      const { found: dead } = await read('dead')
+      return dead?.seq === redrive ? undefined : dead
+    },
     families,
     familyBytes: room.familyBytes,
     async writeDone(event, verdict, handOvers, replaces) {
