@@ -106,14 +106,23 @@ export function readOldMessage({
   headers,
   data,
 }: Msg): OldMessage | undefined {
+  const about = readOldSubject(subject)
+  if (about === undefined || !ackSubject.startsWith('$JS.ACK.')) return undefined
+  return { ...about, ...readAck(ackSubject), headers, data, ackSubject }
+}
+
+function readOldSubject(subject: string): Pick<OldMessage, 'kind' | 'ref' | 'key'> | undefined {
   const [prefix = '', namespace = '', job = '', event = '', key = '', last] = subject.split('.')
-  const kind = prefix === 'jobico-retry' ? (last === 'later' ? 'later' : 'due') : KINDS[prefix]
+  const retry = last === 'later' ? 'later' : 'due'
+  const kind = prefix === 'jobico-retry' ? retry : KINDS[prefix]
+  return kind === undefined || key === '' ? undefined : { kind, ref: { namespace, job, event }, key }
+}
+
+function readAck(ackSubject: string): Pick<OldMessage, 'deliveries' | 'seq' | 'storedAt'> {
   const tokens = ackSubject.split('.')
-  if (kind === undefined || key === '' || !ackSubject.startsWith('$JS.ACK.')) return undefined
   const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
   const [deliveries = 0, seq = 0, , nanos = 0] = tokens.slice(at).map(Number)
-  const storedAt = nanos / NANOS_PER_MS
-  return { kind, ref: { namespace, job, event }, key, seq, deliveries, storedAt, headers, data, ackSubject }
+  return { deliveries, seq, storedAt: nanos / NANOS_PER_MS }
 }
 
 /** The payload of a done verdict of 0.1.0, taken apart: the data of the result, and the emitted data behind it. */

@@ -98,7 +98,7 @@ export interface OldVersion {
   /** A listener stores an event in the queue; the answer says whether it could. */
   accept(ref: EventRef, id: string, data?: object): Promise<PubAck>
   /** A runner schedules a retry. */
-  later(ref: EventRef, id: string, dueMs: number, history?: Partial<History>, data?: object): Promise<string>
+  later(ref: EventRef, id: string, dueMs: number, history?: Partial<History>): Promise<string>
   /** A retry that is due, a hand-over or a redriven copy. */
   due(ref: EventRef, id: string, history?: Partial<History>, data?: object): Promise<string>
   /** A runner stores a done verdict. */
@@ -168,8 +168,8 @@ export function openOldVersion(connection: NatsConnection): OldVersion {
       const subject = oldSubjects(ref).queued(oldKey(id))
       return readPubAck(await requests.send({ subject, headers, payload: event.data ?? '' }))
     },
-    async later(ref, id, dueMs, history = {}, data) {
-      const { headers, payload } = waiting(id, { attempts: 1, ...history }, data)
+    async later(ref, id, dueMs, history = {}) {
+      const { headers, payload } = waiting(id, { attempts: 1, ...history }, undefined)
       headers.set('Nats-Schedule', `@at ${new Date(Date.now() + dueMs).toISOString()}`)
       headers.set('Nats-Schedule-Target', oldSubjects(ref).due(oldKey(id)))
       await send({ subject: oldSubjects(ref).later(oldKey(id)), headers, payload })

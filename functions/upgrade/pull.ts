@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection } from '@nats-io/transport-node'
+import { createInbox, type NatsConnection, type Subscription } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
 import { readOldMessage, type OldMessage } from './old-layout.ts'
@@ -32,20 +32,26 @@ export async function pullPage(connection: NatsConnection, { stream, consumer }:
   const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
   const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
   connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, { reply: inbox })
-  const silence = new AbortController()
+  const { messages, received, code } = await receivePage(subscription)
+  // Without a message the status means that the consumer is gone, or moves to another server.
+  const isGone = code === SILENCE || code === NO_RESPONDERS || (code === CONFLICT && received === 0)
+  if (isGone) throw noAnswer(stream)
+  return { messages, more: received === PAGE || code === CONFLICT }
+}
+
+/** Receives what a pull gives, up to the status that ends it: SILENCE if nothing has come for too long. */
+async function receivePage(subscription: Subscription) {
+  const messages: OldMessage[] = []
+  let [received, code] = [0, 0]
   const end = () => {
-    silence.abort()
+    code = SILENCE
     subscription.unsubscribe()
   }
   let timer = setTimeout(end, PAGE_MS)
-  const messages: OldMessage[] = []
-  let received = 0
-  let code = 0
   try {
     for await (const message of subscription) {
       clearTimeout(timer)
       code = message.headers?.code ?? 0
-      if (code === NO_RESPONDERS) throw noAnswer(stream)
       if (code !== 0) break
       const read = readOldMessage(message)
       if (read !== undefined) messages.push(read)
@@ -56,11 +62,11 @@ export async function pullPage(connection: NatsConnection, { stream, consumer }:
     clearTimeout(timer)
     subscription.unsubscribe()
   }
-  // Without a message the status means that the consumer is gone, or moves to another server.
-  if (silence.signal.aborted || (code === CONFLICT && received === 0)) throw noAnswer(stream)
-  return { messages, more: received === PAGE || code === CONFLICT }
+  return { messages, received, code }
 }
 
+/** Our own status of a pull that nobody answers any more. */
+const SILENCE = -1
 const NO_RESPONDERS = 503
 /** The status of a pull that reached its limit of bytes, or that the server ended. */
 const CONFLICT = 409

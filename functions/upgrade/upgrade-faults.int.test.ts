@@ -28,18 +28,14 @@ t.test('an upgrade that is killed at any moment goes on where it was', { timeout
     const random = randomOf(seed)
     const ids = Array.from({ length: 80 }, (_, at) => `${seed}-${at}`)
     const shuffled = ids.map((id) => ({ id, at: random() })).sort((a, b) => a.at - b.at)
-    await Promise.all(shuffled.map(({ id }, at) => SEEDS[at % SEEDS.length]?.seed(ref, id)))
+    await Promise.all(shuffled.map(async ({ id }, at) => await SEEDS[at % SEEDS.length]?.seed(ref, id)))
     let kills = 0
     for (let finished = false; !finished;)
       finished = !(await killSoon(ref, 400 * random())) || (kills++, false)
-    const wrong: string[] = []
-    for (const [at, { id }] of shuffled.entries()) {
-      const wanted = SEEDS[at % SEEDS.length]
-      const state = await told(ref, oldKey(id))
-      const effect = await told(ref, effectKey(ref, id), 'ev2')
-      if (!wanted?.moved.includes(state)) wrong.push(`${id}: ${state}, not ${wanted?.moved.join(' or ')}`)
-      if (effect !== (wanted?.effect ?? 'unknown')) wrong.push(`${id}: its effect is ${effect}`)
-    }
+    const wrong = await wrongStates(
+      ref,
+      shuffled.map(({ id }) => id),
+    )
     t.same(wrong, [], `seed ${seed}, ${kills} kills`)
     t.same(await oldStreamsOf(ref), [])
     // A record for each, one more where a redriven copy is beside its dead letter, and one for each effect.
@@ -47,6 +43,19 @@ t.test('an upgrade that is killed at any moment goes on where it was', { timeout
     t.equal(await fixture.messages(streamNames(ref).events), ids.length + (extra * ids.length) / SEEDS.length)
   }
 })
+
+/** What is not as the seeds want it, in words. */
+async function wrongStates(ref: EventRef, ids: readonly string[]): Promise<readonly string[]> {
+  const wrong: string[] = []
+  for (const [at, id] of ids.entries()) {
+    const { moved = [], effect: wanted = 'unknown' } = SEEDS[at % SEEDS.length] ?? {}
+    const state = await told(ref, oldKey(id))
+    const effect = await told(ref, effectKey(ref, id), 'ev2')
+    if (!moved.includes(state)) wrong.push(`${id}: ${state}, not ${moved.join(' or ')}`)
+    if (effect !== wanted) wrong.push(`${id}: its effect is ${effect}`)
+  }
+  return wrong
+}
 
 /** A state, and what a move that was broken off leaves of it: it may be suspect then. */
 const SEEDS: readonly {
