@@ -2,7 +2,7 @@ import { jetstream } from '@nats-io/jetstream'
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 
 import { answerTo, JETSTREAM_OPTIONS, manage } from '../jetstream/manager.ts'
-import { eventSubjects, parseSubject, streamNames, type JobRef, type RecordKind } from './names.ts'
+import { descendantsSubject, eventSubjects, parseSubject, streamNames, type JobRef } from './names.ts'
 
 /**
  * How many bytes each kind of record may take in a Job's stream of events. NATS can not limit them, since it could only
@@ -49,7 +49,7 @@ interface MeasuredMessage {
 /** Measures retries, hand-overs and dead letters. Reads the headers of each, and nothing of done outcomes. */
 export async function measureUndone(connection: NatsConnection, ref: JobRef): Promise<UndoneBytes> {
   const bytes = { dead: 0, waiting: 0 }
-  for await (const message of measured(connection, ref, ['later', 'due', 'dead']))
+  for await (const message of measured(connection, ref, undoneSubjects(ref)))
     bytes[parseSubject(message.subject).kind === 'dead' ? 'dead' : 'waiting'] += message.bytes
   return bytes
 }
@@ -67,7 +67,7 @@ const MAX_DELETED = 10_000
 /** Finds the oldest done outcomes that can be deleted to free bytes, at most `excess` bytes. */
 export async function findExcess(connection: NatsConnection, ref: JobRef, excess: number): Promise<Excess> {
   let [bytes, last, count] = [0, 0, 0]
-  for await (const message of measured(connection, ref, ['done'])) {
+  for await (const message of measured(connection, ref, rollingSubjects(ref))) {
     if (bytes + message.bytes > excess || ++count > MAX_DELETED) break
     bytes += message.bytes
     last = message.seq
@@ -75,26 +75,35 @@ export async function findExcess(connection: NatsConnection, ref: JobRef, excess
   return { last, bytes }
 }
 
-/** Deletes the done outcomes of a Job up to a sequence. Throws QUEUE_UNAVAILABLE. */
+/** Deletes the done outcomes of a Job, and counts of descendants, up to a sequence. Throws QUEUE_UNAVAILABLE. */
 export async function deleteDone(connection: NatsConnection, ref: JobRef, last: number): Promise<void> {
   const { streams } = await manage(connection)
-  const filter = eventSubjects({ ...ref, event: '*' }).record('*', 'done')
-  await answerTo(streams.purge(streamNames(ref).events, { filter, seq: last + 1 }))
+  for (const filter of rollingSubjects(ref))
+    await answerTo(streams.purge(streamNames(ref).events, { filter, seq: last + 1 }))
+}
+
+/** What is deleted beyond its room, the oldest first: done outcomes, and counts of descendants that have not grown lately. */
+function rollingSubjects(ref: JobRef): readonly string[] {
+  return [eventSubjects({ ...ref, event: '*' }).record('*', 'done'), descendantsSubject(ref, '*')]
+}
+
+function undoneSubjects(ref: JobRef): readonly string[] {
+  const { record } = eventSubjects({ ...ref, event: '*' })
+  return [record('*', 'later'), record('*', 'due'), record('*', 'dead')]
 }
 
 const SIZE_HEADER = 'Nats-Msg-Size'
 const PAGE = 1_000
 const PAGE_MS = 5_000
 
-/** Yields the messages of some kinds, the oldest first, as far as they are stored at the start. */
+/** Yields the messages of some subjects, the oldest first, as far as they are stored at the start. */
 async function* measured(
   connection: NatsConnection,
   ref: JobRef,
-  kinds: readonly RecordKind[],
+  subjects: readonly string[],
 ): AsyncGenerator<MeasuredMessage, void, undefined> {
-  const { record } = eventSubjects({ ...ref, event: '*' })
   const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
-  const options = { filter_subjects: kinds.map((kind) => record('*', kind)), headers_only: true }
+  const options = { filter_subjects: [...subjects], headers_only: true }
   const consumer = await answerTo(consumers.get(streamNames(ref).events, options))
   try {
     let { num_pending: left } = await answerTo(consumer.info())

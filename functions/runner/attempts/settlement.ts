@@ -88,6 +88,8 @@ export interface Settlement {
   readonly familyBytes: () => number
 }
 
+/** Counts of descendants are kept so long at least: longer than descendants wait for room, or for a pod. */
+const MIN_COUNT_S = 3_600
 const NO_ROOM_TO_HAND_OVER = { kind: 'no-room', lacks: 'hand-overs' } as const
 
 /** Makes the settlement for the runner of an event. */
@@ -105,7 +107,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   const replace = createReplace({ requests, ref, room, persist })
   const families = createFamilies({
     ...{ requests, ref, persist, mostBytes: room.familyBytes },
-    ttlSeconds: doneRetentionSeconds,
+    ttlSeconds: Math.max(doneRetentionSeconds, MIN_COUNT_S),
   })
 
   const conditional = (fields: MsgHdrs, key: string, expected: number, ttl?: number) => {

@@ -128,9 +128,11 @@ t.test('the dead letters are full', async (t) => {
   const full = await eventually('the dead letters are full, and others wait', async () => {
     const found = await backlog()
     const dead = found?.undone?.dead ?? 0
-    return found !== undefined && dead >= roomLimits(SMALL.maxBytes).dead && found.pending > 0 && found
+    const isFull = dead >= roomLimits(SMALL.maxBytes).dead
+    // An event that moves just now may be counted twice.
+    const isSettled = found !== undefined && found.dead + found.pending === rejected.length
+    return isFull && isSettled && found.pending > 0 && found
   })
-  t.equal(full.dead + full.pending, rejected.length, 'what would die waits')
   const others = startSender({ target: () => system.target(), perSecond: 50, random, actions: ['ok'] })
   await eventually('others are run', () =>
     Promise.resolve(others.sent.filter(({ key }) => system.executions.has(key)).length > 50),

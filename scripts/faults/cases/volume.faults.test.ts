@@ -31,7 +31,7 @@ const DOOMED_EVERY = Math.floor(EVENTS / DEAD)
 const isDoomed = (index: number) => index % DOOMED_EVERY === 0 && index < DEAD * DOOMED_EVERY
 
 t.test('many more events go through a queue than there is room for outcomes', async (t) => {
-  const fault = `${EVENTS} events, 16Mi`
+  const fault = `${EVENTS} events through ${MAX_BYTES / 2 ** 20}Mi`
   const system = await startSystem(t, {
     ...{ queue: { maxBytes: MAX_BYTES }, keepsVerdicts: false },
     events: [{ name: 'ev1', runners: 2 }],
