@@ -8,6 +8,7 @@ import { closeNats, connectNats } from '../../../functions/jetstream/connection.
 import type { EventRef } from '../../../functions/queues/names.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/queues/stream-config.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import type { ChildSpec, Component } from '../../dev/desired-processes.ts'
@@ -18,7 +19,7 @@ import type { Target } from '../ledger/sender.ts'
 import { faultsConfig } from '../config.ts'
 import { openChild, type Child, type LineHandler } from './child.fixture.ts'
 import { startProxy, type Proxy } from './proxy.fixture.ts'
-import { openServer, type Server, type ServerOptions } from './server.fixture.ts'
+import { openCluster, openServer, type Server, type ServerOptions } from './server.fixture.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -67,12 +68,12 @@ export interface System {
 }
 
 const ONE_EVENT: readonly EventSetup[] = [{ name: 'ev1' }]
-const QUEUE: QueueSettings = {
+const QUEUE: Omit<QueueSettings, 'replicas'> = {
   storage: 'File',
   maxBytes: 64 * 2 ** 20,
   duplicateWindowSeconds: 120,
-  replicas: 1,
 }
+const START_LIMIT_MS = 30_000
 const SCHEMA = 'schema.json'
 const JOB = { namespace: 'faults', job: 'ledger' }
 
@@ -80,19 +81,29 @@ const JOB = { namespace: 'faults', job: 'ledger' }
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {}, keepsVerdicts = true } = options
   const folder = testFolder(t)
-  const server = await openServer(join(folder, 'nats'), options.server ?? {})
+  const { servers: replicas } = faultsConfig()
+  const open = replicas === 1 ? openServer : openCluster
+  const server = await open(join(folder, 'nats'), options.server ?? {})
   t.teardown(() => server.stop())
   const plan: QueuePlan = {
     ref: JOB,
-    queue: { ...QUEUE, ...queue },
+    queue: { ...QUEUE, replicas, ...queue },
     events: events.map(({ name }) => name),
     metadata: {},
   }
-  await makeQueues(server.url, [plan])
+  // A cluster takes a second or two to elect its leader.
+  await eventually(
+    'the queues are made',
+    async () => {
+      await makeQueues(server.url, [plan])
+      return true
+    },
+    { withinMs: START_LIMIT_MS },
+  )
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
-  if (keepsVerdicts) await keepVerdicts(store.manager, JOB)
-  const proxy = await startProxy(server.url)
+  if (keepsVerdicts) await keepVerdicts(store.manager, JOB, replicas)
+  const proxy = await startProxy(server.members[0].url)
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
     options.proxied?.component === component && options.proxied.event === event ? proxy.url : server.url
