@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
@@ -16,6 +17,7 @@ import { eventState } from '../outcomes/event-state.ts'
 import { deleteMessage, lastMessage } from './stored-message.ts'
 import type { QueuePlan } from '../queues/stream-config.ts'
 import { verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
+import { eventually } from '../../scripts/testing/eventually.fixture.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 
 const MiB = 2 ** 20
@@ -139,6 +141,62 @@ t.test('a lost server is noticed at once, and found again', async (t) => {
   t.teardown(() => again.stop())
   while (!asked.isOnline()) await delay(5)
   t.ok((await asked.send({ subject: '$JS.API.INFO' })).data.length > 0)
+})
+
+for (const { name, bytes } of [
+  { name: 'that has little to send', bytes: 10 },
+  { name: 'that has more to send than the socket takes', bytes: 4 * MiB },
+]) {
+  t.test(`a server that stands still is left for another one, by a client ${name}`, async (t) => {
+    const folder = testFolder(t)
+    const servers = await Promise.all(
+      ['one', 'two'].map((name) => startNatsServer({ storeDir: join(folder, name) })),
+    )
+    const link = await connectNats({ url: servers.map(({ url }) => url).join(','), name: 'test' })
+    t.teardown(() => closeNats(link))
+    const first = link.getServer()
+    const stopped = servers.find(({ url }) => url === `nats://${first}`)
+    if (stopped === undefined) throw new Error(`${first} is none of the servers`)
+    process.kill(stopped.pid, 'SIGSTOP')
+    t.teardown(async () => {
+      process.kill(stopped.pid, 'SIGCONT')
+      await Promise.all(servers.map((each) => each.stop()))
+    })
+    for (let sent = 0; sent < bytes; sent += 10_000) link.publish('x', new Uint8Array(10_000))
+    await eventually('the client is with the other server', () =>
+      Promise.resolve(link.getServer() !== first && link.info !== undefined),
+    )
+    await t.resolves(link.flush())
+  })
+}
+
+t.test('a server of a cluster that answers no request is left for another one', async (t) => {
+  const folder = testFolder(t)
+  const hosts = [1, 2].map((last) => `127.${64 | (process.pid >> 16)}.${(process.pid >> 8) & 255}.${last}`)
+  const servers = await Promise.all(
+    hosts.map((host) =>
+      startNatsServer({ storeDir: join(folder, host), host, cluster: { serverName: host, hosts } }),
+    ),
+  )
+  const link = await connectNats({ url: servers.map(({ url }) => url).join(','), name: 'test' })
+  const asked = createRequests(link)
+  t.teardown(async () => {
+    asked.close()
+    await closeNats(link)
+    await Promise.all(servers.map((each) => each.stop()))
+  })
+  const first = link.getServer()
+  link.subscribe('silent', { callback: () => undefined })
+  link.subscribe('loud', { callback: (_fault, message) => void message.respond('yes') })
+  const ask = (subject: string) => asked.send({ subject }, 100).catch(() => undefined)
+  await eventually('the client is with the other server', async () => {
+    await ask('silent')
+    return asked.reconnects() > 0
+  })
+  t.not(link.getServer(), first)
+  t.equal((await asked.send({ subject: 'loud' })).string(), 'yes')
+  for (let left = 60; left > 0; left--) await Promise.all([ask('silent'), ask('loud')])
+  t.equal(asked.reconnects(), 1, 'one that answers some is not left')
 })
 
 t.test('a server that does not answer is not waited for', async (t) => {

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { NatsConnectionImpl } from '@nats-io/nats-core/internal'
+import { connect, credsAuthenticator, type NatsConnection, type Server } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
 
@@ -22,8 +24,15 @@ export interface NatsOptions {
   readonly firstWithinMs?: number
 }
 
+/** How long a server may take to greet; one that has stopped, or is cut off, never does. */
+const GREETING_LIMIT_MS = 2_000
+/** A server that answers no ping is left after two to three of these. */
+const PING_EVERY_MS = 1_000
+const PINGS_UNANSWERED = 2
+
 /**
- * Connects to NATS, and reconnects for ever. Throws NATS_TOO_OLD for a server older than OLDEST_NATS, and what the client
+ * Connects to NATS, and reconnects for ever: a server that answers nothing is left within three seconds, for another one if
+ * there is one. Throws NATS_TOO_OLD for a server older than OLDEST_NATS, and what the client
  * throws if the first connection fails within `firstWithinMs`. The caller closes the connection.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
@@ -32,22 +41,47 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     servers: url.split(','),
     name,
     waitOnFirstConnect: firstWithinMs === undefined,
-    ...(firstWithinMs === undefined ? {} : { timeout: firstWithinMs }),
+    timeout: firstWithinMs ?? GREETING_LIMIT_MS,
+    reconnectToServer: longestUntried,
     ignoreClusterUpdates: onlyGiven,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    pingInterval: 5_000,
-    maxPingOut: 2,
+    pingInterval: PING_EVERY_MS,
+    maxPingOut: PINGS_UNANSWERED,
     noAsyncTraces: true,
     ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(await readFile(credsFile)) }),
   })
+  void endStaleConnections(connection)
   const version = connection.info?.version ?? ''
   if (!isRecent(version)) {
     await closeNats(connection)
     throw tooOld(version, url)
   }
   return connection
+}
+
+/** Otherwise the client would first try the server again that it has just left. */
+function longestUntried(servers: readonly Server[]): Server | null {
+  const [first, ...others] = servers
+  if (first === undefined) return null
+  return others.reduce((best, each) => (each.lastConnect < best.lastConnect ? each : best), first)
+}
+
+/**
+ * The client leaves a server that is silent, or that it is told to leave, only once it has sent all that it had to send. A
+ * server that has stopped takes nothing, so the client would stay with it.
+ */
+async function endStaleConnections(connection: NatsConnection): Promise<void> {
+  for await (const { type } of connection.status())
+    if (type === 'staleConnection' || type === 'forceReconnect') socketOf(connection)?.destroy()
+}
+
+/** The client has no other way to its socket. */
+function socketOf(connection: NatsConnection): Socket | undefined {
+  if (!(connection instanceof NatsConnectionImpl)) return undefined
+  const { transport } = connection.protocol
+  return 'socket' in transport && transport.socket instanceof Socket ? transport.socket : undefined
 }
 
 /** The error for a server that is older than OLDEST_NATS. */

@@ -4,6 +4,11 @@ import { JobicoError, messageOf } from '../process/errors.ts'
 
 /** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
+/**
+ * A server of a cluster that has answered no request for so long, while there were some, is left for another one: it may be
+ * cut off from the others, though not from us. One that waits for the election of a leader mostly answers again before.
+ */
+const LEAVE_AFTER_MS = 4_000
 const SWEEP_MS = 100
 const COALESCE_MS = 1
 /** The default `max_payload` of a NATS server. */
@@ -31,6 +36,8 @@ export interface Requests {
   maxPayload(): number
   /** Whether the connection is up right now. */
   isOnline(): boolean
+  /** How often the connection was made again. What was to come over an earlier one does not come any more. */
+  reconnects(): number
   /** Fails the requests that still wait. The connection stays open. */
   close(): void
 }
@@ -38,6 +45,7 @@ export interface Requests {
 interface Waiting {
   readonly resolve: (answer: Msg) => void
   readonly reject: (fault: JobicoError) => void
+  readonly sentAt: number
   readonly deadline: number
 }
 
@@ -47,12 +55,16 @@ export function createRequests(connection: NatsConnection): Requests {
   const waiting = new Map<string, Waiting>()
   let sent = 0
   let online = true
+  let reconnects = 0
   let maxPayload = DEFAULT_MAX_PAYLOAD
 
   const fail = (token: string, fault: JobicoError) => {
     waiting.get(token)?.reject(fault)
     waiting.delete(token)
   }
+  const silence = watchSilence(() => {
+    if (online && connection.info?.cluster !== undefined) void connection.reconnect().catch(() => undefined)
+  })
   const send = createSender(connection)
   const subscription = connection.subscribe(`${inbox}.*`, {
     callback: (_fault, answer) => {
@@ -60,10 +72,12 @@ export function createRequests(connection: NatsConnection): Requests {
       const request = waiting.get(token)
       if (request === undefined) return
       if (isNoResponders(answer)) {
+        silence.unanswered(request.sentAt)
         fail(token, unavailable('JetStream does not answer'))
         return
       }
       waiting.delete(token)
+      silence.answered()
       request.resolve(answer)
     },
   })
@@ -75,24 +89,34 @@ export function createRequests(connection: NatsConnection): Requests {
   }
   const sweep = () => {
     const now = performance.now()
-    for (const [token, { deadline }] of waiting)
-      if (deadline <= now) fail(token, unavailable('NATS did not answer in time'))
+    for (const [token, { deadline, sentAt }] of waiting) {
+      if (deadline > now) continue
+      silence.unanswered(sentAt)
+      fail(token, unavailable('NATS did not answer in time'))
+    }
     if (waiting.size === 0) stopSweeping()
   }
-  void followStatus(connection, (up) => (online = up))
+  void followStatus(connection, (up) => {
+    online = up
+    if (!up) return
+    reconnects++
+    silence.answered()
+  })
 
   return {
     connection,
     // The client forgets the server's limit while it is not connected.
     maxPayload: () => (maxPayload = connection.info?.max_payload ?? maxPayload),
     isOnline: () => online && !connection.isClosed(),
+    reconnects: () => reconnects,
     send(message, timeoutMs = REQUEST_TIMEOUT_MS) {
       if (!online || connection.isClosed())
         return Promise.reject(unavailable('the connection to NATS is down'))
       const token = (sent++).toString(36)
       sweeping ??= setInterval(sweep, SWEEP_MS).unref()
       return new Promise((resolve, reject) => {
-        waiting.set(token, { resolve, reject, deadline: performance.now() + timeoutMs })
+        const sentAt = performance.now()
+        waiting.set(token, { resolve, reject, sentAt, deadline: sentAt + timeoutMs })
         send(message, `${inbox}.${token}`, (fault) => fail(token, fault))
       })
     },
@@ -101,6 +125,22 @@ export function createRequests(connection: NatsConnection): Requests {
       stopSweeping()
       subscription.unsubscribe()
       for (const token of waiting.keys()) fail(token, unavailable('the process is stopping'))
+    },
+  }
+}
+
+/** Calls `leave` when requests have gone unanswered for LEAVE_AFTER_MS, and none was answered in between. */
+function watchSilence(leave: () => void) {
+  let since: number | undefined
+  return {
+    answered() {
+      since = undefined
+    },
+    unanswered(sentAt: number) {
+      since ??= sentAt
+      if (performance.now() - since < LEAVE_AFTER_MS) return
+      since = undefined
+      leave()
     },
   }
 }

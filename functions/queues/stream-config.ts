@@ -18,7 +18,7 @@ import {
 } from './names.ts'
 
 /** How long a runner may be silent about a message before NATS delivers it again. */
-export const ACK_WAIT_MS = 30_000
+export const ACK_WAIT_MS = 10_000
 /** The most messages of an event that all its runners hold at a time. */
 const MAX_ACK_PENDING = 100_000
 /** The most messages that a runner holds beyond those it executes. */

@@ -16,7 +16,7 @@ import { testFolder } from '../testing/test-folder.fixture.ts'
 const REF = { namespace: 'default', job: 'job-for-ev1' }
 const EVENTS = 1_000
 const SENDERS = 16
-/** The ack wait of 30 s is over for what the killed runner held, and more. */
+/** The ack wait is over for what the killed runner held, and more. */
 const DONE_LIMIT_MS = 90_000
 
 t.test(

@@ -7,6 +7,8 @@ export interface FaultsConfig {
   readonly seed: number
   /** How long a random schedule of faults lasts. */
   readonly minutes: number
+  /** How many nats-servers there are: one alone, or a cluster of three. */
+  readonly servers: number
   /** The file to which the cases add their results, a line of JSON each. */
   readonly resultsFile: string
   /** The module that does what an event asks for. */
@@ -22,6 +24,7 @@ export interface FaultsConfig {
 const VARIABLES = {
   seed: 'FAULTS_SEED',
   minutes: 'FAULTS_MINUTES',
+  servers: 'FAULTS_SERVERS',
   resultsFile: 'FAULTS_RESULTS',
   module: 'FAULTS_MODULE',
   faketime: 'FAULTS_FAKETIME',
@@ -33,6 +36,7 @@ const VARIABLES = {
 export const BOUNDS = {
   seed: { min: 0, max: 2 ** 31 },
   minutes: { min: 1, max: 24 * 60 },
+  servers: { min: 1, max: 3 },
 } as const
 
 /** Reads the settings from run.ts. Throws CONFIG_INVALID when run.ts did not start the case. */
@@ -40,6 +44,7 @@ export function faultsConfig(environment = process.env): FaultsConfig {
   return readEnv(environment, (env) => ({
     seed: env.integer(VARIABLES.seed, BOUNDS.seed),
     minutes: env.integer(VARIABLES.minutes, BOUNDS.minutes),
+    servers: env.integer(VARIABLES.servers, BOUNDS.servers),
     resultsFile: env.text(VARIABLES.resultsFile),
     module: env.text(VARIABLES.module),
     faketime: env.text(VARIABLES.faketime),

@@ -11,6 +11,7 @@ import { createUseMark, isInUse, removeUseMark } from './store-use.ts'
 
 const START_TIMEOUT_MS = 15_000
 const POLL_MS = 10
+const ROUTE_PORT = 6222
 /** How long a server may take to end after the process that started it; an idle one takes some milliseconds. */
 const EARLIER_END_LIMIT_MS = 15_000
 
@@ -36,7 +37,7 @@ const MAX_FILE_STORE = '1PB'
 export interface StartOptions {
   /** The folder of its streams; created when missing. */
   readonly storeDir: string
-  /** An address of loopback; 127.0.0.1 by default. */
+  /** The address at which it listens; 127.0.0.1 by default. */
   readonly host?: string
   /** Port at that address; a free one by default. */
   readonly port?: number
@@ -49,6 +50,16 @@ export interface StartOptions {
   readonly syncInterval?: string
   /** How much the streams may reserve in all, such as `64MB`; by default more than any disk has, see MAX_FILE_STORE. */
   readonly maxFileStore?: string
+  /** The cluster that the server is in; without it, it stands alone. */
+  readonly cluster?: ClusterMember
+}
+
+/** A server's place in a cluster. */
+export interface ClusterMember {
+  /** The name of this server, which no other of the cluster has. */
+  readonly serverName: string
+  /** The addresses of all servers of the cluster, each of which listens for the others at port 6222. */
+  readonly hosts: readonly string[]
 }
 
 /** A running server. */
@@ -108,7 +119,8 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
 }
 
 function configuration(options: StartOptions): string {
-  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, maxFileStore = MAX_FILE_STORE } = options
+  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, cluster } = options
+  const { maxFileStore = MAX_FILE_STORE } = options
   const text = (value: string) => JSON.stringify(value)
   const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
   return [
@@ -117,8 +129,19 @@ function configuration(options: StartOptions): string {
     `http: ${text(`${host}:-1`)}`,
     `ports_file_dir: ${text(storeDir)}`,
     `jetstream { store_dir: ${text(storeDir)}, max_file_store: ${maxFileStore}${sync} }`,
+    ...(cluster === undefined ? [] : clusterConfiguration(host, cluster)),
     '',
   ].join('\n')
+}
+
+/** As in knative/install/base, but with addresses instead of names. */
+function clusterConfiguration(host: string, { serverName, hosts }: ClusterMember): string[] {
+  const routes = hosts.map((each) => JSON.stringify(`nats-route://${each}:${ROUTE_PORT}`))
+  const listen = JSON.stringify(`${host}:${ROUTE_PORT}`)
+  return [
+    `server_name: ${JSON.stringify(serverName)}`,
+    `cluster { name: jobico, listen: ${listen}, no_advertise: true, routes: [${routes.join(', ')}] }`,
+  ]
 }
 
 /** The server writes a file with its ports, named after its program file and its pid. */

@@ -14,10 +14,11 @@ export function keptVerdictsStream({ namespace, job }: JobRef): string {
  * Has NATS keep a copy of each verdict that a Job's stream of events stores from now on, so that a second one shows though it
  * takes the place of the first, and one that was deleted to make room can still be read.
  */
-export async function keepVerdicts(manager: JetStreamManager, ref: JobRef): Promise<void> {
+export async function keepVerdicts(manager: JetStreamManager, ref: JobRef, replicas = 1): Promise<void> {
   const { record } = eventSubjects({ ...ref, event: '*' })
   const config: Partial<StreamConfig> & { name: string } = {
     name: keptVerdictsStream(ref),
+    num_replicas: replicas,
     mirror: {
       name: streamNames(ref).events,
       subject_transforms: SUBJECTS.map((kind) => ({ src: record('*', kind), dest: '' })),

@@ -46,7 +46,7 @@ export interface Dispatcher {
   close(): Promise<void>
 }
 
-const WORKING_EVERY_MS = 10_000
+const WORKING_EVERY_MS = 3_000
 
 /** Makes a dispatcher, which starts to pull. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {

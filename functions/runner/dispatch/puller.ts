@@ -26,11 +26,11 @@ export interface Puller {
 }
 
 const EXPIRES_MS = 30_000
-const HEARTBEAT_MS = 5_000
+const HEARTBEAT_MS = 2_000
 /** After two missed heartbeats the server no longer has the pull. */
 const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000
 /** A consumer that does not answer for so long is lost. Some of it is random, because other runners of the event wait, too. */
-const LOST_MS = 10_000
+const LOST_MS = 5_000
 const LOST_JITTER_MS = 2_000
 const CHECK_MS = 250
 const RETRY_MS = 500
@@ -72,6 +72,7 @@ export function createPuller(options: PullerOptions): Puller {
   const queue = pulledConsumer('queue', streams.queue, ref.event)
   const events = pulledConsumer('events', streams.events, ref.event)
   let stopped = false
+  let reconnects = requests.reconnects()
 
   const receive = (consumer: PulledConsumer, pullRequest: PullRequest, message: Msg) => {
     consumer.lastMessageAt = performance.now()
@@ -96,6 +97,10 @@ export function createPuller(options: PullerOptions): Puller {
       pull(requests, consumer, pullRequest, missing)
   }
   const refill = () => {
+    if (reconnects !== requests.reconnects()) {
+      reconnects = requests.reconnects()
+      for (const { pulls } of [queue, events]) for (const pullRequest of pulls) pullRequest.open = 0
+    }
     refillConsumer(events, queue)
     refillConsumer(queue, events)
   }

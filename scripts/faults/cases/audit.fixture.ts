@@ -49,6 +49,12 @@ export async function auditCase(
     async () => {
       const pending = await countPending(system.store, system.ref())
       if (pending > 0) throw new Error(`${pending} messages wait`)
+      // A server that has just become the leader of a stream may not have all of its messages yet.
+      const contents = await Promise.all(
+        events.map((event) => readStreamContents(system.store, system.ref(event))),
+      )
+      const listed = contents.flatMap((ofEvent) => [...ofEvent.pending])
+      if (listed.length > 0) throw new Error(`${listed.join(', ')} wait`)
       return true
     },
     { withinMs: DRAIN_LIMIT_MS },

@@ -1,5 +1,3 @@
-import { dirname } from 'node:path'
-
 import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
@@ -8,18 +6,13 @@ import { faultsConfig } from '../config.ts'
 import { startSender } from '../ledger/sender.ts'
 import { startSystem } from '../system/system.fixture.ts'
 import { auditCase, randomOf } from './audit.fixture.ts'
+import { slowDisk } from './disk.fixture.ts'
 
-const WRITES = 'pwrite64,fsync,fdatasync'
 const DELAY_MS = 20
 
 t.test('the disk is slow', async (t) => {
   const fault = `slow disk, ${DELAY_MS} ms for each write`
-  const { strace, unwind } = faultsConfig()
-  const slowed = [`trace=${WRITES}`, `inject=${WRITES}:delay_enter=${DELAY_MS * 1_000}`]
-  const wrapper = [
-    ...['env', `LD_LIBRARY_PATH=${dirname(unwind)}`],
-    ...[strace, '-f', '-qq', '-o', '/dev/null', ...slowed.flatMap((what) => ['-e', what])],
-  ]
+  const wrapper = slowDisk(faultsConfig(), DELAY_MS)
   const random = randomOf(fault)
   const system = await startSystem(t, { server: { wrapper, syncInterval: 'always' } })
   const sender = startSender({ target: () => system.target(), perSecond: 10, random })

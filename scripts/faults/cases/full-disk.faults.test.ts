@@ -35,7 +35,7 @@ t.test('the disk of a server with two Jobs is full', async (t) => {
     connection,
     server: 'nats',
     measure: () => measureDisk(folder),
-    health: () => readHealth(server.monitoringUrl()),
+    health: () => readHealth(server.members[0].monitoringUrl()),
     restart: async () => {
       await server.stop()
       // As a kubelet does: the disk may be full again meanwhile.
@@ -83,10 +83,11 @@ async function playFullDisk(
   for (const runner of runners) runner.signal('SIGSTOP')
   await eventually('the disk is nearly full', () => Promise.resolve(reports.at(-1)?.closed))
   await delay(2_000)
-  t.equal((await readHealth(server.monitoringUrl()))?.status, 'ok', 'NATS has not failed')
+  const status = async () => (await readHealth(server.members[0].monitoringUrl()))?.status
+  t.equal(await status(), 'ok', 'NATS has not failed')
   for (const runner of runners) runner.signal('SIGCONT')
   for (const sender of senders) await eventually('events are taken again', accepts(sender))
-  t.equal((await readHealth(server.monitoringUrl()))?.status, 'ok', 'nor has it meanwhile')
+  t.equal(await status(), 'ok', 'nor has it meanwhile')
   for (const { sent } of senders) {
     const statuses = new Set(sent.flatMap(({ answers }) => answers).map(({ status }) => status))
     t.same([...statuses].sort(), [202, 503])
@@ -95,14 +96,15 @@ async function playFullDisk(
   // What somebody else stores: closing the intake does not help.
   await eventually('JetStream has stopped', async () => {
     fillDisk(folder) // also what NATS has freed meanwhile
-    const health = await readHealth(server.monitoringUrl())
+    const health = await readHealth(server.members[0].monitoringUrl())
     return health !== undefined && hasStopped(health)
   })
   await delay(3_000)
   cutForeignFile(folder)
   for (const sender of senders) await eventually('events are taken again', accepts(sender), RECOVERY)
-  for (const [index, system] of systems.entries()) {
-    const sent = (await senders[index]?.stop()) ?? []
-    await auditCase(t, { fault: `full disk (${names[index]})`, system, sent })
+  for (const [index, sender] of senders.entries()) {
+    const [name, system] = [names[index], systems[index]]
+    if (system !== undefined)
+      await auditCase(t, { fault: `full disk (${name})`, system, sent: await sender.stop() })
   }
 }

@@ -13,9 +13,10 @@ const FAULTS = {
   'runner SIGTERM': (system: System, pick: Pick) => pick(system.children('runner')).signal('SIGTERM'),
   'listener SIGKILL': (system: System, pick: Pick) => pick(system.children('listener')).signal('SIGKILL'),
   'listener SIGTERM': (system: System, pick: Pick) => pick(system.children('listener')).signal('SIGTERM'),
-  'nats-server SIGKILL': async ({ server }: System) => {
-    await server.kill()
-    await server.start()
+  'nats-server SIGKILL': async ({ server }: System, pick: Pick) => {
+    const member = pick(server.members)
+    await member.kill()
+    await member.start()
   },
 }
 type Pick = <T>(some: readonly [T, ...T[]]) => T

@@ -18,6 +18,8 @@ export interface Answer {
   /** The status, or the code of the error when no answer came, such as ECONNRESET. */
   readonly status: number | string
   readonly ms: number
+  /** When it came, by `performance.now()`. */
+  readonly endedAt: number
   readonly retryAfter: string | undefined
   readonly duplicate: boolean
 }
@@ -143,6 +145,7 @@ export function post(
   const answer = (status: Answer['status'], more: Partial<Answer> = {}): Answer => ({
     status,
     ms: performance.now() - began,
+    endedAt: performance.now(),
     retryAfter: undefined,
     duplicate: false,
     ...more,

@@ -8,6 +8,7 @@ import { closeNats, connectNats } from '../../../functions/jetstream/connection.
 import type { EventRef, JobRef } from '../../../functions/queues/names.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import type { QueuePlan, QueueSettings } from '../../../functions/queues/stream-config.ts'
+import { eventually } from '../../testing/eventually.fixture.ts'
 import { keepVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import type { ChildSpec, Component } from '../../dev/desired-processes.ts'
@@ -18,7 +19,7 @@ import type { Target } from '../ledger/sender.ts'
 import { faultsConfig } from '../config.ts'
 import { openChild, type Child, type LineHandler } from './child.fixture.ts'
 import { startProxy, type Proxy } from './proxy.fixture.ts'
-import { openServer, type Server, type ServerOptions } from './server.fixture.ts'
+import { openCluster, openServer, type Server, type ServerOptions } from './server.fixture.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -71,12 +72,12 @@ export interface System {
 }
 
 const ONE_EVENT: readonly EventSetup[] = [{ name: 'ev1' }]
-const QUEUE: QueueSettings = {
+const QUEUE: Omit<QueueSettings, 'replicas'> = {
   storage: 'File',
   maxBytes: 64 * 2 ** 20,
   duplicateWindowSeconds: 120,
-  replicas: 1,
 }
+const START_LIMIT_MS = 30_000
 const SCHEMA = 'schema.json'
 const JOB = { namespace: 'faults', job: 'ledger' }
 
@@ -84,21 +85,28 @@ const JOB = { namespace: 'faults', job: 'ledger' }
 export async function startSystem(t: Test, options: SystemOptions = {}): Promise<System> {
   const { events = ONE_EVENT, queue = {}, keepsVerdicts = true } = options
   const folder = testFolder(t)
-  const server = options.on ?? (await openServer(join(folder, 'nats'), options.server ?? {}))
-  if (options.on === undefined) t.teardown(() => server.stop())
-  const { namespace } = JOB
-  const job = { namespace, job: options.job ?? JOB.job }
+  const server = options.on ?? (await openServers(t, join(folder, 'nats'), options))
+  const job = { ...JOB, ...(options.job === undefined ? {} : { job: options.job }) }
+  const replicas = server.members.length
   const plan: QueuePlan = {
     ref: job,
-    queue: { ...QUEUE, ...queue },
+    queue: { ...QUEUE, replicas, ...queue },
     events: events.map(({ name }) => name),
     metadata: {},
   }
-  await makeQueues(server.url, [plan])
+  // A cluster takes a second or two to elect its leader.
+  await eventually(
+    'the queues are made',
+    async () => {
+      await makeQueues(server.url, [plan])
+      return true
+    },
+    { withinMs: START_LIMIT_MS },
+  )
   t.teardown(keepQueues(server.url, () => [plan]))
   const store = await openStore(t, server.url)
-  if (keepsVerdicts) await keepVerdicts(store.manager, JOB)
-  const proxy = await startProxy(server.url)
+  if (keepsVerdicts) await keepVerdicts(store.manager, job, replicas)
+  const proxy = await startProxy(server.members[0].url)
   t.teardown(() => proxy.close())
   const natsUrlOf: Place['natsUrlOf'] = (component, event) =>
     options.proxied?.component === component && options.proxied.event === event ? proxy.url : server.url
@@ -125,6 +133,14 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
       return port === undefined ? undefined : { host: '127.0.0.1', port, path: `/listener/${event}` }
     },
   }
+}
+
+/** Starts as many servers as the run is for; they end with the test. */
+async function openServers(t: Test, folder: string, { server: how = {} }: SystemOptions): Promise<Server> {
+  const open = faultsConfig().servers === 1 ? openServer : openCluster
+  const server = await open(folder, how)
+  t.teardown(() => server.stop())
+  return server
 }
 
 async function openStore(t: Test, url: string): Promise<Store> {
