@@ -113,6 +113,8 @@ const ROWS: readonly Row[] = [
     name: 'more memory than NATS has for queues',
     wrong: () => ({ queue: { storage: 'Memory', maxBytes: '9999Gi' } }),
     says: { type: 'QueueReady', reason: 'StorageExhausted', message: /\d.*maxBytes|maxBytes.*\d/ },
+    // The storage of a queue can not be changed.
+    mend: (c, name) => c.kubectl('delete', JOB_KIND, `job-${name}`),
   },
   {
     name: 'more replicas than NATS has nodes',
