@@ -8,7 +8,7 @@ export const REQUEST_TIMEOUT_MS = 1_500
  * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for another one: it may be
  * cut off from the others, though not from us. One that waits for the election of a leader mostly answers again before.
  */
-const LEAVE_AFTER_MS = 4_000
+const LEAVE_AFTER_MS = 8_000
 const SWEEP_MS = 100
 const COALESCE_MS = 1
 /** The default `max_payload` of a NATS server. */
