@@ -195,7 +195,7 @@ t.test('a server of a cluster that answers no request is left for another one', 
   })
   t.not(link.getServer(), first)
   t.equal((await asked.send({ subject: 'loud' })).string(), 'yes')
-  for (let left = 60; left > 0; left--) await Promise.all([ask('silent'), ask('loud')])
+  for (let left = 90; left > 0; left--) await Promise.all([ask('silent'), ask('loud')])
   t.equal(asked.reconnects(), 1, 'one that answers some is not left')
 })
 

@@ -5,10 +5,10 @@ import { JobicoError, messageOf } from '../process/errors.ts'
 /** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
 /**
- * A server of a cluster that has answered no request for so long, while there were some, is left for another one: it may be
+ * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for another one: it may be
  * cut off from the others, though not from us. One that waits for the election of a leader mostly answers again before.
  */
-const LEAVE_AFTER_MS = 4_000
+const LEAVE_AFTER_MS = 8_000
 const SWEEP_MS = 100
 const COALESCE_MS = 1
 /** The default `max_payload` of a NATS server. */
@@ -45,6 +45,7 @@ export interface Requests {
 interface Waiting {
   readonly resolve: (answer: Msg) => void
   readonly reject: (fault: JobicoError) => void
+  readonly silence: Silence
   readonly sentAt: number
   readonly deadline: number
 }
@@ -62,9 +63,11 @@ export function createRequests(connection: NatsConnection): Requests {
     waiting.get(token)?.reject(fault)
     waiting.delete(token)
   }
-  const silence = watchSilence(() => {
+  const leave = () => {
     if (online && connection.info?.cluster !== undefined) void connection.reconnect().catch(() => undefined)
-  })
+  }
+  // A leader that is cut off still answers questions, but stores nothing.
+  const [apiSilence, publishSilence] = [watchSilence(leave), watchSilence(leave)]
   const send = createSender(connection)
   const subscription = connection.subscribe(`${inbox}.*`, {
     callback: (_fault, answer) => {
@@ -72,12 +75,12 @@ export function createRequests(connection: NatsConnection): Requests {
       const request = waiting.get(token)
       if (request === undefined) return
       if (isNoResponders(answer)) {
-        silence.unanswered(request.sentAt)
+        request.silence.unanswered(request.sentAt)
         fail(token, unavailable('JetStream does not answer'))
         return
       }
       waiting.delete(token)
-      silence.answered()
+      request.silence.answered()
       request.resolve(answer)
     },
   })
@@ -89,7 +92,7 @@ export function createRequests(connection: NatsConnection): Requests {
   }
   const sweep = () => {
     const now = performance.now()
-    for (const [token, { deadline, sentAt }] of waiting) {
+    for (const [token, { deadline, silence, sentAt }] of waiting) {
       if (deadline > now) continue
       silence.unanswered(sentAt)
       fail(token, unavailable('NATS did not answer in time'))
@@ -100,7 +103,7 @@ export function createRequests(connection: NatsConnection): Requests {
     online = up
     if (!up) return
     reconnects++
-    silence.answered()
+    for (const silence of [apiSilence, publishSilence]) silence.answered()
   })
 
   return {
@@ -116,7 +119,8 @@ export function createRequests(connection: NatsConnection): Requests {
       sweeping ??= setInterval(sweep, SWEEP_MS).unref()
       return new Promise((resolve, reject) => {
         const sentAt = performance.now()
-        waiting.set(token, { resolve, reject, sentAt, deadline: sentAt + timeoutMs })
+        const silence = message.subject.startsWith('$JS.API.') ? apiSilence : publishSilence
+        waiting.set(token, { resolve, reject, silence, sentAt, deadline: sentAt + timeoutMs })
         send(message, `${inbox}.${token}`, (fault) => fail(token, fault))
       })
     },
@@ -129,8 +133,14 @@ export function createRequests(connection: NatsConnection): Requests {
   }
 }
 
+/** Whether requests of a kind are answered at all. */
+interface Silence {
+  answered(): void
+  unanswered(sentAt: number): void
+}
+
 /** Calls `leave` when requests have gone unanswered for LEAVE_AFTER_MS, and none was answered in between. */
-function watchSilence(leave: () => void) {
+function watchSilence(leave: () => void): Silence {
   let since: number | undefined
   return {
     answered() {
