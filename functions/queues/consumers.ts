@@ -9,7 +9,10 @@ import { consumerConfigs, type NamedConsumer } from './stream-config.ts'
 /** The two streams, in the order in which an event moves. */
 const STREAMS = ['queue', 'events'] as const satisfies readonly (keyof StreamNames)[]
 
-/** Creates the consumers of events, or changes them to match their settings. Throws QUEUE_UNAVAILABLE, STREAM_REFUSED. */
+/**
+ * Creates the consumers of events, or changes them to match their settings, and makes those anew that have passed over a
+ * message. Throws QUEUE_UNAVAILABLE, STREAM_REFUSED.
+ */
 export async function ensureConsumers(
   manager: JetStreamManager,
   ref: JobRef,
@@ -31,13 +34,33 @@ async function ensureConsumer(
   wanted: NamedConsumer,
   existing: ConsumerInfo | undefined,
 ): Promise<void> {
-  if (existing !== undefined && covers(existing.config, wanted)) return
   const { durable_name: name } = wanted
+  const isLeft = existing !== undefined && (await hasPassedOver(manager, stream, existing))
+  if (isLeft) await answerIfThere(manager.consumers.delete(stream, name))
+  else if (existing !== undefined && covers(existing.config, wanted)) return
   const step =
-    existing === undefined
+    existing === undefined || isLeft
       ? manager.consumers.add(stream, wanted)
       : manager.consumers.update(stream, name, wanted)
   await answerTo(step, `the consumer ${name} of the stream ${stream}`)
+}
+
+/** The times of two messages of a server may differ from their order by less than this. */
+const CLOCK_MS = 1_000
+
+/**
+ * Whether the stream holds a message that the consumer does not count. A nats-server that is killed may forget that it has
+ * deleted a message, but not that the consumer was done with it.
+ */
+async function hasPassedOver(
+  manager: JetStreamManager,
+  stream: string,
+  { config, num_pending, num_ack_pending, ts }: ConsumerInfo,
+): Promise<boolean> {
+  if (num_pending + num_ack_pending > 0) return false
+  const query = { last_by_subj: config.filter_subject ?? '>' }
+  const last = await answerIfThere(manager.streams.getMessage(stream, query))
+  return last !== undefined && last !== null && last.time.getTime() < Date.parse(ts ?? '') - CLOCK_MS
 }
 
 /** All consumers of a stream, by name. */

@@ -25,7 +25,7 @@ async function writesOf(step: () => Promise<unknown>): Promise<string[]> {
   await step()
   await connection.flush()
   spy.unsubscribe()
-  return calls.filter((subject) => !/\.(INFO|LIST)\b/.test(subject))
+  return calls.filter((subject) => !/\.(INFO|LIST|GET)\b/.test(subject))
 }
 
 async function heldAs({ job }: JobRef) {
@@ -250,3 +250,30 @@ t.test('nobody waits for a NATS that is gone', async (t) => {
     steps.map((step) => t.rejects(step, { code: 'QUEUE_UNAVAILABLE', message: /see that it runs/ })),
   )
 })
+
+t.test(
+  'a consumer that has passed over a message, as a killed server may have it, is made anew',
+  async (t) => {
+    const { connection, manager } = nats
+    const plan = await nats.newJob()
+    const ref = { ...plan.ref, event: 'ev1' }
+    const { queue } = streamNames(ref)
+    const key = await nats.accept(ref, 'left')
+    const consumer = await jetstream(connection).consumers.get(queue, 'ev1')
+    const first = await consumer.next()
+    await first?.ackAck()
+    const counts = async () => {
+      const { num_pending, num_ack_pending } = await manager.consumers.info(queue, 'ev1')
+      return num_pending + num_ack_pending
+    }
+    t.equal(await counts(), 0, 'the consumer is done with it, and the stream still holds it')
+    while ((await counts()) === 0) await ensureQueues(connection, plan)
+    const again = await consumer.next()
+    t.equal(again?.subject, eventSubjects(ref).queued(key), 'it is delivered again')
+    t.same(
+      await writesOf(() => ensureQueues(connection, plan)),
+      [],
+      'and the consumer stays while it counts it',
+    )
+  },
+)
