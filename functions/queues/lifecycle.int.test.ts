@@ -56,7 +56,7 @@ t.test('streams and consumers are made once, and brought to a new plan', async (
   })
   t.match((await manager.consumers.info(names.queue, 'ev1')).config, {
     max_deliver: -1,
-    ack_wait: 30e9,
+    ack_wait: 10e9,
     max_ack_pending: 100_000,
     num_replicas: 1,
   })
