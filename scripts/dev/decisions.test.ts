@@ -91,7 +91,8 @@ t.test('the children of a Job', (t) => {
     {
       ref: { namespace: 'default', job: 'shop' },
       queue: { storage: 'File', maxBytes: 268_435_456, replicas: 1 },
-      events: [{ event: 'a', maxReplicas: 10, concurrency: 4 }, { event: 'b' }],
+      events: ['a', 'b'],
+      outputs: new Map([['a', 'b']]),
     },
   ])
   t.end()
