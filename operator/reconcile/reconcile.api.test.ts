@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
-import { eventSubjects, streamNames } from '../../functions/queues/names.ts'
+import { eventSubjects, streamNames, wakeSubject } from '../../functions/queues/names.ts'
 import type { SchemaConfigMap } from '../../knative/resources/schema-copy.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
@@ -327,6 +327,7 @@ t.test('a Job whose dead letters are full says so, until there is room again', L
   const ref = { namespace, job: 'shop', event: 'a' }
   for (const key of ['a', 'b'])
     operator.nats.publish(eventSubjects(ref).record(key.repeat(26), 'dead'), 'x'.repeat(600_000))
+  operator.nats.publish(wakeSubject(ref)) // as NATS does when an event comes, of which they are made
   const full = { type: 'QueueReady', status: 'False', reason: 'DeadLettersFull' } as const
   const { status } = await operator.condition(namespace, 'shop', full)
   t.match(
