@@ -30,7 +30,7 @@ export interface Scope {
 }
 
 const ENTRY = join(import.meta.dirname, 'main.ts')
-const LINE_TIMEOUT_MS = 10_000
+const LINE_TIMEOUT_MS = 60_000
 
 /** Starts a listener of the event ev1 on a free port of loopback; it ends with the test. */
 export function startListener(test: Scope, environment: Readonly<Record<string, string>>): ListenerProcess {

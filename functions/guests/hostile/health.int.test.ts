@@ -48,7 +48,7 @@ t.test('while a runner is attacked, its health is told in time, and other events
   fixture.spawn(t, ref, {
     JOBICO_MODULE: module,
     JOBICO_CONCURRENCY: '2',
-    JOBICO_TIMEOUT_MS: '2000',
+    JOBICO_TIMEOUT_MS: '4000',
     JOBICO_MAX_ATTEMPTS: '1',
     METRICS_PORT: String(port),
   })
