@@ -170,6 +170,29 @@ for (const { name, bytes } of [
   })
 }
 
+t.test('a connection that is idle stays, also after it was lost', async (t) => {
+  const folder = testFolder(t)
+  let server = await startNatsServer({ storeDir: folder })
+  const { port } = server
+  const link = await connectNats({ url: server.url, name: 'test' })
+  t.teardown(async () => {
+    await closeNats(link)
+    await server.stop()
+  })
+  let back = 0
+  const follow = async () => {
+    for await (const { type } of link.status()) if (type === 'reconnect') back++
+  }
+  void follow()
+  process.kill(server.pid, 'SIGKILL')
+  await server.ended
+  server = await startNatsServer({ storeDir: folder, port })
+  await eventually('it is back', () => Promise.resolve(back === 1))
+  await delay(6_000) // twice as long as a silent server has
+  t.equal(back, 1)
+  await t.resolves(link.flush())
+})
+
 t.test('a server of a cluster that answers no request is left for another one', async (t) => {
   const folder = testFolder(t)
   const hosts = [1, 2].map((last) => `127.${64 | (process.pid >> 16)}.${(process.pid >> 8) & 255}.${last}`)

@@ -26,14 +26,18 @@ export interface NatsOptions {
 
 /** How long a server may take to greet; one that has stopped, or is cut off, never does. */
 const GREETING_LIMIT_MS = 2_000
-/** A server that answers no ping is left after two to three of these. */
-const PING_EVERY_MS = 1_000
-const PINGS_UNANSWERED = 2
+/** How often it is looked whether anything moves on a connection. */
+const LOOK_EVERY_MS = 1_000
+/** A server from which nothing comes for so many looks, though it was asked, is left. */
+const SILENT_LOOKS = 3
+/** The same for a link that may be slow, from outside of the cluster. */
+const SILENT_LOOKS_OUTSIDE = 15
 
 /**
- * Connects to NATS, and reconnects for ever: a server that answers nothing is left within three seconds, for another one if
- * there is one. Throws NATS_TOO_OLD for a server older than OLDEST_NATS, and what the client
- * throws if the first connection fails within `firstWithinMs`. The caller closes the connection.
+ * Connects to NATS, and reconnects for ever. A server that is silent is left within four seconds, for another one if there is
+ * one; while anything comes from it, or goes to it, it is not silent, however long an answer takes. Throws NATS_TOO_OLD for
+ * a server older than OLDEST_NATS, and what the client throws if the first connection fails within `firstWithinMs`. The
+ * caller closes the connection.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { url, credsFile, name, onlyGiven = false, firstWithinMs } = options
@@ -47,12 +51,11 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    pingInterval: PING_EVERY_MS,
-    maxPingOut: PINGS_UNANSWERED,
     noAsyncTraces: true,
     ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(await readFile(credsFile)) }),
   })
   void endStaleConnections(connection)
+  leaveSilentServers(connection, onlyGiven ? SILENT_LOOKS_OUTSIDE : SILENT_LOOKS)
   const version = connection.info?.version ?? ''
   if (!isRecent(version)) {
     await closeNats(connection)
@@ -75,6 +78,40 @@ function longestUntried(servers: readonly Server[]): Server | null {
 async function endStaleConnections(connection: NatsConnection): Promise<void> {
   for await (const { type } of connection.status())
     if (type === 'staleConnection' || type === 'forceReconnect') socketOf(connection)?.destroy()
+}
+
+/**
+ * Asks the server for a sign of life once a second, and ends the connection after so many looks at which nothing had moved.
+ * The client's own pings do not serve for that: it takes a server for silent that sends a large backlog before its answer.
+ */
+function leaveSilentServers(connection: NatsConnection, most: number): void {
+  let before = { read: 0, unsent: 0 }
+  let silent = 0
+  let isAsked = false
+  let last: Socket | undefined
+  const timer = setInterval(() => {
+    if (connection.isClosed()) clearInterval(timer)
+    const socket = socketOf(connection)
+    if (socket === undefined || connection.isClosed()) return
+    // What was asked on an earlier connection may never be answered.
+    if (socket !== last) isAsked = false
+    last = socket
+    const now = { read: socket.bytesRead, unsent: socket.writableLength }
+    const hasMoved = now.read !== before.read || now.unsent < before.unsent
+    silent = hasMoved ? 0 : silent + 1
+    before = now
+    if (silent >= most) {
+      silent = 0
+      socket.destroy()
+    } else if (!isAsked) {
+      isAsked = true
+      connection
+        .flush()
+        .catch(() => undefined)
+        .finally(() => (isAsked = false))
+    }
+  }, LOOK_EVERY_MS)
+  timer.unref()
 }
 
 /** The client has no other way to its socket. */
