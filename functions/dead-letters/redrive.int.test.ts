@@ -65,8 +65,7 @@ async function runRedriven(ref: EventRef, id: string, kind: 'done' | 'dead'): Pr
   const copy = await lastMessage(requests, events, eventSubjects(ref).record(keyOf(id), 'due'))
   if (kind === 'done') await nats.done(ref, id, copy?.seq ?? 0)
   else await nats.deadLetter(ref, id)
-  if (kind === 'done')
-    await deleteMessage(requests, events, Number(copy?.headers?.get(JOBICO_HEADERS.redrive)))
+  await deleteMessage(requests, events, Number(copy?.headers?.get(JOBICO_HEADERS.redrive)))
   await deleteMessage(requests, events, copy?.seq ?? 0)
 }
 

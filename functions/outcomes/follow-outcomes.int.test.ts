@@ -11,6 +11,8 @@ import { eventSubjects, streamNames, type EventRef, type JobRef } from '../queue
 import { keyOf, startNatsFixture, writer, type NatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { followOutcomes, type Outcome } from './follow-outcomes.ts'
 import { publish } from '../jetstream/publish.ts'
+import { deleteMessage } from '../jetstream/stored-message.ts'
+import { newestRecord } from './event-state.ts'
 import { ensureQueues } from '../queues/lifecycle.ts'
 import { createRequests } from '../jetstream/requests.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
@@ -118,7 +120,7 @@ t.test('following goes on over restarts of the server, and misses nothing', asyn
 })
 
 t.test('dead letters are listed, the newest first', async (t) => {
-  const { connection } = nats
+  const { connection, requests } = nats
   const { ref } = await nats.newJob(['ev1', 'ev2'])
   const [ev1, ev2] = [
     { ...ref, event: 'ev1' },
@@ -154,7 +156,9 @@ t.test('dead letters are listed, the newest first', async (t) => {
   t.match(await list(1, 'ev2'), { total: 1, letters: [{ id: '6' }] })
   t.same(await list(10, 'ev3'), { letters: [], total: 0 })
 
+  const before = await newestRecord(requests, ev1, keyOf('3'))
   const seq = await nats.deadLetter(ev1, '3')
+  await deleteMessage(requests, streamNames(ref).events, before?.seq ?? 0)
   t.same(
     (await list(2)).letters.map(({ id }) => id),
     ['3', '6'],

@@ -48,7 +48,7 @@ t.test('streams and consumers are made once, and brought to a new plan', async (
   t.match((await manager.streams.info(names.events)).config, {
     retention: 'limits',
     discard: 'old',
-    max_msgs_per_subject: 1,
+    max_msgs_per_subject: -1,
     allow_msg_schedules: true,
     allow_msg_ttl: true,
     allow_atomic: true,

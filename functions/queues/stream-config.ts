@@ -64,7 +64,6 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
     storage: queue.storage === 'File' ? StorageType.File : StorageType.Memory,
     num_replicas: queue.replicas,
     duplicate_window: queue.duplicateWindowSeconds * NANOS_PER_SECOND,
-    max_msgs_per_subject: 1,
     allow_atomic: true,
     metadata: {
       ...metadata,
@@ -85,6 +84,7 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
       subjects: [...subjects.queue],
       discard: DiscardPolicy.New,
       discard_new_per_subject: true,
+      max_msgs_per_subject: 1,
       max_bytes: queue.maxBytes,
       republish: { src: any.queued('*'), dest: woken, headers_only: true },
     },
@@ -94,6 +94,8 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
       name: names.events,
       subjects: [...subjects.events],
       discard: DiscardPolicy.Old,
+      // A server that is killed may bring back what such a limit had removed, once the newer message is deleted.
+      max_msgs_per_subject: -1,
       allow_msg_ttl: true,
       allow_msg_schedules: true,
       republish: { src: any.record('*', 'due'), dest: woken, headers_only: true },

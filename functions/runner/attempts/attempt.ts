@@ -227,7 +227,7 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
     const later = await context.settlement.scheduleRetry(event, history, WAIT_FOR_ROOM_MS, attempt.replaces)
     return await conclude(attempt, later, { kind: 'waits', lacks: written.lacks })
   }
-  if (report.kind === 'done') await removeRedrivenLetter(attempt)
+  if (report.kind === 'done' || report.kind === 'dead') await removeRedrivenLetter(attempt)
   if (written.replaced !== 0) await context.settlement.remove('events', written.replaced)
   if (delivery.source === 'queue') await removeDelivered(attempt)
   else context.settled(delivery)
@@ -235,7 +235,7 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
 }
 
 /**
- * Removes a dead letter that was redriven and is done. It goes before the delivered message: a process that dies in between
+ * Removes a dead letter that was redriven and has a new outcome. It goes before the delivered message: a process that dies in between
  * would leave it behind.
  */
 async function removeRedrivenLetter({ context, history }: Attempt): Promise<void> {

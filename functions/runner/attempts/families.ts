@@ -3,7 +3,7 @@ import { headers } from '@nats-io/transport-node'
 import { descendantsSubject, streamNames, type JobRef } from '../../queues/names.ts'
 import { expectNewest } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
-import { lastMessage } from '../../jetstream/stored-message.ts'
+import { deleteMessage, lastMessage } from '../../jetstream/stored-message.ts'
 
 /**
  * The most events that may come out of one event, through all hand-overs where an execution hands over more than one.
@@ -93,11 +93,17 @@ export function createFamilies({ requests, ref, mostBytes, ttlSeconds, persist }
       return await inTurn(root, async () => {
         let known: Awaited<ReturnType<typeof read>> | undefined = await read(root)
         if (exceededLimit(known.family, more, mostBytes()) !== undefined) return undefined
-        return await write(async () => {
+        let replaced = 0
+        const written = await write(async () => {
           const { seq, family } = known ?? (await read(root))
           known = undefined
+          replaced = seq
           return [message(root, sum(family, more), seq)]
         })
+        // One that is left behind expires.
+        if (replaced !== 0)
+          await deleteMessage(requests, streamNames(ref).events, replaced).catch(() => undefined)
+        return written
       })
     },
   }
