@@ -337,3 +337,32 @@ t.test('a purge that is broken off leaves whole letters', async (t) => {
   t.match(await purgeDeadLetters(connection, ref, all), { deleted: 100, stopped: undefined })
   t.same(await nats.messages(ref), [0, 0])
 })
+
+t.test('what was purged does not come back when the server is killed', async (t) => {
+  const storeDir = testFolder(t)
+  let server = await startNatsServer({ storeDir })
+  const link = await connectNats({ url: server.url, name: 'test' })
+  const requests = createRequests(link)
+  t.teardown(async () => {
+    requests.close()
+    await link.close()
+    await server.stop()
+  })
+  const ref = { namespace: 'shared', job: 'killed', event: 'ev1' }
+  await ensureQueues(link, { ...nats.newPlan(), ref })
+  const { events } = streamNames(ref)
+  const { deadLetter } = writer(requests)
+  for (const id of newIds(100)) {
+    const first = await deadLetter(ref, id)
+    await deadLetter(ref, id) // redriven, and dead again
+    await deleteMessage(requests, events, first)
+  }
+  t.match(await purgeDeadLetters(link, ref, { ...work(), upTo: Infinity }), { deleted: 100 })
+  process.kill(server.pid, 'SIGKILL')
+  await server.ended
+  server = await startNatsServer({ storeDir, port: server.port })
+  while (!requests.isOnline()) await delay(5)
+  const options = work({ limitMs: 10_000 })
+  t.match(await planPurge(link, ref, options), { total: 0 })
+  t.match(await readBacklog(link, ref), { pending: 0, dead: 0 })
+})
