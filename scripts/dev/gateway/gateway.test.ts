@@ -91,6 +91,9 @@ t.test('an answer that comes before the body was read', async (t) => {
 
 t.test('what the gateway answers itself', async (t) => {
   const { gateway, port } = await open(t, (incoming) => incoming.socket.destroy())
+  const starting = await fetch(`${gateway.url}/listener/ev1`, { method: 'POST', body: '{}' })
+  t.equal(starting.status, 503, 'before any event is served')
+  t.ok(starting.headers.get('retry-after'))
   await gateway.route('ev1', port)
   const problem = async (path: string) => {
     const answer = await fetch(`${gateway.url}${path}`, { method: 'POST', body: '{}' })

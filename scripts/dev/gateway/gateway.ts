@@ -49,6 +49,7 @@ export interface Gateway {
  */
 export async function startGateway({ host, port, describe }: GatewayOptions): Promise<Gateway> {
   const routes = new Map<string, Route>()
+  let isStarting = true
   const agent = new Agent({ keepAlive: true })
   const options = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false }
   const server = createServer(options, (incoming, answer) => {
@@ -58,7 +59,9 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
       return
     }
     const route = routes.get(/^\/listener\/([^/]+)/.exec(path)?.[1] ?? '')
-    if (route === undefined) sendNotFound(answer, path, [...routes.keys()])
+    // A sender gives up at a 404, and tries again after a 503.
+    if (route === undefined && isStarting) sendUnavailable(answer, 'no event is served yet')
+    else if (route === undefined) sendNotFound(answer, path, [...routes.keys()])
     else void forward({ incoming, answer, agent, route })
   })
   server.maxHeadersCount = 0
@@ -73,6 +76,7 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
     url: `http://${urlHost(host)}:${address.port}`,
     route(event, target) {
       const route = routes.get(event) ?? createRoute()
+      isStarting = false
       routes.set(event, route)
       return route.point(target)
     },
@@ -168,7 +172,7 @@ function endToEnd(rawHeaders: readonly string[]): string[] {
 
 function sendNotFound(answer: ServerResponse, path: string, events: readonly string[]): void {
   const urls = events.map((event) => `/listener/${event}`).join(', ')
-  sendProblem(answer, 'NOT_FOUND', `there is nothing at ${path}; the events are at ${urls || '(none yet)'}`)
+  sendProblem(answer, 'NOT_FOUND', `there is nothing at ${path}; the events are at ${urls || '(none)'}`)
 }
 
 function sendUnavailable(answer: ServerResponse, why: string): void {
