@@ -1,3 +1,4 @@
+import { readAckSubject } from '../jetstream/ack-subject.ts'
 import type { StreamInfo } from '@nats-io/jetstream'
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 
@@ -94,11 +95,6 @@ const KINDS: Readonly<Record<string, OldKind>> = {
   'jobico-dead': 'dead-body',
 }
 
-const NANOS_PER_MS = 1_000_000
-/** How many tokens come before the number of deliveries in the two forms of an ack subject (ADR-15 of NATS). */
-const SHORT_FORM = { length: 9, deliveries: 4 }
-const LONG_FORM = { deliveries: 6 }
-
 /** Reads a message that JetStream delivered from a stream of 0.1.0; undefined if it is no such message. Pure. */
 export function readOldMessage({
   subject,
@@ -107,8 +103,8 @@ export function readOldMessage({
   data,
 }: Msg): OldMessage | undefined {
   const about = readOldSubject(subject)
-  if (about === undefined || !ackSubject.startsWith('$JS.ACK.')) return undefined
-  return { ...about, ...readAck(ackSubject), headers, data, ackSubject }
+  const ack = readAckSubject(ackSubject)
+  return about && ack && { ...about, ...ack, headers, data, ackSubject }
 }
 
 function readOldSubject(subject: string): Pick<OldMessage, 'kind' | 'ref' | 'key'> | undefined {
@@ -116,13 +112,6 @@ function readOldSubject(subject: string): Pick<OldMessage, 'kind' | 'ref' | 'key
   const retry = last === 'later' ? 'later' : 'due'
   const kind = prefix === 'jobico-retry' ? retry : KINDS[prefix]
   return kind === undefined || key === '' ? undefined : { kind, ref: { namespace, job, event }, key }
-}
-
-function readAck(ackSubject: string): Pick<OldMessage, 'deliveries' | 'seq' | 'storedAt'> {
-  const tokens = ackSubject.split('.')
-  const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
-  const [deliveries = 0, seq = 0, , nanos = 0] = tokens.slice(at).map(Number)
-  return { deliveries, seq, storedAt: nanos / NANOS_PER_MS }
 }
 
 /** The payload of a done verdict of 0.1.0, taken apart: the data of the result, and the emitted data behind it. */

@@ -228,15 +228,17 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
     return await conclude(attempt, later, { kind: 'waits', lacks: written.lacks })
   }
   if (report.kind === 'done' || report.kind === 'dead') await removeRedrivenLetter(attempt)
-  if (written.replaced !== 0) await context.settlement.remove('events', written.replaced)
-  if (delivery.source === 'queue') await removeDelivered(attempt)
-  else context.settled(delivery)
+  if (written.replaced === 0) await removeDelivered(attempt)
+  else {
+    await context.settlement.remove('events', written.replaced)
+    context.settled(delivery)
+  }
   return report
 }
 
 /**
- * Removes a dead letter that was redriven and has a new outcome. It goes before the delivered message: a process that dies in between
- * would leave it behind.
+ * Removes a dead letter that was redriven and has a new outcome. It goes before the delivered message: a process that dies
+ * in between would leave it behind.
  */
 async function removeRedrivenLetter({ context, history }: Attempt): Promise<void> {
   if (history.redrive !== undefined) await context.settlement.remove('events', history.redrive)

@@ -1,5 +1,6 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 
+import { readAckSubject } from '../../jetstream/ack-subject.ts'
 import { parseSubject, type StreamNames } from '../../queues/names.ts'
 
 /** Which of the Job's two streams a message came from. */
@@ -23,17 +24,11 @@ export interface Delivery {
 export const NAK = '-NAK'
 export const WORKING = '+WPI'
 
-/** The two forms of an ack subject: how many tokens it has, and at which index the number of deliveries is; then the sequence. */
-const SHORT_FORM = { length: 9, deliveries: 4 }
-const LONG_FORM = { deliveries: 6 }
-
-/** Reads a message that JetStream delivered; undefined for any other. The ack subject has two forms (ADR-15 of NATS). */
+/** Reads a message that JetStream delivered; undefined for any other. */
 export function readDelivery(source: Source, message: Msg): Delivery | undefined {
-  const { reply: ackSubject, subject, headers, data } = message
-  if (!ackSubject?.startsWith('$JS.ACK.')) return undefined
-  const tokens = ackSubject.split('.')
-  const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
-  const { key } = parseSubject(subject)
-  const [deliveries, seq] = [Number(tokens[at]), Number(tokens[at + 1])]
-  return { source, key, seq, deliveries, headers, data, ackSubject }
+  const { reply: ackSubject = '', subject, headers, data } = message
+  const ack = readAckSubject(ackSubject)
+  if (ack === undefined) return undefined
+  const { deliveries, seq } = ack
+  return { source, key: parseSubject(subject).key, seq, deliveries, headers, data, ackSubject }
 }
