@@ -123,7 +123,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
   ): Promise<Written> {
     const { key, replaces, done } = verdict
     // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
-    if (!room.has('waiting') && (events.length > 1 || replaces.seq === 0)) return NO_ROOM_TO_HAND_OVER
+    const takesNoMore = events.length === 1 && replaces.seq !== 0
+    if (!takesNoMore && !(await room.has('waiting'))) return NO_ROOM_TO_HAND_OVER
     const root = lineage.root ?? key
     const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
     room.stored(bytesOf(messages()))
@@ -169,7 +170,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
         : await writeTogether(handOvers, { ...write, done })
     },
     async writeDead(event, verdict, lineage, replaces) {
-      if (!room.has('dead')) return { kind: 'no-room', lacks: 'dead letters' }
+      if (!(await room.has('dead'))) return { kind: 'no-room', lacks: 'dead letters' }
       const letter = (expected: number): Outgoing => {
         const fields = eventHeaders(event)
         for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)

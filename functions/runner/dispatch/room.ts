@@ -56,8 +56,11 @@ export function pullMode(known: KnownBytes | undefined, limits: RoomLimits): Pul
 /** Keeps the stream of events within its limits, and says what may be pulled and stored. */
 export interface Room {
   mode(): PullMode
-  /** Whether there is room for another dead letter, or for more hand-overs. */
-  has(kind: keyof UndoneBytes): boolean
+  /**
+   * Whether there is room for another dead letter, or for more hand-overs. It is measured if it can not be told from what
+   * is known, since all growth may be of another kind.
+   */
+  has(kind: keyof UndoneBytes): Promise<boolean>
   /** The most bytes that may ever come out of one event by hand-overs. */
   familyBytes(): number
   /** Call it when so many bytes of hand-overs, retries or dead letters are about to be stored, or were. */
@@ -116,18 +119,40 @@ function createKeeper(requests: Requests, ref: EventRef) {
   const { connection } = requests
   let limits = roomLimits(0)
   let known: KnownBytes | undefined
-  let measureAt = -Infinity
+  let measureAt = 0
+  let measuring: Promise<void> | undefined
 
-  async function measure(total: number): Promise<void> {
+  async function measure(): Promise<void> {
+    await delay(Math.max(0, measureAt - performance.now()))
     const start = performance.now()
-    known = { total, measured: await measureUndone(connection, ref), growth: 0 }
+    const sizes = await readSizes(requests, ref)
+    const before = known?.growth ?? 0
+    const measured = await measureUndone(connection, ref)
+    const growth = Math.max(0, (known?.growth ?? 0) - before)
+    known = sizes && { total: sizes.bytes + growth, measured, growth }
     measureAt = performance.now() + (performance.now() - start) / MEASURING_SHARE
   }
+  const measureOnce = async () => {
+    measuring ??= measure().finally(() => (measuring = undefined))
+    await measuring
+  }
+  const rollOver = async () => {
+    if (known === undefined) return
+    const freed = await deleteOldest(requests, ref, known, limits)
+    known = { ...known, total: known.total - freed }
+  }
+  const seemsToHave = (kind: keyof UndoneBytes) =>
+    known !== undefined && mostUndone(known)[kind] < limits[kind]
 
   return {
     mode: () => pullMode(known, limits),
     familyBytes: () => limits.family,
-    has: (kind: keyof UndoneBytes) => known !== undefined && mostUndone(known)[kind] < limits[kind],
+    async has(kind: keyof UndoneBytes) {
+      if (seemsToHave(kind)) return true
+      if (known === undefined || known.measured[kind] >= limits[kind]) return false
+      await measureOnce().catch(() => undefined)
+      return seemsToHave(kind)
+    },
     stored(bytes: number) {
       if (known !== undefined) known = { ...known, total: known.total + bytes, growth: known.growth + bytes }
     },
@@ -140,9 +165,8 @@ function createKeeper(requests: Requests, ref: EventRef) {
       limits = roomLimits(sizes.maxBytes)
       known = grown(known, sizes.bytes)
       if (!mustMeasure(known, limits) || performance.now() < measureAt) return
-      await measure(sizes.bytes)
-      const freed = await deleteOldest(requests, ref, known, limits)
-      known = { ...known, total: known.total - freed }
+      await measureOnce()
+      await rollOver()
     },
   }
 }
