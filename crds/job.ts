@@ -381,6 +381,7 @@ export interface JobStatus {
    * How many dead letters there were when they were last counted.
    */
   dead?: number
+  granted?: JobGranted
   /**
    * The state of each event. An event that was removed from the Job stays here until the events that wait for it are done.
    */
@@ -414,6 +415,23 @@ export interface JobCondition {
    * When the condition's status last changed.
    */
   lastTransitionTime: string
+}
+/**
+ * What the Job counts for among the limits of its namespace, by its last version that was within them.
+ */
+export interface JobGranted {
+  /**
+   * Events.
+   */
+  events: number
+  /**
+   * The sum of runner.maxReplicas over all events.
+   */
+  replicas: number
+  /**
+   * The most bytes that the Job may come to store, on all servers together.
+   */
+  storage: number
 }
 /**
  * The state of one event.

@@ -1,4 +1,4 @@
-import type { Job, JobCondition, JobEventStatus, JobStatus } from '../../crds/job.ts'
+import type { Job, JobCondition, JobEventStatus, JobGranted, JobStatus } from '../../crds/job.ts'
 import { canonicalJson } from '../../knative/resources/hash.ts'
 import type { Fault } from '../faults/fault.ts'
 
@@ -28,6 +28,8 @@ export interface Backlog extends Counts {
 export interface JobReport {
   readonly events: readonly EventReport[]
   readonly queue: Fault | undefined
+  /** What this version of the Job was granted of its namespace's limits; undefined if it was refused. */
+  readonly granted?: JobGranted
   /** Events that were removed from the Job's spec and still have a backlog. */
   readonly leaving: readonly string[]
   /** Undefined when NATS did not answer, or when counts are not due yet: the status keeps the last counts. */
@@ -58,12 +60,14 @@ export function nextStatus(job: Job, report: JobReport, now: Date): JobStatus {
   const generation = job.metadata.generation ?? 0
   const isReady = report.events.filter((event) => event.ready).length
   const total = report.backlog ?? job.status
+  const granted = report.granted ?? job.status?.granted
   return {
     observedGeneration: generation,
     conditions: [...parts, ready].map((condition) => withTransitionTime(condition, job, now)),
     eventsReady: `${isReady}/${report.events.length}`,
     ...(total?.pending === undefined ? {} : { pending: total.pending }),
     ...(total?.dead === undefined ? {} : { dead: total.dead }),
+    ...(granted === undefined ? {} : { granted }),
     events: [...report.events.map(eventStatus), ...report.leaving.map(leavingStatus)].map((event) => ({
       ...event,
       ...countsOf(event.name, report.backlog, job.status),

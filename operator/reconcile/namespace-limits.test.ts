@@ -91,6 +91,23 @@ t.test('which Jobs of a namespace are within its limits', (t) => {
   t.end()
 })
 
+t.test('a Job whose edit is refused counts for what an earlier version of it was granted', (t) => {
+  const granted = { events: 3, replicas: 30, storage: 2 * GiB }
+  const edited = { ...old, status: { granted } }
+  const context = (limits: NamespaceLimits) => ({ limits, queueReplicas: 1 })
+  for (const [limits, want] of [
+    [{ events: 1 }, /other Jobs take 3, /],
+    [{ storage: GiB }, /other Jobs take 2Gi, /],
+  ] as const)
+    t.match(limitFault(young, [young, edited], () => false, context(limits))?.message, want)
+  t.equal(
+    limitFault(edited, [edited], () => false, context({ events: 2 })),
+    undefined,
+    'its own former version is not in its way',
+  )
+  t.end()
+})
+
 t.test('a Job that is being deleted makes room unless it still serves', (t) => {
   const going = liveJob({
     name: 'going',

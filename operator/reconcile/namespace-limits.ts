@@ -1,6 +1,7 @@
-import type { Job } from '../../crds/job.ts'
+import type { Job, JobGranted } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import { formatBytes } from '../../functions/jetstream/stream-refusal.ts'
+import { STORED_PER_MAX_BYTES } from '../../functions/queues/room.ts'
 import { wrong, type Fault } from '../faults/fault.ts'
 
 /** What the Jobs of one namespace may have in all; what is left out has no limit. */
@@ -20,32 +21,37 @@ export const LIMIT_EXCEEDED = 'LimitExceeded'
 /** Where the limits are set, for messages. */
 export const LIMITS_CONFIG_MAP = 'jobico-limits'
 
-/** A Job stores at most this many times its `queue.maxBytes` in each copy: queue, done, dead, retries and hand-overs. */
-const STORED_TIMES = 6
-
 const NAMES: Readonly<Record<keyof Amounts, string>> = {
   jobs: 'Jobs',
   events: 'events',
   replicas: 'replicas of runners (the sum of `runner.maxReplicas`)',
-  storage: `storage (${STORED_TIMES} times \`queue.maxBytes\` for each of \`queue.replicas\`)`,
+  storage: `storage (${STORED_PER_MAX_BYTES} times \`queue.maxBytes\` for each of \`queue.replicas\`)`,
 }
 const KEYS = Object.keys(NAMES) as (keyof Amounts)[]
 
-/** What a Job counts for, given the replicas of a stream if it does not say. Pure. */
-function amountsOf({ spec }: Job, queueReplicas: number): Amounts {
+/** What a Job counts for among the limits, given the replicas of a stream if it does not say. Pure. */
+export function grantedTo({ spec }: Job, queueReplicas: number): JobGranted {
   const { maxBytes, replicas = queueReplicas } = spec.queue
   return {
-    jobs: 1,
     events: spec.events.length,
     replicas: spec.events.reduce((sum, { runner }) => sum + runner.maxReplicas, 0),
-    storage: STORED_TIMES * parseQuantity(maxBytes) * replicas,
+    storage: STORED_PER_MAX_BYTES * parseQuantity(maxBytes) * replicas,
   }
+}
+
+function amountsOf(job: Job, queueReplicas: number): Amounts {
+  return { jobs: 1, ...grantedTo(job, queueReplicas) }
+}
+
+/** What a Job that is not within the limits holds nevertheless, because an earlier version of it was. */
+function heldBy({ status }: Job): Amounts {
+  return status?.granted === undefined ? NOTHING : { jobs: 1, ...status.granted }
 }
 
 /**
  * The fault of a Job for which its namespace has no room left; undefined if it is within the limits. Jobs that serve already
  * come first and are never refused, though they count; then the oldest; of equally old ones, the lowest name. A Job that is
- * refused takes no room, so that a smaller one after it may have it. Pure.
+ * refused takes no room, so that a smaller one after it may have it, but for what an earlier version of it was granted. Pure.
  */
 export function limitFault(
   job: Job,
@@ -60,13 +66,15 @@ export function limitFault(
     .filter((other) => !serves(other) && other.metadata.deletionTimestamp === undefined)
     .sort(olderFirst)
   if (served.some(({ metadata }) => metadata.uid === job.metadata.uid)) return undefined
-  let used = served.map((other) => amountsOf(other, queueReplicas)).reduce(plus, NOTHING)
+  const held = [...served.map((other) => amountsOf(other, queueReplicas)), ...waiting.map(heldBy)]
+  let used = held.reduce(plus, NOTHING)
   for (const next of waiting) {
+    used = minus(used, heldBy(next))
     const wanted = amountsOf(next, queueReplicas)
     const over = KEYS.find((key) => used[key] + wanted[key] > (limits[key] ?? Infinity))
     if (next.metadata.uid === job.metadata.uid)
       return over && exceeded(over, { namespace, wanted, used, limits })
-    if (over === undefined) used = plus(used, wanted)
+    used = plus(used, over === undefined ? wanted : heldBy(next))
   }
   return undefined
 }
@@ -80,6 +88,10 @@ function plus(a: Amounts, b: Amounts): Amounts {
     replicas: a.replicas + b.replicas,
     storage: a.storage + b.storage,
   }
+}
+
+function minus(a: Amounts, b: Amounts): Amounts {
+  return plus(a, { jobs: -b.jobs, events: -b.events, replicas: -b.replicas, storage: -b.storage })
 }
 
 function exceeded(

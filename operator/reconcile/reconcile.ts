@@ -4,7 +4,7 @@ import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../functions/queues/names.ts'
-import { LIMIT_EXCEEDED, limitFault, type NamespaceLimits } from './namespace-limits.ts'
+import { grantedTo, LIMIT_EXCEEDED, limitFault, type NamespaceLimits } from './namespace-limits.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -117,7 +117,8 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   const served = upgrade.mayServe
     ? await serveAndRemove(deps, job, { taken, current, hasConsumers: fault === undefined, upgrade })
     : asBefore(job)
-  const told = await tell(deps, job, previous, { ...served, queue: fault ?? upgrade.fault })
+  const granted = grantedTo(job, deps.queueReplicas)
+  const told = await tell(deps, job, previous, { ...served, granted, queue: fault ?? upgrade.fault })
   return { ...told, upgraded: isUpgraded || (fault === undefined && upgrade.finished) }
 }
 

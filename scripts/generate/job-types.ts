@@ -25,6 +25,7 @@ const INTERFACES: Readonly<Record<string, string>> = {
   '/spec/queue': 'JobQueue',
   '/status': 'JobStatus',
   '/status/conditions/*': 'JobCondition',
+  '/status/granted': 'JobGranted',
   '/status/events/*': 'JobEventStatus',
 }
 
