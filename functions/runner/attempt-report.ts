@@ -1,5 +1,6 @@
 import type { AttemptError } from '../outcomes/verdict.ts'
 import type { Log } from '../process/log.ts'
+import type { Lack } from './attempts/replace-record.ts'
 
 /** What happened to an event, for logs and metrics. */
 export type Report =
@@ -12,13 +13,20 @@ export type Report =
     }
   | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
   /** There is no room for what it hands over, or for a dead letter: it waits, and this was no attempt. */
-  | { readonly kind: 'waits'; readonly lacks: string }
+  | { readonly kind: 'waits'; readonly lacks: Lack }
   /** The event had a verdict already, so none was stored. */
   | { readonly kind: 'known' }
   /** A process stored the event's next copy and died before it deleted this one, so nothing ran. */
   | { readonly kind: 'superseded' }
   /** This process is stopping, and nothing ran: the caller gives the delivery back to the queue. */
   | { readonly kind: 'handed-back' }
+
+const NO_ROOM: Readonly<Record<Lack, string>> = {
+  'dead letters':
+    'it would become a dead letter, and these have used up their room; redrive or purge dead letters, or raise spec.queue.maxBytes',
+  'hand-overs':
+    'it hands over to other events, and those that wait have used up their room; it goes on when some of them have ended',
+}
 
 /** Logs a report as one line. */
 export function logReport(log: Log, report: Report, key: string): void {
@@ -36,7 +44,7 @@ export function logReport(log: Log, report: Report, key: string): void {
       log.error({ key, ...report.fault, attempts: report.attempts }, 'Event dead')
       break
     case 'waits':
-      log.warn({ key, lacks: report.lacks }, 'Event waits for room')
+      log.warn({ key, reason: NO_ROOM[report.lacks] }, 'Event waits for room')
       break
     case 'known':
       log.info({ key }, 'Event had its verdict')

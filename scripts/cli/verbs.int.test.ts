@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { edit, startEcho } from '../dev/echo.fixture.ts'
+import { edit, startEcho } from '../dev/dev.fixture.ts'
 import type { RunningInstance } from '../dev/instance.ts'
 import { PERSON, runCli, startCli } from './cli.fixture.ts'
 

@@ -1,5 +1,3 @@
-import { cpSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { jetstreamManager } from '@nats-io/jetstream'
@@ -7,10 +5,8 @@ import t from 'tap'
 
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { heldVerdicts, keepVerdicts, keptVerdicts } from '../testing/kept-verdicts.fixture.ts'
-import { ECHO_JOB, PERSON } from '../cli/cli.fixture.ts'
-import { processEnvironment } from './config.ts'
-import { startDev } from './dev.ts'
-import type { Report } from './output/report.ts'
+import { PERSON } from '../cli/cli.fixture.ts'
+import { startEchoHere } from './dev.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const REF = { namespace: 'default', job: 'job-for-ev1' }
@@ -24,19 +20,7 @@ t.test(
 
   async (t) => {
     const folder = testFolder(t)
-    cpSync(ECHO_JOB, join(folder, 'job.yaml'))
-    cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
-    const reports: Report[] = []
-    const dev = await startDev({
-      folder,
-      files: [join(folder, 'job.yaml')],
-      host: '127.0.0.1',
-      port: 0,
-      logLevel: 'info',
-      environment: processEnvironment(),
-      show: (report) => void reports.push(report),
-    })
-    t.teardown(() => dev.stop())
+    const { dev, notes } = await startEchoHere(t, folder)
     const url = dev.instance().events[0]?.url ?? ''
 
     const connection = await connectNats({ url: dev.instance().natsUrl, name: 'test' })
@@ -65,14 +49,13 @@ t.test(
     t.same([...new Set(states)], ['done'])
     const verdicts = [await keptVerdicts(manager, REF), await heldVerdicts(manager, REF)]
     t.same(verdicts, [EVENTS, EVENTS], 'one verdict each')
-    const notes = reports.flatMap((report) => (report.kind === 'note' ? [report.text] : []))
     for (const what of [
       /^the runner of ev1 ended \(SIGKILL\)/,
       /^the listener of ev1 ended/,
       /^nats-server ended/,
     ])
       t.ok(
-        notes.some((note) => what.test(note)),
+        notes().some((note) => what.test(note)),
         String(what),
       )
   },

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
 import { ECHO_JOB, PERSON, runCli, startCli, type RunningCli } from '../cli/cli.fixture.ts'
-import { edit, startEcho } from './echo.fixture.ts'
+import { edit, startDevCli, startEcho } from './dev.fixture.ts'
 import type { RunningInstance } from './instance.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
+import { eventually } from '../testing/eventually.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 async function post(url: string, type: string, body: unknown, headers: Record<string, string> = {}) {
@@ -197,6 +198,26 @@ t.test('nothing outlives jobico dev that is killed, and the next one takes over'
   next.signal('SIGTERM')
   t.match(await next.finished, { code: 0 })
   await Promise.all(children.map(gone))
+})
+
+t.test('a listener and a runner that are killed while jobico dev starts are started again', async (t) => {
+  const folder = testFolder(t)
+  const dev = startDevCli(t, folder, [ECHO_JOB])
+  for (const part of ['listener', 'runner'])
+    await eventually(
+      `the ${part} is killed`,
+      async () => {
+        const pids = (await descendants(dev.pid)).filter((pid) =>
+          RegExp(`\\b${part}/(main|process)`).test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
+        )
+        for (const pid of pids) process.kill(pid, 'SIGKILL')
+        return pids.length > 0
+      },
+      { everyMs: 10 },
+    )
+  const [, url = ''] = await dev.waitFor(/ (http:\S+\/listener\/ev1)\n/)
+  t.match(dev.output(), /ended \(SIGKILL\); starting it again/)
+  t.match(await post(url, 'application/json', { data: [PERSON] }, { prefer: 'wait=30' }), { status: 200 })
 })
 
 t.test('a signal while it starts leaves nothing', async (t) => {

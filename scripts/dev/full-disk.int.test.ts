@@ -1,37 +1,19 @@
-import { cpSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-
 import t from 'tap'
 
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { eventSubjects } from '../../functions/queues/names.ts'
-import { ECHO_JOB, PERSON, runCli } from '../cli/cli.fixture.ts'
+import { PERSON, runCli } from '../cli/cli.fixture.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 import { cutForeignFile, fillDisk } from '../testing/foreign-file.fixture.ts'
 import { smallDisk } from '../testing/small-disk.fixture.ts'
-import { processEnvironment } from './config.ts'
-import { startDev } from './dev.ts'
-import type { Report } from './output/report.ts'
+import { startEchoHere } from './dev.fixture.ts'
 
 const MiB = 2 ** 20
 
 t.test('when its disk is full, jobico dev says so, and goes on by itself once there is room', async (t) => {
   const folder = smallDisk(t, 200)
   if (folder === undefined) return
-  cpSync(ECHO_JOB, join(folder, 'job.yaml'))
-  cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
-  const reports: Report[] = []
-  const dev = await startDev({
-    folder,
-    files: [join(folder, 'job.yaml')],
-    host: '127.0.0.1',
-    port: 0,
-    logLevel: 'info',
-    environment: processEnvironment(),
-    show: (report) => void reports.push(report),
-  })
-  t.teardown(() => dev.stop())
-  const notes = () => reports.flatMap((report) => (report.kind === 'note' ? [report.text] : []))
+  const { dev, notes } = await startEchoHere(t, folder)
   const [served] = dev.instance().events
   if (served?.url === undefined) throw new Error('the event is not served')
   const { url, ...ref } = served

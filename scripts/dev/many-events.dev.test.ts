@@ -3,9 +3,9 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { runCli, startCli } from '../cli/cli.fixture.ts'
+import { runCli } from '../cli/cli.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
-import { descendants, gone } from './processes/processes.fixture.ts'
+import { startDevCli } from './dev.fixture.ts'
 
 /** docs/development.md asks for 50, the most that a Job may have. */
 const EVENTS = Number(process.env['JOBICO_TEST_EVENTS'] ?? 12)
@@ -28,12 +28,7 @@ t.test('a Job of many events starts, and little is said of it', async (t) => {
     join(folder, 'assembly', 'index.ts'),
     'export function handle(text: string): string | null {\n  return "1"\n}\n',
   )
-  const dev = startCli(['dev', '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDevCli(t, folder)
   await dev.waitFor(
     RegExp(
       `jobico dev serves [^]*curl .*/listener/e0\\n[^]*and ${EVENTS - 1} more events .*: e1, e2, .* \\(${EVENTS - 1}\\)\\n`,

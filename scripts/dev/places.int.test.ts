@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 
 import { testFolder } from '../testing/test-folder.fixture.ts'
-import { runCli, startCli } from '../cli/cli.fixture.ts'
-import { descendants, gone } from './processes/processes.fixture.ts'
+import { runCli } from '../cli/cli.fixture.ts'
+import { startDevCli } from './dev.fixture.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   'job.yaml': `apiVersion: jobico.coeux.dev/v1
@@ -41,12 +41,7 @@ t.test(
     const folder = testFolder(t)
     mkdirSync(join(folder, 'assembly'))
     for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
-    const dev = startCli(['dev', '--port', '0'], folder)
-    t.teardown(async () => {
-      const children = await descendants(dev.pid)
-      dev.signal('SIGKILL')
-      await Promise.all([dev.finished, ...children.map(gone)])
-    })
+    const dev = startDevCli(t, folder)
     await dev.waitFor(/http:\S+\/listener\/order\n/)
 
     const place =

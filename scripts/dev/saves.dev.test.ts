@@ -3,11 +3,10 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { startCli, type RunningCli } from '../cli/cli.fixture.ts'
+import { type RunningCli } from '../cli/cli.fixture.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
-import { edit } from './echo.fixture.ts'
-import { descendants, gone } from './processes/processes.fixture.ts'
+import { edit, startDevCli } from './dev.fixture.ts'
 
 const JOB = `apiVersion: jobico.coeux.dev/v1
 kind: Job
@@ -28,12 +27,7 @@ const returning = (value: number) =>
   `export function handle(text: string): string | null {\n  return "${value}"\n}\n`
 
 async function serving(t: Test, folder: string): Promise<RunningCli & { result(): Promise<unknown> }> {
-  const dev = startCli(['dev', '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDevCli(t, folder)
   const [, url = ''] = await dev.waitFor(/ (http:\S+\/listener\/app)\n/)
   return {
     ...dev,

@@ -23,7 +23,10 @@ export type Written =
   /** Another process was first: the newest record is its. */
   | { readonly kind: 'superseded'; readonly newest: StoredRecord | undefined }
   /** Nothing was stored, because there is no room for it in the Job's stream of events. */
-  | { readonly kind: 'no-room'; readonly lacks: string }
+  | { readonly kind: 'no-room'; readonly lacks: Lack }
+
+/** What there is no room for. */
+export type Lack = 'dead letters' | 'hand-overs'
 
 /** A write of a record. */
 export interface RecordWrite {

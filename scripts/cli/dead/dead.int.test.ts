@@ -13,9 +13,8 @@ import { heldVerdicts, keepVerdicts, keptVerdicts } from '../../testing/kept-ver
 import { keyOf, newIds, traceOf, writer } from '../../testing/nats.fixture.ts'
 import { followOutcomes, type Outcome } from '../../../functions/outcomes/follow-outcomes.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
-import { edit } from '../../dev/echo.fixture.ts'
+import { edit, startDevCli } from '../../dev/dev.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
-import { descendants, gone } from '../../dev/processes/processes.fixture.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 
@@ -56,12 +55,7 @@ async function startChain(t: Test) {
   const folder = testFolder(t)
   mkdirSync(join(folder, 'assembly'))
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
-  const dev = startCli(['dev', '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDevCli(t, folder)
   const [, url = ''] = await dev.waitFor(/(http:\S+\/listener\/ev1)\n/)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
   const connection = await connectNats({ url: instance.natsUrl, name: 'test' })

@@ -5,10 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
-import { edit } from '../../dev/echo.fixture.ts'
-import { descendants, gone } from '../../dev/processes/processes.fixture.ts'
+import { edit, startDevCli } from '../../dev/dev.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
-import { CLI, startCli } from '../cli.fixture.ts'
+import { CLI } from '../cli.fixture.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const SAMPLE = 'wasm-examples/order'
@@ -58,12 +57,7 @@ t.test('the commands of the page on dead letters print what it shows', async (t)
   cpSync(join(ROOT, SAMPLE), join(folder, SAMPLE), { recursive: true })
   const [start, ...steps] = stepsOf(readFileSync(join(ROOT, 'docs', 'dead-letters.md'), 'utf8'))
   t.equal(start?.command, `npx jobico dev ${SAMPLE}/job.yaml`)
-  const dev = startCli(['dev', `${SAMPLE}/job.yaml`, '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDevCli(t, folder, [`${SAMPLE}/job.yaml`])
   await dev.waitFor(/(http:\S+\/listener\/order)\n/)
   t.equal(steps.length, 6)
   for (const { command, shown } of steps) {

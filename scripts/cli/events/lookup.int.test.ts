@@ -3,9 +3,9 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { descendants, gone } from '../../dev/processes/processes.fixture.ts'
+import { startDevCli } from '../../dev/dev.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
-import { runCli, startCli } from '../cli.fixture.ts'
+import { runCli } from '../cli.fixture.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   'job.yaml': `apiVersion: jobico.coeux.dev/v1
@@ -54,12 +54,7 @@ async function startShop(t: Test): Promise<string> {
   const folder = testFolder(t)
   mkdirSync(join(folder, 'assembly'))
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
-  const dev = startCli(['dev', '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDevCli(t, folder)
   await dev.waitFor(/(http:\S+\/listener\/order)\n/)
   return folder
 }

@@ -1,6 +1,9 @@
+import type { Backlog } from '../../../functions/queues/backlog.ts'
 import type { JobRef } from '../../../functions/queues/names.ts'
+import { fullRoom } from '../../../functions/queues/full-room.ts'
 import { usageText, type StorageReport } from '../../../functions/storage/report.ts'
 import { jobDetails, jobTable, viewOf, type JobView } from './job-view.ts'
+import { lowStorage } from '../target/storage.ts'
 import { unknownName } from '../target/unknown-name.ts'
 import { print, type Format } from '../terminal/output.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
@@ -54,32 +57,39 @@ async function viewsOf(platform: Platform): Promise<readonly JobView[]> {
 }
 
 const READY = { ready: 'True', reason: 'Ready' } as const
-/** The guard is a process of this machine. */
-const STORAGE_ANSWER_MS = 100
 
-function lowStorage({ usage }: StorageReport): JobView['conditions'][number] {
+/** The condition QueueReady of a Job for whose events there is no room. */
+function noRoom(
+  low: StorageReport | undefined,
+  backlog: Backlog | undefined,
+): JobView['conditions'][number] | undefined {
+  const lack = low === undefined ? backlog && fullRoom(backlog) : lackOfStorage(low)
+  return lack && { type: 'QueueReady', status: 'False', ...lack }
+}
+
+function lackOfStorage({ usage }: StorageReport) {
   const message = `the disk is used up to ${usageText(usage)}; new events are refused until it has more room`
-  return { type: 'QueueReady', status: 'False', reason: 'StorageLow', message }
+  return { reason: 'StorageLow', message }
 }
 
 /** The Jobs that `jobico dev` serves, with their counts from NATS. */
 async function devViews(dev: DevTarget): Promise<readonly JobView[]> {
   const { readBacklog } = await import('../../../functions/queues/backlog.ts')
-  const { askStorage } = await import('../../../functions/storage/watch.ts')
   const connection = await dev.nats()
-  const low = (await askStorage(connection, STORAGE_ANSWER_MS)).find(({ closed }) => closed)
+  const low = await lowStorage(connection)
   const byJob = Map.groupBy(dev.served, ({ namespace, job }) => `${namespace}/${job}`)
   return await Promise.all(
     [...byJob.values()].map(async (events): Promise<JobView> => {
       const { namespace, job } = events[0] as JobRef
       const backlog = await readBacklog(connection, { namespace, job })
       const { pending = 0, dead = 0, created } = backlog ?? {}
+      const fault = noRoom(low, backlog)
       return {
         ...{ namespace, job, pending, dead },
         ...(created === undefined ? {} : { created }),
-        ...(low === undefined ? READY : { ready: 'False', reason: 'StorageLow' }),
+        ...(fault === undefined ? READY : { ready: 'False', reason: fault.reason }),
         eventsReady: `${events.length}/${events.length}`,
-        conditions: low === undefined ? [] : [lowStorage(low)],
+        conditions: fault === undefined ? [] : [fault],
         events: events.map(({ event, url, module }) => ({
           ...{ name: event, url, module, ready: true, reason: 'Ready' },
           ...{ pending: 0, dead: 0, ...backlog?.events.get(event) },

@@ -35,6 +35,8 @@ export function clusterModules(
       (await shadows(namespace, name)).length > 0 ||
       (await (await store(namespace)).find(name)) !== undefined,
     async push(namespace, name, bytes) {
+      const { assertStorage } = await import('./storage.ts')
+      await assertStorage(await nats())
       const target = await store(namespace, { create: {} })
       try {
         return await target.put(name, bytes, (sent) => progress?.show(sendingLine(name, sent, bytes.length)))

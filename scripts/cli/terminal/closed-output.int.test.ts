@@ -3,7 +3,7 @@ import { once } from 'node:events'
 
 import t from 'tap'
 
-import { startEcho } from '../../dev/echo.fixture.ts'
+import { startEcho } from '../../dev/dev.fixture.ts'
 import { CLI, PERSON, runCli } from '../cli.fixture.ts'
 
 /** Runs `jobico` with the rest of a command line in a shell; the exit code is that of the last part that fails. */

@@ -43,6 +43,7 @@ const STEPS: Readonly<Record<string, Words>> = {
     `${green('done')}      ${field(line, 'key')} ${ms(line, 'durationMs')}${attempts(line)}`,
   'Event retried': (line, { yellow }) =>
     `${yellow('retried')}   ${field(line, 'key')} attempt ${field(line, 'attempt')} failed, next in ${ms(line, 'delayMs')}: ${field(line, 'code')}${reason(line)}`,
+  'Event waits for room': (line, { yellow }) => `${yellow('waits')}     ${field(line, 'key')}${reason(line)}`,
   'Event dead': (line, { red }) =>
     `${red('dead')}      ${field(line, 'key')} ${field(line, 'code')}${reason(line)}${attempts(line)}`,
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { roomFault } from './room-fault.ts'
+import { fullRoom } from './full-room.ts'
 
 const MiB = 2 ** 20
 const CASES = [
@@ -35,7 +35,7 @@ const CASES = [
 
 t.test('a Job whose room is used up says which, and what to do', (t) => {
   for (const { name, undone, want, maxBytes = 16 * MiB } of CASES) {
-    const fault = roomFault({ undone, maxBytes })
+    const fault = fullRoom({ undone, maxBytes })
     if (want === undefined) t.equal(fault, undefined, name)
     else t.match(fault, want, name)
   }
