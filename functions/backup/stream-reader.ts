@@ -1,0 +1,153 @@
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream'
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+
+import { JobicoError } from '../process/errors.ts'
+import type { Retry } from '../process/retry.ts'
+import { answerIfThere, answerTo } from '../jetstream/manager.ts'
+import type { StoredMessage } from '../jetstream/stored-message.ts'
+
+/** A stream to read, and the means. */
+export interface ReadOptions {
+  readonly connection: NatsConnection
+  readonly manager: JetStreamManager
+  readonly stream: string
+  readonly persist: Retry
+}
+
+/** A message, and how many more the stream had behind it. */
+interface Delivered extends StoredMessage {
+  readonly pending: number
+}
+
+interface Consumer {
+  readonly name: string
+  /** The last sequence of the stream when the consumer was made. */
+  readonly floor: number
+}
+
+const PAGE = 500
+const PAGE_BYTES = 4 * 2 ** 20
+const PAGE_MS = 5_000
+const UNUSED_MS = 60_000
+const NANOS_PER_MS = 1_000_000
+
+/**
+ * Yields what a stream holds, the oldest first, in pages of bounded size, until it has come to the end of the stream once. A
+ * record that replaces another one has a later place, so the newest record of each key as of that moment has been read, or
+ * a newer one. It does not end within an atomic batch. Goes on by itself after a loss of the connection. Throws NOT_FOUND if
+ * the stream is gone.
+ */
+export async function* readStream({
+  connection,
+  manager,
+  stream,
+  persist,
+}: ReadOptions): AsyncGenerator<readonly StoredMessage[], void, undefined> {
+  let consumer: Consumer | undefined
+  let next = 1
+  const readPage = async (tries: number) => {
+    if (tries > 1) consumer = undefined
+    consumer ??= await makeConsumer(manager, stream, next)
+    const page = await pull(connection, stream, consumer)
+    const last = page.at(-1)
+    const from = last === undefined ? next : last.seq + 1
+    const isEnd =
+      (last === undefined || (last.pending === 0 && !isWithinBatch(last.headers))) &&
+      // The copy of another server may be behind; the leader knows.
+      (from > consumer.floor || !(await hasMessage(manager, stream, from)))
+    return { page, from, isEnd }
+  }
+  try {
+    for (;;) {
+      const { page, from, isEnd } = await persist(readPage)
+      if (page.length > 0) yield page
+      next = from
+      if (isEnd) return
+    }
+  } finally {
+    if (consumer !== undefined) manager.consumers.delete(stream, consumer.name).catch(() => undefined)
+  }
+}
+
+async function makeConsumer(manager: JetStreamManager, stream: string, from: number): Promise<Consumer> {
+  const info = await answerIfThere(manager.streams.info(stream))
+  if (info === undefined)
+    throw new JobicoError('NOT_FOUND', `the stream ${stream} does not exist; its Job may have been deleted`)
+  const made = await answerTo(
+    manager.consumers.add(stream, {
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: UNUSED_MS * NANOS_PER_MS,
+    }),
+  )
+  return { name: made.name, floor: info.state.last_seq }
+}
+
+/** The next messages; none if the server has no more right now. */
+async function pull(
+  connection: NatsConnection,
+  stream: string,
+  { name }: Consumer,
+): Promise<readonly Delivered[]> {
+  const inbox = createInbox()
+  const subscription = connection.subscribe(inbox)
+  const page: Delivered[] = []
+  let isSilent = false
+  const end = () => {
+    isSilent = true
+    subscription.unsubscribe()
+  }
+  const timer = setTimeout(end, PAGE_MS)
+  try {
+    // A message that is larger than the limit would never come.
+    const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
+    const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
+    connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox })
+    for await (const message of subscription) {
+      const code = message.headers?.code ?? 0
+      if (code === NO_MESSAGES || (code === CONFLICT && page.length > 0)) return page
+      if (code !== 0) break
+      page.push(deliveredIn(message))
+      if (page.length === PAGE) return page
+      timer.refresh()
+    }
+  } finally {
+    clearTimeout(timer)
+    subscription.unsubscribe()
+  }
+  throw new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `the stream ${stream} can not be read${isSilent ? ' in time' : ''}`,
+  )
+}
+
+const NO_MESSAGES = 404
+/** The status of a pull that reached its limit of bytes, or that the server ended. */
+const CONFLICT = 409
+
+/** Tokens of the reply subject; the longer form has the domain and the account too. */
+const SHORT_FORM = { length: 9, seq: 5 }
+const LONG_FORM = { seq: 7 }
+
+function deliveredIn({ subject, headers, data, reply = '' }: Msg): Delivered {
+  const tokens = reply.split('.')
+  const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.seq : LONG_FORM.seq
+  const [seq = 0, , nanos = 0, pending = 0] = tokens.slice(at).map(Number)
+  return { subject, headers, data, seq, time: new Date(nanos / NANOS_PER_MS).toISOString(), pending }
+}
+
+/** Whether a message belongs to an atomic batch that goes on after it. */
+function isWithinBatch(headers: MsgHdrs | undefined): boolean {
+  return headers?.has('Nats-Batch-Id') === true && !headers.has('Nats-Batch-Commit')
+}
+
+/** Whether the leader of the stream has a message with this sequence or a later one. */
+async function hasMessage(manager: JetStreamManager, stream: string, from: number): Promise<boolean> {
+  // The client's types leave next_by_subj out.
+  const query: { readonly seq: number; readonly next_by_subj: string } = { seq: from, next_by_subj: '>' }
+  const found = await answerIfThere(manager.streams.getMessage(stream, query))
+  return found !== undefined && found !== null
+}
