@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto'
+import { open, writeFile, appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { JetStreamManager } from '@nats-io/jetstream'
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import type { Test } from 'tap'
+
+import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
+import { eventHeaders } from '../cloudevents/nats-binding.ts'
+import { redrivenCopy } from '../dead-letters/redrive.ts'
+import { expectNewest, publish, publishBatch } from '../jetstream/publish.ts'
+import type { Outgoing, Requests } from '../jetstream/requests.ts'
+import { lastMessage, messageAt, type StoredMessage } from '../jetstream/stored-message.ts'
+import { historyHeaders, type History } from '../outcomes/history.ts'
+import { handOverMessage } from '../outcomes/hand-over.ts'
+import { verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
+import {
+  descendantsSubject,
+  eventSubjects,
+  streamNames,
+  type EventRef,
+  type JobRef,
+} from '../queues/names.ts'
+import { keyOf, newEvent } from '../runner/runner.fixture.ts'
+import { backup, type BackupReport } from './backup.ts'
+import { checkBackup } from './backup-file.ts'
+import { restore, type RestoreOptions, type RestoreReport } from './restore.ts'
+import { readStream } from './stream-reader.ts'
+import { withoutRetry } from '../process/retry.ts'
+
+const HISTORY: History = {
+  ...{ attempts: 1, suspect: false, redrive: undefined, hops: 0, root: undefined },
+  errors: [{ attempt: 1, code: 'MODULE_TRAP', reason: 'höchst seltsam' }],
+}
+const FACTS = { attempts: 1, module: 'sha256-0', time: '2026-01-01T00:00:00.000Z' } as const
+const WITHOUT_LIMIT = {
+  limitMs: 20_000,
+  signal: new AbortController().signal,
+  onWait: () => undefined,
+}
+
+/** Stores an event in one state, as listeners and runners do, and gives its key. */
+export type Seed = (requests: Requests, ref: EventRef, id: string) => Promise<string>
+
+const stored = async (requests: Requests, message: Outgoing) => {
+  const ack = await publish(requests, message)
+  if (!ack.stored) throw new Error(ack.description)
+  return ack.seq
+}
+
+const eventOf = (id: string) => newEvent({ do: 'ok' }, id)
+const payload = (id: string) => eventOf(id).data ?? new Uint8Array()
+
+function record(
+  ref: EventRef,
+  id: string,
+  kind: 'later' | 'due' | 'done' | 'dead',
+  fields: MsgHdrs,
+  seq = 0,
+) {
+  const subjects = eventSubjects(ref)
+  const key = keyOf(eventOf(id))
+  expectNewest(fields, subjects.records(key), seq)
+  return { subject: subjects.record(key, kind), headers: fields, payload: payload(id) }
+}
+
+const accept: Seed = async (requests, ref, id) => {
+  const key = keyOf(eventOf(id))
+  const fields = eventHeaders(eventOf(id))
+  fields.set('Nats-Msg-Id', `${ref.event}.${key}`)
+  await stored(requests, { subject: eventSubjects(ref).queued(key), headers: fields, payload: payload(id) })
+  return key
+}
+
+const later =
+  (ms: number): Seed =>
+  async (requests, ref, id) => {
+    const key = keyOf(eventOf(id))
+    const fields = historyHeaders(eventOf(id), HISTORY)
+    fields.set('Nats-Schedule', `@at ${new Date(Date.now() + ms).toISOString()}`)
+    fields.set('Nats-Schedule-Target', eventSubjects(ref).record(key, 'due'))
+    await stored(requests, record(ref, id, 'later', fields))
+    return key
+  }
+
+const due: Seed = async (requests, ref, id) => {
+  await stored(requests, record(ref, id, 'due', historyHeaders(eventOf(id), HISTORY)))
+  return keyOf(eventOf(id))
+}
+
+function done(seq = 0, time: string = FACTS.time): Seed {
+  return async (requests, ref, id) => {
+    const attributes = { specversion: '1.0', id: `r-${id}`, source: '/r', type: 'r' }
+    const verdict: Verdict = {
+      kind: 'done',
+      result: { attributes, data: undefined, trace: {} },
+      ...FACTS,
+      time,
+    }
+    const fields = verdictHeaders(verdict)
+    fields.set('Nats-TTL', '3600s')
+    await stored(requests, record(ref, id, 'done', fields, seq))
+    return keyOf(eventOf(id))
+  }
+}
+
+async function deadLetter(requests: Requests, ref: EventRef, id: string): Promise<number> {
+  const { errors } = HISTORY
+  const verdict: Verdict = { kind: 'dead', code: 'REJECTED', reason: 'nö', errors, ...FACTS }
+  const fields = eventHeaders(eventOf(id))
+  for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
+  fields.set('Nats-TTL', '7200s')
+  return await stored(requests, record(ref, id, 'dead', fields))
+}
+
+const dead: Seed = async (requests, ref, id) => {
+  await deadLetter(requests, ref, id)
+  return keyOf(eventOf(id))
+}
+
+const redriven: Seed = async (requests, ref, id) => {
+  const seq = await deadLetter(requests, ref, id)
+  const letter = await messageAt(requests, streamNames(ref).events, seq)
+  const key = keyOf(eventOf(id))
+  if (letter !== undefined) await stored(requests, redrivenCopy(ref, key, letter))
+  return key
+}
+
+/** What a backup of a running Job may have of an event: each of its states. */
+const moved: Seed = async (requests, ref, id) => {
+  await accept(requests, ref, id)
+  await due(requests, ref, id)
+  const { seq } = (await newest(requests, ref, id)) ?? { seq: 0 }
+  return await done(seq)(requests, ref, id)
+}
+
+async function newest(requests: Requests, ref: EventRef, id: string) {
+  return await lastMessage(requests, streamNames(ref).events, eventSubjects(ref).records(keyOf(eventOf(id))))
+}
+
+/** A verdict with what it handed over, and the count of descendants, in one batch. */
+const family: Seed = async (requests, ref, id) => {
+  const key = keyOf(eventOf(id))
+  const count = headers()
+  count.set('Nats-TTL', '3600s')
+  const handOver = handOverMessage({ ref, event: eventOf(`of ${id}`) }, { hops: 1, root: key })
+  const ack = await publishBatch(requests, [
+    { subject: descendantsSubject(ref, key), headers: count, payload: '2 100' },
+    handOver,
+    record(ref, id, 'due', historyHeaders(eventOf(id), HISTORY)),
+  ])
+  if (!ack.stored) throw new Error(ack.description)
+  return key
+}
+
+/** Every state that an event can be in, and what it is after its runner has run. */
+export const SEEDS: Readonly<Record<string, { readonly seed: Seed; readonly ends: string }>> = {
+  queued: { seed: accept, ends: 'done 1' },
+  'due in an hour': { seed: later(3_600_000), ends: 'pending 1' },
+  'due soon': { seed: later(300), ends: 'done 2' },
+  due: { seed: due, ends: 'done 2' },
+  done: { seed: done(), ends: 'done 1' },
+  dead: { seed: dead, ends: 'dead 1' },
+  redriven: { seed: redriven, ends: 'done 1' },
+  moved: { seed: moved, ends: 'done 1' },
+  family: { seed: family, ends: 'done 2' },
+}
+
+/** A file with a backup of Jobs. */
+export async function backUp(
+  t: Test,
+  connection: NatsConnection,
+  jobs: readonly JobRef[],
+): Promise<{ readonly path: string; readonly report: BackupReport }> {
+  const path = join(testFolder(t), `${randomUUID()}.backup`)
+  await writeFile(path, '')
+  const report = await backup(connection, {
+    ...WITHOUT_LIMIT,
+    jobs,
+    write: (bytes) => appendFile(path, bytes),
+  })
+  return { path, report }
+}
+
+/** Restores a file. */
+export async function restoreFrom(
+  path: string,
+  connection: NatsConnection,
+  options: Partial<RestoreOptions> = {},
+): Promise<RestoreReport> {
+  const file = await open(path)
+  try {
+    return await restore(connection, { ...WITHOUT_LIMIT, backup: await checkBackup(file), ...options })
+  } finally {
+    await file.close()
+  }
+}
+
+/** What a stream holds, in words that do not depend on sequences, sorted. */
+export async function contentsOf(
+  connection: NatsConnection,
+  manager: JetStreamManager,
+  stream: string,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const page of readStream({ connection, manager, stream, persist: withoutRetry }))
+    found.push(...page.map(told))
+  return found.sort()
+}
+
+function told({ subject, headers: fields, data }: StoredMessage): string {
+  const kept = [...(fields ?? [])].filter(
+    ([name]) => !/^(nats-(?!schedule)|jobico-restored|jobico-redrive)/i.test(name),
+  )
+  const texts = kept.map(([name, values]) => `${name}: ${values.join()}`).sort()
+  return [subject, ...texts, Buffer.from(data).toString()].join(' | ')
+}
