@@ -8,10 +8,11 @@ import {
   lengthsIn,
   MAGIC,
   PREFIX_BYTES,
+  type BackupHead,
   type EndHead,
   type Frame,
-  type JobEndHead,
   type JobHead,
+  type MessageHead,
 } from './format.ts'
 import { placeOf } from './restored.ts'
 
@@ -96,48 +97,58 @@ async function checkFirstLine(file: FileHandle): Promise<void> {
 
 /** Puts together what a backup has, from its frames in their order. */
 function createContents() {
-  let opening: { readonly id: string; readonly created: string } | undefined
+  let opening: BackupHead | undefined
   const modules = emptyRange(FIRST_LINE.length)
   const jobs: JobInFile[] = []
-  let open: { head: JobHead; queued: MutableRange; records: MutableRange } | undefined
-  let hasJobs = false
+  let open: OpenJob | undefined
 
-  const close = ({ queued, records }: JobEndHead) => {
-    if (open === undefined) throw new Error(MIXED)
-    if (queued !== open.queued.count || records !== open.records.count) throw new Error(DAMAGED)
-    jobs.push(open)
-    open = undefined
+  const addToJob = (job: OpenJob, { head, start, end }: Frame) => {
+    if (head.kind === 'job-end') {
+      if (head.queued !== job.queued.count || head.records !== job.records.count) throw new Error(DAMAGED)
+      jobs.push(job)
+      open = undefined
+    } else if (head.kind === 'queued' || head.kind === 'record') addMessage(job, head, { start, end })
+    else throw new Error(MIXED)
+  }
+  const addBetween = ({ head, end }: Frame) => {
+    if (head.kind === 'job') open = { head, queued: emptyRange(end), records: emptyRange(end) }
+    else if (head.kind === 'module' && jobs.length === 0) extend(modules, end)
+    else throw new Error(MIXED)
   }
   return {
-    add({ head, start, end }: Frame) {
-      if ((opening === undefined) !== (head.kind === 'backup')) throw new Error(MIXED)
-      if (head.kind === 'backup') {
-        opening = head
-        extend(modules, end, 0)
-      } else if (head.kind === 'module') {
-        if (hasJobs) throw new Error(MIXED)
-        extend(modules, end)
-      } else if (head.kind === 'job') {
-        if (open !== undefined) throw new Error(MIXED)
-        hasJobs = true
-        open = { head, queued: emptyRange(end), records: emptyRange(end) }
-      } else if (head.kind === 'queued' || head.kind === 'record') {
-        if (open === undefined || placeOf(open.head, head.kind, head.subject) === undefined)
-          throw new Error(MIXED)
-        if (head.kind === 'record') {
-          if (open.records.count === 0) open.records.start = start
-          extend(open.records, end)
-        } else {
-          if (open.records.count > 0) throw new Error(MIXED)
-          extend(open.queued, end)
-        }
-      } else if (head.kind === 'job-end') close(head)
+    add(frame: Frame) {
+      if (opening === undefined) {
+        if (frame.head.kind !== 'backup') throw new Error(MIXED)
+        opening = frame.head
+        modules.start = frame.end
+        modules.end = frame.end
+      } else if (open === undefined) addBetween(frame)
+      else addToJob(open, frame)
     },
     finish() {
       if (opening === undefined || open !== undefined) throw new Error(MIXED)
       return { id: opening.id, created: opening.created, modules, jobs }
     },
   }
+}
+
+interface OpenJob {
+  readonly head: JobHead
+  readonly queued: MutableRange
+  readonly records: MutableRange
+}
+
+/** Adds a message to its Job; those of the queue come first. */
+function addMessage(
+  { head, queued, records }: OpenJob,
+  { kind, subject }: MessageHead,
+  { start, end }: Pick<Range, 'start' | 'end'>,
+): void {
+  const isPlaced = placeOf(head, kind, subject) !== undefined
+  if (!isPlaced || (kind === 'queued' && records.count > 0)) throw new Error(MIXED)
+  const range = kind === 'queued' ? queued : records
+  if (range.count === 0) range.start = start
+  extend(range, end)
 }
 
 interface MutableRange {
@@ -150,9 +161,9 @@ function emptyRange(start: number): MutableRange {
   return { start, end: start, count: 0 }
 }
 
-function extend(range: MutableRange, end: number, frames = 1): void {
+function extend(range: MutableRange, end: number): void {
   range.end = end
-  range.count += frames
+  range.count++
 }
 
 const CHUNK_BYTES = 2 ** 20

@@ -21,6 +21,7 @@ import {
   streamNames,
   type EventRef,
   type JobRef,
+  type RecordKind,
 } from '../queues/names.ts'
 import { keyOf, newEvent } from '../runner/runner.fixture.ts'
 import { backup, type BackupReport } from './backup.ts'
@@ -52,13 +53,7 @@ const stored = async (requests: Requests, message: Outgoing) => {
 const eventOf = (id: string) => newEvent({ do: 'ok' }, id)
 const payload = (id: string) => eventOf(id).data ?? new Uint8Array()
 
-function record(
-  ref: EventRef,
-  id: string,
-  kind: 'later' | 'due' | 'done' | 'dead',
-  fields: MsgHdrs,
-  seq = 0,
-) {
+function record([ref, id]: readonly [EventRef, string], kind: RecordKind, fields: MsgHdrs, seq = 0) {
   const subjects = eventSubjects(ref)
   const key = keyOf(eventOf(id))
   expectNewest(fields, subjects.records(key), seq)
@@ -80,12 +75,12 @@ const later =
     const fields = historyHeaders(eventOf(id), HISTORY)
     fields.set('Nats-Schedule', `@at ${new Date(Date.now() + ms).toISOString()}`)
     fields.set('Nats-Schedule-Target', eventSubjects(ref).record(key, 'due'))
-    await stored(requests, record(ref, id, 'later', fields))
+    await stored(requests, record([ref, id], 'later', fields))
     return key
   }
 
 const due: Seed = async (requests, ref, id) => {
-  await stored(requests, record(ref, id, 'due', historyHeaders(eventOf(id), HISTORY)))
+  await stored(requests, record([ref, id], 'due', historyHeaders(eventOf(id), HISTORY)))
   return keyOf(eventOf(id))
 }
 
@@ -100,7 +95,7 @@ function done(seq = 0, time: string = FACTS.time): Seed {
     }
     const fields = verdictHeaders(verdict)
     fields.set('Nats-TTL', '3600s')
-    await stored(requests, record(ref, id, 'done', fields, seq))
+    await stored(requests, record([ref, id], 'done', fields, seq))
     return keyOf(eventOf(id))
   }
 }
@@ -111,7 +106,7 @@ async function deadLetter(requests: Requests, ref: EventRef, id: string): Promis
   const fields = eventHeaders(eventOf(id))
   for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
   fields.set('Nats-TTL', '7200s')
-  return await stored(requests, record(ref, id, 'dead', fields))
+  return await stored(requests, record([ref, id], 'dead', fields))
 }
 
 const dead: Seed = async (requests, ref, id) => {
@@ -148,7 +143,7 @@ const family: Seed = async (requests, ref, id) => {
   const ack = await publishBatch(requests, [
     { subject: descendantsSubject(ref, key), headers: count, payload: '2 100' },
     handOver,
-    record(ref, id, 'due', historyHeaders(eventOf(id), HISTORY)),
+    record([ref, id], 'due', historyHeaders(eventOf(id), HISTORY)),
   ])
   if (!ack.stored) throw new Error(ack.description)
   return key

@@ -112,7 +112,7 @@ t.test('a restore that is killed at any moment goes on where it was', { timeout:
     const ref = await newJob()
     const ids = Array.from({ length: 60 }, (_, at) => `${seed}-${at}`)
     for (const kind of kinds)
-      await Promise.all(ids.map((id) => SEEDS[kind]?.seed(source.requests, ref, `${kind} ${id}`)))
+      await Promise.all(ids.map(async (id) => await SEEDS[kind]?.seed(source.requests, ref, `${kind} ${id}`)))
     const { path } = await backUp(t, source.connection, [ref])
     const random = randomOf(seed)
     let kills = 0

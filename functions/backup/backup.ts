@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 
-import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { MsgHdrsImpl } from '@nats-io/nats-core/internal'
 
 import { createRetry, type Retry, type RetryOptions } from '../process/retry.ts'
@@ -188,5 +188,5 @@ function createOutput(write: Sink) {
 }
 
 function encodeHeaders(fields: MsgHdrs | undefined): Uint8Array {
-  return ((fields ?? headers()) as MsgHdrsImpl).encode()
+  return fields instanceof MsgHdrsImpl ? fields.encode() : new Uint8Array()
 }

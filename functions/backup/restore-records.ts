@@ -1,3 +1,5 @@
+import type { MsgHdrs } from '@nats-io/transport-node'
+
 import { forEachConcurrently } from '../process/concurrency.ts'
 import { expectNewest, publish, throwRefusal } from '../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../jetstream/requests.ts'
@@ -69,7 +71,7 @@ function newRecord(
   { backup, started, now }: Restoring,
   message: StoredMessage,
   { state }: Place,
-): Outgoing | undefined {
+): (Outgoing & { readonly headers: MsgHdrs }) | undefined {
   const { subject, seq, data } = message
   const fields = restoredHeaders(message, subject, { now: now(), started })
   if (fields === undefined) return undefined
@@ -90,30 +92,49 @@ async function store({ requests }: Restoring, message: Outgoing): Promise<boolea
  * since: a backup of a running Job has several states of an event that moved meanwhile.
  */
 async function replaceOlder(restoring: Restoring, record: PlacedRecord): Promise<Fate> {
-  const { requests, ref, backup, dryRun } = restoring
-  const { message, place } = record
-  const { events } = streamNames(ref)
+  const { requests, ref, dryRun } = restoring
   for (;;) {
-    const newest = await lastMessage(requests, events, place.state)
-    const from = newest && restoredFrom(newest, backup)
-    if (newest !== undefined && (from === undefined || from.seq >= message.seq)) {
-      // A process that died may have stored the record, and left what it replaces.
-      if (from?.seq === message.seq && from.replaced && !dryRun) await removeOlder(restoring, record, newest)
+    const newest = await lastMessage(requests, streamNames(ref).events, record.place.state)
+    if (newest !== undefined && !givesWay(restoring, record, newest)) {
+      if (!dryRun) await finishReplacing(restoring, record, newest)
       return 'known'
     }
-    if (dryRun) return 'stored'
-    const outgoing = newRecord(restoring, message, place)
-    if (outgoing?.headers === undefined) return 'expired'
-    if (newest !== undefined) {
-      markRestored(outgoing.headers, backup, message.seq, true)
-      expectNewest(outgoing.headers, place.state, newest.seq)
-    }
-    const letter = await letterOf(restoring, record)
-    if (letter !== undefined) outgoing.headers.set(JOBICO_HEADERS.redrive, String(letter.seq))
-    if (!(await store(restoring, outgoing))) continue
-    if (newest !== undefined) await removeOlder(restoring, record, { headers: outgoing.headers })
-    return 'stored'
+    const fate = dryRun ? 'stored' : await replace(restoring, record, newest?.seq ?? 0)
+    if (fate !== undefined) return fate
   }
+}
+
+function givesWay({ backup }: Restoring, { message }: PlacedRecord, newest: StoredMessage): boolean {
+  const from = restoredFrom(newest, backup)
+  return from !== undefined && from.seq < message.seq
+}
+
+/** A process that died may have stored the record, and left what it replaces. */
+async function finishReplacing(
+  restoring: Restoring,
+  record: PlacedRecord,
+  newest: StoredMessage,
+): Promise<void> {
+  const from = restoredFrom(newest, restoring.backup)
+  if (from?.seq === record.message.seq && from.replaced) await removeOlder(restoring, record, newest.headers)
+}
+
+/** Stores a record in the place of the one with this sequence, 0 for none; undefined if that is not the newest any more. */
+async function replace(
+  restoring: Restoring,
+  record: PlacedRecord,
+  expected: number,
+): Promise<Fate | undefined> {
+  const { message, place } = record
+  const outgoing = newRecord(restoring, message, place)
+  if (outgoing === undefined) return 'expired'
+  markRestored(outgoing.headers, restoring.backup, message.seq, expected !== 0)
+  expectNewest(outgoing.headers, place.state, expected)
+  const letter = await letterOf(restoring, record)
+  if (letter !== undefined) outgoing.headers.set(JOBICO_HEADERS.redrive, String(letter.seq))
+  if (!(await store(restoring, outgoing))) return undefined
+  if (expected !== 0) await removeOlder(restoring, record, outgoing.headers)
+  return 'stored'
 }
 
 /** The dead letter of a redriven event, where this backup's was restored. */
@@ -132,11 +153,11 @@ async function letterOf(
 async function removeOlder(
   { requests, ref, backup }: Restoring,
   { message, place }: PlacedRecord,
-  stored: Pick<StoredMessage, 'headers'>,
+  stored: MsgHdrs | undefined,
 ): Promise<void> {
   if (place.event === undefined) return
   const { events } = streamNames(ref)
-  const { redrive } = readHistory(stored.headers)
+  const { redrive } = readHistory(stored)
   const { record } = eventSubjects(eventOf(ref, place.event.name))
   for (const kind of RECORDS) {
     const subject = record(place.event.key, kind)

@@ -1,4 +1,4 @@
-import type { JetStreamManager } from '@nats-io/jetstream'
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { MsgHdrsImpl } from '@nats-io/nats-core/internal'
 
@@ -8,6 +8,7 @@ import { createRequests, type Requests } from '../jetstream/requests.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { digestOf } from '../modules/digest.ts'
 import { openModuleStore } from '../modules/module-store.ts'
+import type { QueuePlan } from '../queues/stream-config.ts'
 import { closeQueue, ensureQueues, isClosed } from '../queues/lifecycle.ts'
 import { streamNames, type JobRef } from '../queues/names.ts'
 import { readFrames, type BackupFile, type JobInFile, type Range } from './backup-file.ts'
@@ -168,21 +169,31 @@ async function openStreams(
   const { queue, events } = before
   const isMissing = queue === undefined || events === undefined
   const wasClosed = queue === undefined ? head.closed : isClosed(queue, ref)
-  if ((isMissing || wasClosed) && !dryRun) {
-    // What is there keeps its settings; only the queue has maxBytes.
-    const settings = {
-      ...head.queue,
-      replicas,
-      ...(events && settingsOf(events)),
-      ...(queue && settingsOf(queue)),
-    }
-    const maxBytes = queue?.config.max_bytes ?? head.queue.maxBytes
-    const metadata = { ...head.metadata, ...metadataOf(queue ?? events) }
-    await ensureQueues(connection, { ref, queue: { ...settings, maxBytes }, events: head.events, metadata })
+  const isChanged = (isMissing || wasClosed) && !dryRun
+  if (isChanged) await ensureQueues(connection, planOf(head, before, replicas))
+  const { events: made } = isChanged ? await findStreams(manager, ref) : before
+  return { isMissing, closesAgain: wasClosed, now: clockOf(made) }
+}
+
+/** The clock of the NATS server, by its difference to this machine's when it gave that answer. */
+function clockOf(stream: StreamInfo | undefined): () => number {
+  const ahead = stream?.ts === undefined ? 0 : Date.parse(stream.ts) - Date.now()
+  return () => Date.now() + ahead
+}
+
+type FoundStreams = Awaited<ReturnType<typeof findStreams>>
+
+/** The streams as they were in the backup; what is there keeps its settings. Pure. */
+function planOf(head: JobHead, { queue, events }: FoundStreams, replicas: number): QueuePlan {
+  const existing = queue ?? events
+  const settings = existing === undefined ? { ...head.queue, replicas } : settingsOf(existing)
+  return {
+    ref: { namespace: head.namespace, job: head.job },
+    // Only a queue has this limit.
+    queue: { ...settings, maxBytes: queue?.config.max_bytes ?? head.queue.maxBytes },
+    events: head.events,
+    metadata: { ...head.metadata, ...metadataOf(existing) },
   }
-  const { events: made } = isMissing ? await findStreams(manager, ref) : before
-  const ahead = made?.ts === undefined ? 0 : Date.parse(made.ts) - Date.now()
-  return { isMissing, closesAgain: wasClosed, now: () => Date.now() + ahead }
 }
 
 async function findStreams(manager: JetStreamManager, ref: JobRef) {

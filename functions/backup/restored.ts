@@ -68,23 +68,31 @@ const EXPIRED_S = 3_600
  * if that is over. The sequence of a dead letter that it is to replace is left out, because that has another one now. Pure.
  */
 export function restoredHeaders(
-  { headers: old, time }: Pick<StoredMessage, 'headers' | 'time'>,
+  message: Pick<StoredMessage, 'headers' | 'time'>,
   subject: string,
-  { now, started }: Clocks,
+  clocks: Clocks,
 ): MsgHdrs | undefined {
-  const fields = withoutNats(old)
+  const fields = withoutNats(message.headers)
   fields.delete(JOBICO_HEADERS.redrive)
-  const ttl = /^(\d+)s$/.exec(old?.get('Nats-TTL') ?? '')?.[1]
-  if (ttl !== undefined) {
-    const rest = Math.ceil((Date.parse(time) + Number(ttl) * SECOND_MS - now) / SECOND_MS)
-    // The backup may have an older state only of what was stored after it was begun.
-    if (rest <= 0 && Date.parse(time) < started) return undefined
-    fields.set('Nats-TTL', `${rest > 0 ? rest : EXPIRED_S}s`)
-  }
-  const schedule = old?.get('Nats-Schedule') ?? ''
+  const rest = restOfLife(message, clocks)
+  if (rest !== undefined && rest <= 0) return undefined
+  if (rest !== undefined) fields.set('Nats-TTL', `${rest}s`)
+  const schedule = message.headers?.get('Nats-Schedule') ?? ''
   if (schedule !== '' && parseSubject(subject).kind === 'later') {
     fields.set('Nats-Schedule', schedule)
     fields.set('Nats-Schedule-Target', subject.replace(/later$/, 'due'))
   }
   return fields
+}
+
+/** For how many seconds a message is to live; undefined if it has no limit. */
+function restOfLife(
+  { headers: fields, time }: Pick<StoredMessage, 'headers' | 'time'>,
+  { now, started }: Clocks,
+): number | undefined {
+  const ttl = /^(\d+)s$/.exec(fields?.get('Nats-TTL') ?? '')?.[1]
+  if (ttl === undefined) return undefined
+  const rest = Math.ceil((Date.parse(time) + Number(ttl) * SECOND_MS - now) / SECOND_MS)
+  // The backup may have an older state only of what was stored after it was begun.
+  return rest <= 0 && Date.parse(time) >= started ? EXPIRED_S : rest
 }

@@ -86,7 +86,7 @@ async function makeConsumer(manager: JetStreamManager, stream: string, from: num
   return { name: made.name, floor: info.state.last_seq }
 }
 
-/** The next messages; none if the server has no more right now. */
+/** The next messages; none if the server has no more right now. Throws QUEUE_UNAVAILABLE. */
 async function pull(
   connection: NatsConnection,
   stream: string,
@@ -94,21 +94,16 @@ async function pull(
 ): Promise<readonly Delivered[]> {
   const inbox = createInbox()
   const subscription = connection.subscribe(inbox)
+  // A message that is larger than the limit would never come.
+  const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
+  const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
+  connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox })
+  const timer = setTimeout(() => subscription.unsubscribe(), PAGE_MS)
   const page: Delivered[] = []
-  let isSilent = false
-  const end = () => {
-    isSilent = true
-    subscription.unsubscribe()
-  }
-  const timer = setTimeout(end, PAGE_MS)
   try {
-    // A message that is larger than the limit would never come.
-    const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
-    const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
-    connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox })
     for await (const message of subscription) {
       const code = message.headers?.code ?? 0
-      if (code === NO_MESSAGES || (code === CONFLICT && page.length > 0)) return page
+      if (isEndOfPage(code, page.length)) return page
       if (code !== 0) break
       page.push(deliveredIn(message))
       if (page.length === PAGE) return page
@@ -118,10 +113,7 @@ async function pull(
     clearTimeout(timer)
     subscription.unsubscribe()
   }
-  throw new JobicoError(
-    'QUEUE_UNAVAILABLE',
-    `the stream ${stream} can not be read${isSilent ? ' in time' : ''}`,
-  )
+  throw new JobicoError('QUEUE_UNAVAILABLE', `NATS does not give the messages of the stream ${stream}`)
 }
 
 const NO_MESSAGES = 404
@@ -131,6 +123,10 @@ const CONFLICT = 409
 /** Tokens of the reply subject; the longer form has the domain and the account too. */
 const SHORT_FORM = { length: 9, seq: 5 }
 const LONG_FORM = { seq: 7 }
+
+function isEndOfPage(code: number, messages: number): boolean {
+  return code === NO_MESSAGES || (code === CONFLICT && messages > 0)
+}
 
 function deliveredIn({ subject, headers, data, reply = '' }: Msg): Delivered {
   const tokens = reply.split('.')
