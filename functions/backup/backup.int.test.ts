@@ -116,7 +116,7 @@ t.test('a restore that is killed at any moment goes on where it was', { timeout:
     const { path } = await backUp(t, source.connection, [ref])
     const random = randomOf(seed)
     let kills = 0
-    while (await killSoon(path, (60 + 60 * kills) * random())) kills++
+    while (await killSoon(path, (100 + 150 * kills) * random())) kills++
     await sameContents(t, ref)
     t.comment(`seed ${seed}: ${kills} kills`)
   }
