@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { open, writeFile, appendFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { JetStreamManager } from '@nats-io/jetstream'
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
 
+import { startNatsServer } from '../../scripts/nats-server/start.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import { redrivenCopy } from '../dead-letters/redrive.ts'
 import { expectNewest, publish, publishBatch } from '../jetstream/publish.ts'
-import type { Outgoing, Requests } from '../jetstream/requests.ts'
+import { connectNats } from '../jetstream/connection.ts'
+import { createRequests, type Outgoing, type Requests } from '../jetstream/requests.ts'
 import { lastMessage, messageAt, type StoredMessage } from '../jetstream/stored-message.ts'
 import { historyHeaders, type History } from '../outcomes/history.ts'
 import { handOverMessage } from '../outcomes/hand-over.ts'
@@ -23,6 +26,7 @@ import {
   type JobRef,
   type RecordKind,
 } from '../queues/names.ts'
+import { ensureQueues } from '../queues/lifecycle.ts'
 import { keyOf, newEvent } from '../runner/runner.fixture.ts'
 import { backup, type BackupReport } from './backup.ts'
 import { checkBackup } from './backup-file.ts'
@@ -210,4 +214,37 @@ function told({ subject, headers: fields, data }: StoredMessage): string {
   )
   const texts = kept.map(([name, values]) => `${name}: ${values.join()}`).sort()
   return [subject, ...texts, Buffer.from(data).toString()].join(' | ')
+}
+
+/** A nats-server beside that of a runner's fixture; it ends with the test. */
+export async function startOther(t: Test) {
+  // The folder of a test is emptied for each fixture that asks for it.
+  const storeDir = await mkdtemp(join(tmpdir(), 'jobico-backup-'))
+  const server = await startNatsServer({ storeDir })
+  const connection = await connectNats({ url: server.url, name: 'test' })
+  const requests = createRequests(connection)
+  t.teardown(async () => {
+    requests.close()
+    await connection.close()
+    await server.stop()
+    await rm(storeDir, { recursive: true })
+  })
+  let jobs = 0
+  return {
+    connection,
+    requests,
+    manager: await jetstreamManager(connection),
+    async newJob(): Promise<EventRef> {
+      const ref = { namespace: 'shared', job: `job-${++jobs}`, event: 'ev1' }
+      const queue = {
+        storage: 'File',
+        maxBytes: 8 * 2 ** 20,
+        duplicateWindowSeconds: 120,
+        replicas: 1,
+      } as const
+      const metadata = { 'jobico.coeux.dev/uid': 'abc' }
+      await ensureQueues(connection, { ref, queue, events: ['ev1'], metadata })
+      return ref
+    },
+  }
 }

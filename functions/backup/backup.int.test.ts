@@ -4,7 +4,6 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
-import { startNatsFixture } from '../../scripts/testing/nats.fixture.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 import { eventState } from '../outcomes/event-state.ts'
@@ -13,16 +12,11 @@ import { closeQueue, isClosed } from '../queues/lifecycle.ts'
 import { eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { startFixture, until } from '../runner/runner.fixture.ts'
 import type { Requests } from '../jetstream/requests.ts'
-import { backUp, contentsOf, restoreFrom, SEEDS } from './backup.fixture.ts'
+import { backUp, contentsOf, restoreFrom, SEEDS, startOther } from './backup.fixture.ts'
 
-const source = await startNatsFixture(t)
+const source = await startOther(t)
 const target = await startFixture(t)
 const { connection } = target.requests
-
-async function newJob(events = ['ev1']): Promise<EventRef> {
-  const { ref } = await source.newJob(events)
-  return { ...ref, event: 'ev1' }
-}
 
 async function told(requests: Requests, ref: EventRef, key: string): Promise<string> {
   const state = await eventState(requests, ref, key)
@@ -40,7 +34,7 @@ async function sameContents(t: Test, ref: EventRef): Promise<void> {
 }
 
 t.test('every state survives, and a runner goes on with it', async (t) => {
-  const ref = await newJob()
+  const ref = await source.newJob()
   const keys = new Map<string, string>()
   for (const [name, { seed }] of Object.entries(SEEDS)) keys.set(name, await seed(source.requests, ref, name))
   const module = Buffer.from('no module, but bytes')
@@ -86,7 +80,7 @@ t.test('every state survives, and a runner goes on with it', async (t) => {
 })
 
 t.test('the rest of the time to live', async (t) => {
-  const ref = await newJob()
+  const ref = await source.newJob()
   const key = (await SEEDS['dead']?.seed(source.requests, ref, 'ttl')) ?? ''
   const { path } = await backUp(t, source.connection, [ref])
   await restoreFrom(path, connection)
@@ -97,7 +91,7 @@ t.test('the rest of the time to live', async (t) => {
 })
 
 t.test('a closed queue stays closed', async (t) => {
-  const ref = await newJob()
+  const ref = await source.newJob()
   await SEEDS['queued']?.seed(source.requests, ref, 'closed')
   await closeQueue(source.connection, ref)
   const { path } = await backUp(t, source.connection, [ref])
@@ -109,7 +103,7 @@ t.test('a closed queue stays closed', async (t) => {
 t.test('a restore that is killed at any moment goes on where it was', { timeout: 300_000 }, async (t) => {
   const kinds = ['queued', 'due in an hour', 'due', 'done', 'dead', 'redriven', 'family']
   for (let seed = 1; seed <= 10; seed++) {
-    const ref = await newJob()
+    const ref = await source.newJob()
     const ids = Array.from({ length: 60 }, (_, at) => `${seed}-${at}`)
     for (const kind of kinds)
       await Promise.all(ids.map(async (id) => await SEEDS[kind]?.seed(source.requests, ref, `${kind} ${id}`)))
