@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'functions/storage': ['functions/process', 'functions/jetstream'],
   'functions/upgrade': [...BASE, 'functions/outcomes'],
   'functions/modules': ['functions/process', 'functions/jetstream'],
-  'functions/backup': [...BASE, 'functions/outcomes', 'functions/modules'],
+  'functions/backup': [...BASE, 'functions/outcomes', 'functions/modules', 'functions/storage'],
   'functions/guests': ['functions/process', 'functions/cloudevents', 'functions/modules'],
   'functions/listener': [...BASE, 'functions/outcomes', 'functions/storage', 'schemas'],
   'functions/runner': [...BASE, 'functions/outcomes', 'functions/modules', 'functions/guests', 'schemas'],

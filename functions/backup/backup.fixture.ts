@@ -64,58 +64,71 @@ function record([ref, id]: readonly [EventRef, string], kind: RecordKind, fields
   return { subject: subjects.record(key, kind), headers: fields, payload: payload(id) }
 }
 
-const accept: Seed = async (requests, ref, id) => {
-  const key = keyOf(eventOf(id))
-  const fields = eventHeaders(eventOf(id))
-  fields.set('Nats-Msg-Id', `${ref.event}.${key}`)
-  await stored(requests, { subject: eventSubjects(ref).queued(key), headers: fields, payload: payload(id) })
-  return key
+/** An event in the queue, with so many bytes beside what its module needs. */
+export function queued(bytes = 0): Seed {
+  return async (requests, ref, id) => {
+    const event = newEvent({ do: 'ok', more: 'x'.repeat(bytes) }, id)
+    const key = keyOf(event)
+    const fields = eventHeaders(event)
+    fields.set('Nats-Msg-Id', `${ref.event}.${key}`)
+    await stored(requests, {
+      ...{ subject: eventSubjects(ref).queued(key), headers: fields },
+      payload: event.data ?? new Uint8Array(),
+    })
+    return key
+  }
 }
 
-const later =
-  (ms: number): Seed =>
-  async (requests, ref, id) => {
+function later(ms: number, seq = 0): Seed {
+  return async (requests, ref, id) => {
     const key = keyOf(eventOf(id))
     const fields = historyHeaders(eventOf(id), HISTORY)
     fields.set('Nats-Schedule', `@at ${new Date(Date.now() + ms).toISOString()}`)
     fields.set('Nats-Schedule-Target', eventSubjects(ref).record(key, 'due'))
-    await stored(requests, record([ref, id], 'later', fields))
+    await stored(requests, record([ref, id], 'later', fields, seq))
     return key
   }
-
-const due: Seed = async (requests, ref, id) => {
-  await stored(requests, record([ref, id], 'due', historyHeaders(eventOf(id), HISTORY)))
-  return keyOf(eventOf(id))
 }
 
-function done(seq = 0, time: string = FACTS.time): Seed {
+function due({ seq = 0, suspect = false } = {}): Seed {
+  return async (requests, ref, id) => {
+    const fields = historyHeaders(eventOf(id), { ...HISTORY, suspect })
+    await stored(requests, record([ref, id], 'due', fields, seq))
+    return keyOf(eventOf(id))
+  }
+}
+
+/** A done outcome that lives for `ttl` seconds. */
+export function done({ seq = 0, ttl = 3_600 } = {}): Seed {
   return async (requests, ref, id) => {
     const attributes = { specversion: '1.0', id: `r-${id}`, source: '/r', type: 'r' }
     const verdict: Verdict = {
       kind: 'done',
       result: { attributes, data: undefined, trace: {} },
       ...FACTS,
-      time,
     }
     const fields = verdictHeaders(verdict)
-    fields.set('Nats-TTL', '3600s')
+    fields.set('Nats-TTL', `${ttl}s`)
     await stored(requests, record([ref, id], 'done', fields, seq))
     return keyOf(eventOf(id))
   }
 }
 
-async function deadLetter(requests: Requests, ref: EventRef, id: string): Promise<number> {
+async function deadLetter(requests: Requests, ref: EventRef, id: string, ttl = 7_200): Promise<number> {
   const { errors } = HISTORY
   const verdict: Verdict = { kind: 'dead', code: 'REJECTED', reason: 'nö', errors, ...FACTS }
   const fields = eventHeaders(eventOf(id))
   for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
-  fields.set('Nats-TTL', '7200s')
+  fields.set('Nats-TTL', `${ttl}s`)
   return await stored(requests, record([ref, id], 'dead', fields))
 }
 
-const dead: Seed = async (requests, ref, id) => {
-  await deadLetter(requests, ref, id)
-  return keyOf(eventOf(id))
+/** A dead letter that lives for `ttl` seconds. */
+export function dead(ttl?: number): Seed {
+  return async (requests, ref, id) => {
+    await deadLetter(requests, ref, id, ttl)
+    return keyOf(eventOf(id))
+  }
 }
 
 const redriven: Seed = async (requests, ref, id) => {
@@ -126,13 +139,36 @@ const redriven: Seed = async (requests, ref, id) => {
   return key
 }
 
-/** What a backup of a running Job may have of an event: each of its states. */
-const moved: Seed = async (requests, ref, id) => {
-  await accept(requests, ref, id)
-  await due(requests, ref, id)
-  const { seq } = (await newest(requests, ref, id)) ?? { seq: 0 }
-  return await done(seq)(requests, ref, id)
+/** Each state in place of the one before, of which none is deleted: so it is in a backup of a running Job. */
+function inTurn(...states: readonly ((seq: number) => Seed)[]): Seed {
+  return async (requests, ref, id) => {
+    for (const state of states) {
+      const { seq } = (await newest(requests, ref, id)) ?? { seq: 0 }
+      await state(seq)(requests, ref, id)
+    }
+    return keyOf(eventOf(id))
+  }
 }
+
+const moved = inTurn(
+  () => queued(),
+  () => due(),
+  (seq) => done({ seq }),
+)
+
+/** Several records of one kind, of which only the newest counts. */
+const repeated = inTurn(
+  () => due(),
+  (seq) => later(3_600_000, seq),
+  (seq) => due({ seq }),
+  (seq) => due({ seq }),
+)
+
+/** A runner died after it had stored the outcome; the record that it had made before it ran the event has become due. */
+const leftBehind = inTurn(
+  () => done(),
+  (seq) => due({ seq, suspect: true }),
+)
 
 async function newest(requests: Requests, ref: EventRef, id: string) {
   return await lastMessage(requests, streamNames(ref).events, eventSubjects(ref).records(keyOf(eventOf(id))))
@@ -155,29 +191,35 @@ const family: Seed = async (requests, ref, id) => {
 
 /** Every state that an event can be in, and what it is after its runner has run. */
 export const SEEDS: Readonly<Record<string, { readonly seed: Seed; readonly ends: string }>> = {
-  queued: { seed: accept, ends: 'done 1' },
+  queued: { seed: queued(), ends: 'done 1' },
   'due in an hour': { seed: later(3_600_000), ends: 'pending 1' },
   'due soon': { seed: later(300), ends: 'done 2' },
-  due: { seed: due, ends: 'done 2' },
+  due: { seed: due(), ends: 'done 2' },
   done: { seed: done(), ends: 'done 1' },
-  dead: { seed: dead, ends: 'dead 1' },
+  dead: { seed: dead(), ends: 'dead 1' },
   redriven: { seed: redriven, ends: 'done 1' },
   moved: { seed: moved, ends: 'done 1' },
+  repeated: { seed: repeated, ends: 'done 2' },
+  'left behind': { seed: leftBehind, ends: 'done 1' },
   family: { seed: family, ends: 'done 2' },
 }
 
-/** A file with a backup of Jobs. */
+/** A file with a backup of Jobs. `onWrite` is waited for after each part of it was written. */
 export async function backUp(
   t: Test,
   connection: NatsConnection,
   jobs: readonly JobRef[],
+  onWrite: () => Promise<void> = () => Promise.resolve(),
 ): Promise<{ readonly path: string; readonly report: BackupReport }> {
   const path = join(testFolder(t), `${randomUUID()}.backup`)
   await writeFile(path, '')
   const report = await backup(connection, {
     ...WITHOUT_LIMIT,
     jobs,
-    write: (bytes) => appendFile(path, bytes),
+    write: async (bytes) => {
+      await appendFile(path, bytes)
+      await onWrite()
+    },
   })
   return { path, report }
 }
@@ -196,19 +238,24 @@ export async function restoreFrom(
   }
 }
 
-/** What a stream holds, in words that do not depend on sequences, sorted. */
+/** What the two streams of a Job hold. */
 export async function contentsOf(
   connection: NatsConnection,
   manager: JetStreamManager,
-  stream: string,
-): Promise<readonly string[]> {
-  const found: string[] = []
-  for await (const page of readStream({ connection, manager, stream, persist: withoutRetry }))
-    found.push(...page.map(told))
-  return found.sort()
+  ref: JobRef,
+): Promise<{ readonly queue: readonly StoredMessage[]; readonly events: readonly StoredMessage[] }> {
+  const names = streamNames(ref)
+  const read = async (stream: string) => {
+    const found: StoredMessage[] = []
+    for await (const page of readStream({ connection, manager, stream, persist: withoutRetry }))
+      found.push(...page)
+    return found
+  }
+  return { queue: await read(names.queue), events: await read(names.events) }
 }
 
-function told({ subject, headers: fields, data }: StoredMessage): string {
+/** A message in words that do not depend on sequences. */
+export function told({ subject, headers: fields, data }: StoredMessage): string {
   const kept = [...(fields ?? [])].filter(
     ([name]) => !/^(nats-(?!schedule)|jobico-restored|jobico-redrive)/i.test(name),
   )
@@ -229,22 +276,29 @@ export async function startOther(t: Test) {
     await server.stop()
     await rm(storeDir, { recursive: true })
   })
+  const manager = await jetstreamManager(connection)
+  const ensureJob = async (ref: EventRef, maxBytes: number) => {
+    const queue = { storage: 'File', maxBytes, duplicateWindowSeconds: 120, replicas: 1 } as const
+    const metadata = { 'jobico.coeux.dev/uid': 'abc' }
+    await ensureQueues(connection, { ref, queue, events: ['ev1'], metadata })
+  }
   let jobs = 0
   return {
     connection,
     requests,
-    manager: await jetstreamManager(connection),
+    manager,
+    ensureJob,
     async newJob(): Promise<EventRef> {
       const ref = { namespace: 'shared', job: `job-${++jobs}`, event: 'ev1' }
-      const queue = {
-        storage: 'File',
-        maxBytes: 8 * 2 ** 20,
-        duplicateWindowSeconds: 120,
-        replicas: 1,
-      } as const
-      const metadata = { 'jobico.coeux.dev/uid': 'abc' }
-      await ensureQueues(connection, { ref, queue, events: ['ev1'], metadata })
+      await ensureJob(ref, 8 * 2 ** 20)
       return ref
+    },
+    /** How many messages both streams of a Job have. */
+    async messages(ref: JobRef): Promise<number> {
+      const counts = Object.values<string>({ ...streamNames(ref) }).map(
+        async (name) => (await manager.streams.info(name)).state.messages,
+      )
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
     },
   }
 }

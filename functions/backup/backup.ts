@@ -9,10 +9,10 @@ import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 import { isClosed } from '../queues/lifecycle.ts'
 import { streamNames, type JobRef } from '../queues/names.ts'
+import { metadataOf, settingsOf } from '../queues/stream-config.ts'
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import { encodeFrame, FIRST_LINE, type Head, type JobHead } from './format.ts'
 import { placeOf } from './restored.ts'
-import { metadataOf, settingsOf } from './settings.ts'
 import { readStream } from './stream-reader.ts'
 
 /** Takes the bytes of a backup in their order; resolves when it can take more. */
@@ -141,9 +141,9 @@ async function readSection(connection: NatsConnection, ref: JobRef): Promise<Sec
   const head: JobHead = {
     kind: 'job',
     ...{ namespace: ref.namespace, job: ref.job },
-    queue: settingsOf(queue),
+    queue: settingsOf(queue.config),
     events: durable.sort(),
-    metadata: metadataOf(queue),
+    metadata: metadataOf(queue.config),
     closed: isClosed(queue, ref),
     started: queue.ts ?? new Date().toISOString(),
   }

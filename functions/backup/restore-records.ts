@@ -1,13 +1,20 @@
-import type { MsgHdrs } from '@nats-io/transport-node'
-
-import { forEachConcurrently } from '../process/concurrency.ts'
-import { expectNewest, publish, throwRefusal } from '../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../jetstream/requests.ts'
-import { deleteMessage, lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
+import { ownHeaders } from '../jetstream/copied-headers.ts'
+import { expectNewest, publish, type PubAck } from '../jetstream/publish.ts'
+import { deleteOlder, lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import { readHistory } from '../outcomes/history.ts'
-import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
-import { eventSubjects, RECORDS, streamNames, type EventRef, type JobRef } from '../queues/names.ts'
-import { markRestored, placeOf, restoredFrom, restoredHeaders, withoutNats, type Place } from './restored.ts'
+import { forEachConcurrently } from '../process/concurrency.ts'
+import { JobicoError } from '../process/errors.ts'
+import { eventSubjects, streamNames, type JobRef } from '../queues/names.ts'
+import {
+  lifetimeOf,
+  placeOf,
+  replacedSubjects,
+  restoredHeaders,
+  restoredSeq,
+  type Lifetime,
+  type Place,
+} from './restored.ts'
 
 /** What storing the messages of a backup needs. */
 export interface Restoring {
@@ -21,6 +28,8 @@ export interface Restoring {
   readonly now: () => number
   /** Stores and deletes nothing. */
   readonly dryRun: boolean
+  /** Called with the sequence of each outcome that is to be deleted when the Job is restored, because its time is over. */
+  readonly onOver: (seq: number) => void
 }
 
 /** What became of a message of a backup: NATS has it now, knew the event already, or its time to live is over. */
@@ -29,6 +38,13 @@ export type Fate = 'stored' | 'known' | 'expired'
 /** How many messages of each fate. */
 export type Tally = Readonly<Record<Fate, number>>
 
+/** A record of a backup that is to be stored. */
+interface DueRecord {
+  readonly message: StoredMessage
+  readonly place: Place
+  readonly lifetime: Lifetime
+}
+
 const AT_ONCE = 64
 
 /**
@@ -36,141 +52,109 @@ const AT_ONCE = 64
  * and QUEUE_FULL.
  */
 export async function restoreRecords(restoring: Restoring, page: readonly StoredMessage[]): Promise<Tally> {
+  const { ref, now, started, dryRun } = restoring
   const tally = emptyTally()
-  const refused: PlacedRecord[] = []
+  const refused: DueRecord[] = []
   // In the order of the page: requests of one connection arrive in the order in which they are sent.
   await Promise.all(
     page.map(async (message) => {
-      const place = placeOf(restoring.ref, 'record', message.subject)
-      const outgoing = place && newRecord(restoring, message, place)
-      if (place === undefined || outgoing === undefined) tally.expired++
-      else if (!restoring.dryRun && (await store(restoring, outgoing))) tally.stored++
-      else refused.push({ message, place })
+      const place = placeOf(ref, 'record', message.subject)
+      const lifetime = lifetimeOf(message, { now: now(), started })
+      if (place === undefined || lifetime === undefined) tally.expired++
+      else {
+        const record = { message, place, lifetime }
+        if (!dryRun && (await store(restoring, record, undefined)) !== undefined) tally[fateOf(record)]++
+        else refused.push(record)
+      }
     }),
   )
   // An event may have several records in a page; of those, the order counts.
   const byState = Map.groupBy(refused, ({ place }) => place.state)
   await forEachConcurrently(byState.values(), AT_ONCE, async (records) => {
     records.sort((a, b) => a.message.seq - b.message.seq)
-    for (const record of records) tally[await replaceOlder(restoring, record)]++
+    for (const record of records) tally[await storeUnlessNewer(restoring, record)]++
   })
   return tally
-}
-
-interface PlacedRecord {
-  readonly message: StoredMessage
-  readonly place: Place
 }
 
 function emptyTally(): Record<Fate, number> {
   return { stored: 0, known: 0, expired: 0 }
 }
 
-/** A record as it is stored if its event has none; undefined if its time to live is over. */
-function newRecord(
-  { backup, started, now }: Restoring,
-  message: StoredMessage,
-  { state }: Place,
-): (Outgoing & { readonly headers: MsgHdrs }) | undefined {
-  const { subject, seq, data } = message
-  const fields = restoredHeaders(message, subject, { now: now(), started })
-  if (fields === undefined) return undefined
-  markRestored(fields, backup, seq, false)
-  expectNewest(fields, state, 0)
-  return { subject, headers: fields, payload: data }
+/** The fate of a record that was stored. */
+function fateOf({ lifetime }: DueRecord): Fate {
+  return lifetime.isOver ? 'expired' : 'stored'
 }
 
-/** Stores a record if its condition holds; false if another one is the newest of its event. */
-async function store({ requests }: Restoring, message: Outgoing): Promise<boolean> {
-  const ack = await publish(requests, message)
-  if (!ack.stored && ack.refusal !== 'wrong-sequence') throwRefusal(ack)
-  return ack.stored
+/** Stores a record if the newest one of its event is still that one, if any; gives its sequence then. */
+async function store(
+  restoring: Restoring,
+  { message, place, lifetime }: DueRecord,
+  newest: StoredMessage | undefined,
+): Promise<number | undefined> {
+  const { backup, onOver } = restoring
+  const redrive = newest && (await letterOf(restoring, message, place))
+  const headers = restoredHeaders({ message, lifetime, backup, redrive })
+  expectNewest(headers, place.state, newest?.seq ?? 0)
+  const seq = await publishUnless('wrong-sequence', restoring, {
+    ...{ subject: message.subject, headers, payload: message.data },
+  })
+  if (seq !== undefined && lifetime.isOver) onOver(seq)
+  return seq
 }
 
 /**
  * Stores a record whose event has one. That gives way if it is an older one of the same backup, which nothing has replaced
  * since: a backup of a running Job has several states of an event that moved meanwhile.
  */
-async function replaceOlder(restoring: Restoring, record: PlacedRecord): Promise<Fate> {
-  const { requests, ref, dryRun } = restoring
+async function storeUnlessNewer(restoring: Restoring, record: DueRecord): Promise<Fate> {
+  const { requests, ref, backup, dryRun } = restoring
+  const { message, place } = record
   for (;;) {
-    const newest = await lastMessage(requests, streamNames(ref).events, record.place.state)
-    if (newest !== undefined && !givesWay(restoring, record, newest)) {
-      if (!dryRun) await finishReplacing(restoring, record, newest)
+    const newest = await lastMessage(requests, streamNames(ref).events, place.state)
+    const restored = newest && restoredSeq(newest, backup)
+    if (newest !== undefined && (restored === undefined || restored >= message.seq)) {
+      if (!dryRun) await settleKnown(restoring, record, newest)
       return 'known'
     }
-    const fate = dryRun ? 'stored' : await replace(restoring, record, newest?.seq ?? 0)
-    if (fate !== undefined) return fate
+    if (dryRun) return fateOf(record)
+    const seq = await store(restoring, record, newest)
+    if (seq === undefined) continue
+    if (newest !== undefined) await removeReplaced(restoring, place, { subject: message.subject, seq })
+    return fateOf(record)
   }
 }
 
-function givesWay({ backup }: Restoring, { message }: PlacedRecord, newest: StoredMessage): boolean {
-  const from = restoredFrom(newest, backup)
-  return from !== undefined && from.seq < message.seq
-}
-
-/** A process that died may have stored the record, and left what it replaces. */
-async function finishReplacing(
+/** Does for a record that is not stored what a restore that was broken off may have left to do. */
+async function settleKnown(
   restoring: Restoring,
-  record: PlacedRecord,
+  { message, place, lifetime }: DueRecord,
   newest: StoredMessage,
 ): Promise<void> {
-  const from = restoredFrom(newest, restoring.backup)
-  if (from?.seq === record.message.seq && from.replaced) await removeOlder(restoring, record, newest.headers)
+  if (restoredSeq(newest, restoring.backup) !== message.seq) await removeReplaced(restoring, place, newest)
+  else if (lifetime.isOver) restoring.onOver(newest.seq)
 }
 
-/** Stores a record in the place of the one with this sequence, 0 for none; undefined if that is not the newest any more. */
-async function replace(
-  restoring: Restoring,
-  record: PlacedRecord,
-  expected: number,
-): Promise<Fate | undefined> {
-  const { message, place } = record
-  const outgoing = newRecord(restoring, message, place)
-  if (outgoing === undefined) return 'expired'
-  markRestored(outgoing.headers, restoring.backup, message.seq, expected !== 0)
-  expectNewest(outgoing.headers, place.state, expected)
-  const letter = await letterOf(restoring, record)
-  if (letter !== undefined) outgoing.headers.set(JOBICO_HEADERS.redrive, String(letter.seq))
-  if (!(await store(restoring, outgoing))) return undefined
-  if (expected !== 0) await removeOlder(restoring, record, outgoing.headers)
-  return 'stored'
-}
-
-/** The dead letter of a redriven event, where this backup's was restored. */
+/** The sequence of the dead letter of a redriven event, where this backup's was restored. */
 async function letterOf(
   { requests, ref, backup }: Restoring,
-  { message, place }: PlacedRecord,
-): Promise<StoredMessage | undefined> {
-  const { redrive } = readHistory(message.headers)
-  if (redrive === undefined || place.event === undefined) return undefined
-  const { record } = eventSubjects(eventOf(ref, place.event.name))
-  const letter = await lastMessage(requests, streamNames(ref).events, record(place.event.key, 'dead'))
-  return letter && restoredFrom(letter, backup)?.seq === redrive ? letter : undefined
+  { headers }: StoredMessage,
+  { event }: Place,
+): Promise<number | undefined> {
+  const { redrive } = readHistory(headers)
+  if (redrive === undefined || event === undefined) return undefined
+  const subject = eventSubjects({ ...ref, event: event.name }).record(event.key, 'dead')
+  const letter = await lastMessage(requests, streamNames(ref).events, subject)
+  return letter && restoredSeq(letter, backup) === redrive ? letter.seq : undefined
 }
 
-/** Removes the records of this backup that a stored one replaces, but the dead letter that it is to replace later. */
-async function removeOlder(
-  { requests, ref, backup }: Restoring,
-  { message, place }: PlacedRecord,
-  stored: MsgHdrs | undefined,
+async function removeReplaced(
+  { requests, ref }: Restoring,
+  place: Place,
+  { subject, seq }: Pick<StoredMessage, 'subject' | 'seq'>,
 ): Promise<void> {
-  if (place.event === undefined) return
-  const { events } = streamNames(ref)
-  const { redrive } = readHistory(stored)
-  const { record } = eventSubjects(eventOf(ref, place.event.name))
-  for (const kind of RECORDS) {
-    const subject = record(place.event.key, kind)
-    if (subject === message.subject) continue
-    const older = await lastMessage(requests, events, subject)
-    const from = older && restoredFrom(older, backup)
-    if (older === undefined || from === undefined || from.seq > message.seq || older.seq === redrive) continue
-    await deleteMessage(requests, events, older.seq)
-  }
-}
-
-function eventOf(ref: JobRef, event: string): EventRef {
-  return { ...ref, event }
+  for (const replaced of replacedSubjects(ref, place, subject))
+    await deleteOlder(requests, streamNames(ref).events, replaced, seq)
 }
 
 /**
@@ -181,25 +165,51 @@ export async function restoreQueued(restoring: Restoring, page: readonly StoredM
   const { requests, ref, dryRun } = restoring
   const { queue, events } = streamNames(ref)
   const tally = emptyTally()
+  const isKnown = async ({ subject }: StoredMessage) => {
+    const place = placeOf(ref, 'queued', subject)
+    return (
+      place === undefined ||
+      (await lastMessage(requests, events, place.state)) !== undefined ||
+      (dryRun && (await lastMessage(requests, queue, subject)) !== undefined)
+    )
+  }
   const found = await Promise.all(
-    page.map(async (message) => {
-      const place = placeOf(ref, 'queued', message.subject)
-      const isKnown =
-        place === undefined ||
-        (await lastMessage(requests, events, place.state)) !== undefined ||
-        (dryRun && (await lastMessage(requests, queue, message.subject)) !== undefined)
-      return { message, isKnown }
-    }),
+    page.map(async (message) => ({ message, fate: (await isKnown(message)) ? 'known' : 'stored' }) as const),
   )
-  const unknown = found.filter(({ isKnown }) => !isKnown)
-  tally.known = found.length - unknown.length
-  if (dryRun) return { ...tally, stored: unknown.length }
+  // All are looked up before the first is published, so that the queue keeps its order.
   await Promise.all(
-    unknown.map(async ({ message: { subject, headers, data } }) => {
-      const ack = await publish(requests, { subject, headers: withoutNats(headers), payload: data })
-      if (!ack.stored && ack.refusal !== 'subject-taken') throwRefusal(ack)
-      tally[ack.stored ? 'stored' : 'known']++
+    found.map(async ({ message: { subject, headers, data }, fate }) => {
+      const outgoing = { subject, headers: ownHeaders(headers), payload: data }
+      const isRefused =
+        fate === 'stored' &&
+        !dryRun &&
+        (await publishUnless('subject-taken', restoring, outgoing)) === undefined
+      tally[isRefused ? 'known' : fate]++
     }),
   )
   return tally
+}
+
+/** Publishes a message; undefined if JetStream refuses it for that reason. Throws QUEUE_UNAVAILABLE and QUEUE_FULL. */
+async function publishUnless(
+  expected: 'wrong-sequence' | 'subject-taken',
+  { requests, ref }: Restoring,
+  message: Outgoing,
+): Promise<number | undefined> {
+  const ack = await publish(requests, message)
+  if (ack.stored) return ack.seq
+  if (ack.refusal === expected) return undefined
+  throw refused(ref, ack)
+}
+
+function refused({ job }: JobRef, { refusal, description }: Extract<PubAck, { stored: false }>): JobicoError {
+  return refusal === 'full'
+    ? new JobicoError(
+        'QUEUE_FULL',
+        `NATS has no room for the events of the Job ${job} (${description}); raise its \`spec.queue.maxBytes\`, or give NATS more storage`,
+      )
+    : new JobicoError(
+        'QUEUE_UNAVAILABLE',
+        `NATS does not store the events of the Job ${job} (${description})`,
+      )
 }

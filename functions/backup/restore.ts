@@ -1,19 +1,21 @@
-import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { MsgHdrsImpl } from '@nats-io/nats-core/internal'
 
+import { JobicoError } from '../process/errors.ts'
 import { createRetry, type Retry, type RetryOptions } from '../process/retry.ts'
-import { answerIfThere, manage } from '../jetstream/manager.ts'
+import { answerIfThere, clockOf, manage } from '../jetstream/manager.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
-import type { StoredMessage } from '../jetstream/stored-message.ts'
+import { deleteMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import { digestOf } from '../modules/digest.ts'
 import { openModuleStore } from '../modules/module-store.ts'
-import type { QueuePlan } from '../queues/stream-config.ts'
+import { metadataOf, settingsOf, type QueuePlan } from '../queues/stream-config.ts'
 import { closeQueue, ensureQueues, isClosed } from '../queues/lifecycle.ts'
 import { streamNames, type JobRef } from '../queues/names.ts'
+import { usageText } from '../storage/report.ts'
+import { watchStorage, type StorageWatch } from '../storage/watch.ts'
 import { readFrames, type BackupFile, type JobInFile, type Range } from './backup-file.ts'
 import type { JobHead } from './format.ts'
-import { metadataOf, settingsOf } from './settings.ts'
 import { restoreQueued, restoreRecords, type Restoring, type Tally } from './restore-records.ts'
 
 /** How to restore. */
@@ -70,13 +72,16 @@ export async function restore(connection: NatsConnection, options: RestoreOption
     messages += count
     options.onProgress?.({ messages, total })
   }
-  const work: Work = { connection, requests, options, persist: createRetry(options), onPage }
+  const storage = watchStorage(connection)
+  const persist = createRetry(options)
+  const work: Work = { connection, requests, options, persist, storage, onPage }
   try {
     const modules = await restoreModules(work)
     const jobs: RestoredJob[] = []
     for (const job of backup.jobs) jobs.push(await restoreJob(work, job))
     return { jobs, modules }
   } finally {
+    storage.close()
     own.close()
   }
 }
@@ -88,6 +93,7 @@ interface Work {
   readonly requests: Requests
   readonly options: RestoreOptions
   readonly persist: Retry
+  readonly storage: StorageWatch
   readonly onPage: (messages: number) => void
 }
 
@@ -123,14 +129,19 @@ async function restoreJob(work: Work, job: JobInFile): Promise<RestoredJob> {
   const ref = { namespace, job: name }
   const streams = await persist(() => openStreams(connection, job.head, options))
   if (streams.isMissing && dryRun) return { ...ref, ...allStored(work, job) }
+  const over: number[] = []
   const restoring: Restoring = {
     ...{ requests, ref, dryRun, backup: backup.id, now: streams.now },
     started: Date.parse(job.head.started),
+    onOver: (seq) => over.push(seq),
   }
   const each = async (range: Range, store: typeof restoreRecords): Promise<Tally> => {
     const tally = { stored: 0, known: 0, expired: 0 }
     for await (const page of pagesOf(backup, range)) {
-      const fates = await persist(() => store(restoring, page))
+      const fates = await persist(async () => {
+        checkRoom(work)
+        return await store(restoring, page)
+      })
       for (const fate of ['stored', 'known', 'expired'] as const) tally[fate] += fates[fate]
       work.onPage(page.length)
     }
@@ -139,8 +150,19 @@ async function restoreJob(work: Work, job: JobInFile): Promise<RestoredJob> {
   // The queue may hold older states of events.
   const records = await each(job.records, restoreRecords)
   const queued = await each(job.queued, restoreQueued)
+  for (const seq of over) await persist(() => deleteMessage(requests, streamNames(ref).events, seq))
   if (streams.closesAgain && !dryRun) await persist(() => closeQueue(connection, ref))
   return { ...ref, queued, records }
+}
+
+/** Throws QUEUE_FULL while the disk of a server has no room for new events: what is restored is no more urgent. */
+function checkRoom({ storage, options }: Work): void {
+  const low = storage.low()
+  if (low === undefined || options.dryRun === true) return
+  throw new JobicoError(
+    'QUEUE_FULL',
+    `the disk of the NATS server ${low.server} is nearly full: ${usageText(low.usage)}; give NATS larger volumes, or purge what is not needed`,
+  )
 }
 
 /** What a dry run says of a Job whose streams are missing. */
@@ -172,13 +194,7 @@ async function openStreams(
   const isChanged = (isMissing || wasClosed) && !dryRun
   if (isChanged) await ensureQueues(connection, planOf(head, before, replicas))
   const { events: made } = isChanged ? await findStreams(manager, ref) : before
-  return { isMissing, closesAgain: wasClosed, now: clockOf(made) }
-}
-
-/** The clock of the NATS server, by its difference to this machine's when it gave that answer. */
-function clockOf(stream: StreamInfo | undefined): () => number {
-  const ahead = stream?.ts === undefined ? 0 : Date.parse(stream.ts) - Date.now()
-  return () => Date.now() + ahead
+  return { isMissing, closesAgain: wasClosed, now: made === undefined ? Date.now : clockOf(made) }
 }
 
 type FoundStreams = Awaited<ReturnType<typeof findStreams>>
@@ -186,13 +202,13 @@ type FoundStreams = Awaited<ReturnType<typeof findStreams>>
 /** The streams as they were in the backup; what is there keeps its settings. Pure. */
 function planOf(head: JobHead, { queue, events }: FoundStreams, replicas: number): QueuePlan {
   const existing = queue ?? events
-  const settings = existing === undefined ? { ...head.queue, replicas } : settingsOf(existing)
+  const settings = existing === undefined ? { ...head.queue, replicas } : settingsOf(existing.config)
   return {
     ref: { namespace: head.namespace, job: head.job },
     // Only a queue has this limit.
     queue: { ...settings, maxBytes: queue?.config.max_bytes ?? head.queue.maxBytes },
     events: head.events,
-    metadata: { ...head.metadata, ...metadataOf(existing) },
+    metadata: { ...head.metadata, ...(existing && metadataOf(existing.config)) },
   }
 }
 

@@ -1,12 +1,12 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node'
+import type { MsgHdrs } from '@nats-io/transport-node'
 
+import { copySchedule, ownHeaders, restOfLife } from '../jetstream/copied-headers.ts'
+import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 import { descendantsSubject, eventSubjects, isEventKey, parseSubject, type JobRef } from '../queues/names.ts'
-import type { StoredMessage } from '../jetstream/stored-message.ts'
 
 /** On a restored record that nothing has replaced since: the id of the backup, and the record's sequence there. */
 const RESTORED = 'Jobico-Restored'
-const REPLACED = ' replaced'
 
 /** Where a record of a backup stands in its Job. */
 export interface Place {
@@ -28,71 +28,69 @@ export function placeOf(ref: JobRef, kind: 'queued' | 'record', subject: string)
   return isCount ? { state: subject, event: undefined } : undefined
 }
 
-/** The headers that are not NATS's own: some of these would make it refuse the message, and the others are of the old stream. */
-export function withoutNats(old: MsgHdrs | undefined): MsgHdrs {
-  const fields = headers()
-  for (const [name, values] of old ?? [])
-    if (!/^nats-/i.test(name)) for (const value of values) fields.append(name, value)
-  fields.delete(RESTORED)
-  return fields
+/**
+ * Matches the older messages that say nothing any more once a record is the newest. An outcome stays when one follows that
+ * waits: it is a dead letter that was redriven, or that record is what a runner left that died. Pure.
+ */
+export function replacedSubjects(ref: JobRef, { state, event }: Place, newest: string): readonly string[] {
+  const { kind } = parseSubject(newest)
+  if (event === undefined || (kind !== 'later' && kind !== 'due')) return [state]
+  const { record } = eventSubjects({ ...ref, event: event.name })
+  return [record(event.key, 'later'), record(event.key, 'due')]
 }
 
-/** Marks a record as restored. `replaces`: an older record of the same backup is to be removed then. */
-export function markRestored(fields: MsgHdrs, backup: string, seq: number, replaces: boolean): void {
-  fields.set(RESTORED, `${backup} ${seq}${replaces ? REPLACED : ''}`)
-}
-
-/** The mark of a record that a restore of this backup has stored; undefined for all others. Pure. */
-export function restoredFrom(
+/** The sequence in the backup of a record that a restore of it has stored; undefined for all others. Pure. */
+export function restoredSeq(
   { headers: fields }: Pick<StoredMessage, 'headers'>,
   backup: string,
-): { readonly seq: number; readonly replaced: boolean } | undefined {
-  const [id, seq, replaced] = (fields?.get(RESTORED) ?? '').split(' ')
-  return id === backup ? { seq: Number(seq), replaced: replaced !== undefined } : undefined
+): number | undefined {
+  const [id, seq] = (fields?.get(RESTORED) ?? '').split(' ')
+  return id === backup ? Number(seq) : undefined
 }
 
-/** When outcomes are left out. */
-export interface Clocks {
-  /** The time of the NATS server now, in milliseconds since the epoch. */
-  readonly now: number
-  /** When the backup of the Job was begun. */
-  readonly started: number
+/** How long a restored record lives. */
+export interface Lifetime {
+  /** Undefined if it has no limit. */
+  readonly seconds: number | undefined
+  /** Its own time is over. It only stands until the restore has ended, so that an older state of its event is not run again. */
+  readonly isOver: boolean
 }
 
-const SECOND_MS = 1_000
-/** How long an outcome that has expired is kept, so that an older state of its event is not run again. */
-const EXPIRED_S = 3_600
+/** How long an outcome whose time is over stays if the restore never ends. */
+const OVER_S = 3_600
 
 /**
- * The headers with which a record is to be stored again: its own, its schedule, and the rest of its time to live. Undefined
- * if that is over. The sequence of a dead letter that it is to replace is left out, because that has another one now. Pure.
+ * The rest of a record's time to live; undefined if that is over, and the backup has no older state of the event. `started` is
+ * when the backup of the Job was begun, in milliseconds since the epoch like `now`. Pure.
  */
-export function restoredHeaders(
-  message: Pick<StoredMessage, 'headers' | 'time'>,
-  subject: string,
-  clocks: Clocks,
-): MsgHdrs | undefined {
-  const fields = withoutNats(message.headers)
-  fields.delete(JOBICO_HEADERS.redrive)
-  const rest = restOfLife(message, clocks)
-  if (rest !== undefined && rest <= 0) return undefined
-  if (rest !== undefined) fields.set('Nats-TTL', `${rest}s`)
-  const schedule = message.headers?.get('Nats-Schedule') ?? ''
-  if (schedule !== '' && parseSubject(subject).kind === 'later') {
-    fields.set('Nats-Schedule', schedule)
-    fields.set('Nats-Schedule-Target', subject.replace(/later$/, 'due'))
-  }
-  return fields
+export function lifetimeOf(
+  { headers: fields, time }: Pick<StoredMessage, 'headers' | 'time'>,
+  { now, started }: { readonly now: number; readonly started: number },
+): Lifetime | undefined {
+  const storedAt = Date.parse(time)
+  const seconds = restOfLife(fields, storedAt, now)
+  if (seconds === undefined || seconds > 0) return { seconds, isOver: false }
+  return storedAt < started ? undefined : { seconds: OVER_S, isOver: true }
 }
 
-/** For how many seconds a message is to live; undefined if it has no limit. */
-function restOfLife(
-  { headers: fields, time }: Pick<StoredMessage, 'headers' | 'time'>,
-  { now, started }: Clocks,
-): number | undefined {
-  const ttl = /^(\d+)s$/.exec(fields?.get('Nats-TTL') ?? '')?.[1]
-  if (ttl === undefined) return undefined
-  const rest = Math.ceil((Date.parse(time) + Number(ttl) * SECOND_MS - now) / SECOND_MS)
-  // The backup may have an older state only of what was stored after it was begun.
-  return rest <= 0 && Date.parse(time) >= started ? EXPIRED_S : rest
+/** What a restored record is made from. */
+export interface RestoredRecord {
+  readonly message: StoredMessage
+  readonly lifetime: Lifetime
+  /** The id of the backup. */
+  readonly backup: string
+  /** The sequence that the dead letter has now which the record is to replace later. */
+  readonly redrive: number | undefined
+}
+
+/** The headers with which a record is stored again: its own, its schedule, and the mark of the backup. */
+export function restoredHeaders({ message, lifetime, backup, redrive }: RestoredRecord): MsgHdrs {
+  const { subject, seq, headers: old } = message
+  const fields = ownHeaders(old)
+  fields.set(RESTORED, `${backup} ${seq}`)
+  fields.delete(JOBICO_HEADERS.redrive)
+  if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
+  if (lifetime.seconds !== undefined) fields.set('Nats-TTL', `${lifetime.seconds}s`)
+  if (parseSubject(subject).kind === 'later') copySchedule(old, fields, subject.replace(/later$/, 'due'))
+  return fields
 }

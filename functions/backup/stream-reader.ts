@@ -1,9 +1,11 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream'
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
 import type { Retry } from '../process/retry.ts'
+import { readAckSubject } from '../jetstream/ack-subject.ts'
 import { answerIfThere, answerTo } from '../jetstream/manager.ts'
+import { pullPage } from '../jetstream/pull.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
 
 /** A stream to read, and the means. */
@@ -25,9 +27,6 @@ interface Consumer {
   readonly floor: number
 }
 
-const PAGE = 500
-const PAGE_BYTES = 4 * 2 ** 20
-const PAGE_MS = 5_000
 const UNUSED_MS = 60_000
 const NANOS_PER_MS = 1_000_000
 
@@ -48,7 +47,8 @@ export async function* readStream({
   const readPage = async (tries: number) => {
     if (tries > 1) consumer = undefined
     consumer ??= await makeConsumer(manager, stream, next)
-    const page = await pull(connection, stream, consumer)
+    const { messages } = await pullPage(connection, { stream, consumer: consumer.name })
+    const page: readonly Delivered[] = messages.map(deliveredIn)
     const last = page.at(-1)
     const from = last === undefined ? next : last.seq + 1
     const isEnd =
@@ -86,53 +86,9 @@ async function makeConsumer(manager: JetStreamManager, stream: string, from: num
   return { name: made.name, floor: info.state.last_seq }
 }
 
-/** The next messages; none if the server has no more right now. Throws QUEUE_UNAVAILABLE. */
-async function pull(
-  connection: NatsConnection,
-  stream: string,
-  { name }: Consumer,
-): Promise<readonly Delivered[]> {
-  const inbox = createInbox()
-  const subscription = connection.subscribe(inbox)
-  // A message that is larger than the limit would never come.
-  const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
-  const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
-  connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox })
-  const timer = setTimeout(() => subscription.unsubscribe(), PAGE_MS)
-  const page: Delivered[] = []
-  try {
-    for await (const message of subscription) {
-      const code = message.headers?.code ?? 0
-      if (isEndOfPage(code, page.length)) return page
-      if (code !== 0) break
-      page.push(deliveredIn(message))
-      if (page.length === PAGE) return page
-      timer.refresh()
-    }
-  } finally {
-    clearTimeout(timer)
-    subscription.unsubscribe()
-  }
-  throw new JobicoError('QUEUE_UNAVAILABLE', `NATS does not give the messages of the stream ${stream}`)
-}
-
-const NO_MESSAGES = 404
-/** The status of a pull that reached its limit of bytes, or that the server ended. */
-const CONFLICT = 409
-
-/** Tokens of the reply subject; the longer form has the domain and the account too. */
-const SHORT_FORM = { length: 9, seq: 5 }
-const LONG_FORM = { seq: 7 }
-
-function isEndOfPage(code: number, messages: number): boolean {
-  return code === NO_MESSAGES || (code === CONFLICT && messages > 0)
-}
-
-function deliveredIn({ subject, headers, data, reply = '' }: Msg): Delivered {
-  const tokens = reply.split('.')
-  const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.seq : LONG_FORM.seq
-  const [seq = 0, , nanos = 0, pending = 0] = tokens.slice(at).map(Number)
-  return { subject, headers, data, seq, time: new Date(nanos / NANOS_PER_MS).toISOString(), pending }
+function deliveredIn({ subject, headers, data, reply }: Msg): Delivered {
+  const { seq = 0, storedAt = 0, pending = 0 } = readAckSubject(reply) ?? {}
+  return { subject, headers, data, seq, time: new Date(storedAt).toISOString(), pending }
 }
 
 /** Whether a message belongs to an atomic batch that goes on after it. */
