@@ -6,6 +6,8 @@ export interface AckSubject {
   readonly seq: number
   /** When the stream stored it, in milliseconds since the epoch. */
   readonly storedAt: number
+  /** How many messages the consumer had behind it. */
+  readonly pending: number
 }
 
 /** The two forms: how many tokens there are, and at which index the number of deliveries is (ADR-15 of NATS). */
@@ -18,6 +20,6 @@ export function readAckSubject(subject = ''): AckSubject | undefined {
   if (!subject.startsWith('$JS.ACK.')) return undefined
   const tokens = subject.split('.')
   const at = tokens.length === SHORT_FORM.length ? SHORT_FORM.deliveries : LONG_FORM.deliveries
-  const [deliveries = 0, seq = 0, , nanos = 0] = tokens.slice(at).map(Number)
-  return { deliveries, seq, storedAt: nanos / NANOS_PER_MS }
+  const [deliveries = 0, seq = 0, , nanos = 0, pending = 0] = tokens.slice(at).map(Number)
+  return { deliveries, seq, storedAt: nanos / NANOS_PER_MS, pending }
 }

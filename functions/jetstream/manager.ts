@@ -3,6 +3,7 @@ import {
   JetStreamApiError,
   JetStreamError,
   type JetStreamManager,
+  type StreamInfo,
 } from '@nats-io/jetstream'
 import { jserrors } from '@nats-io/jetstream/internal'
 import { errors, type NatsConnection } from '@nats-io/transport-node'
@@ -86,4 +87,10 @@ export async function subjectsIn(
 ): Promise<ReadonlyMap<string, number> | undefined> {
   const info = await answerIfThere(manager.streams.info(stream, { subjects_filter: filter }))
   return info && new Map(Object.entries(info.state.subjects ?? {}))
+}
+
+/** The clock of the NATS server in milliseconds since the epoch, by its difference to this machine's in a fresh answer. */
+export function clockOf({ ts }: StreamInfo): () => number {
+  const ahead = ts === undefined ? 0 : Date.parse(ts) - Date.now()
+  return () => Date.now() + ahead
 }

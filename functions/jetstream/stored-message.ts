@@ -87,3 +87,25 @@ export async function deleteMessage(requests: Requests, stream: string, seq: num
     `a message of the stream ${stream} can not be deleted: ${error.description ?? 'no reason was given'}`,
   )
 }
+
+/**
+ * Deletes the messages of a stream whose subject matches and whose sequence is lower. Throws QUEUE_UNAVAILABLE if some may
+ * still be there.
+ */
+export async function deleteOlder(
+  requests: Requests,
+  stream: string,
+  subject: string,
+  seq: number,
+): Promise<void> {
+  const answer = await requests.send({
+    subject: `$JS.API.STREAM.PURGE.${stream}`,
+    payload: JSON.stringify({ filter: subject, seq }),
+  })
+  const { error } = answer.json<RawAnswer>()
+  if (error !== undefined)
+    throw new JobicoError(
+      'QUEUE_UNAVAILABLE',
+      `messages of the stream ${stream} can not be deleted: ${error.description ?? 'no reason was given'}`,
+    )
+}

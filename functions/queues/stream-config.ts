@@ -4,6 +4,7 @@ import {
   RetentionPolicy,
   StorageType,
   type ConsumerConfig,
+  type StreamConfig,
 } from '@nats-io/jetstream'
 
 import type { NamedStream } from '../jetstream/stream-refusal.ts'
@@ -101,6 +102,21 @@ export function streamConfigs({ ref, queue, metadata }: Omit<QueuePlan, 'events'
       republish: { src: any.record('*', 'due'), dest: woken, headers_only: true },
     },
   ]
+}
+
+/** The settings that a stream was made with; `maxBytes` is right for a queue only. Pure. */
+export function settingsOf(config: StreamConfig): QueueSettings {
+  return {
+    storage: config.storage === StorageType.Memory ? 'Memory' : 'File',
+    maxBytes: config.max_bytes,
+    duplicateWindowSeconds: Math.ceil(config.duplicate_window / NANOS_PER_SECOND),
+    replicas: config.num_replicas,
+  }
+}
+
+/** The metadata of a stream, without what the server has added of its own. Pure. */
+export function metadataOf({ metadata = {} }: Pick<StreamConfig, 'metadata'>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([name]) => !name.startsWith('_nats')))
 }
 
 /**

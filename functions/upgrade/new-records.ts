@@ -1,6 +1,7 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node'
+import type { MsgHdrs } from '@nats-io/transport-node'
 
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
+import { copySchedule, ownHeaders, restOfLife } from '../jetstream/copied-headers.ts'
 import { expectNewest } from '../jetstream/publish.ts'
 import type { Outgoing } from '../jetstream/requests.ts'
 import { eventSubjects, type EventRef } from '../queues/names.ts'
@@ -33,13 +34,10 @@ function outcome(
   now: number,
   payloadWith: (fields: MsgHdrs) => Uint8Array,
 ): Outgoing | undefined {
-  const fields = withoutNats(old)
-  const ttl = /^(\d+)s$/.exec(old?.get('Nats-TTL') ?? '')?.[1]
-  if (ttl !== undefined) {
-    const restMs = storedAt + Number(ttl) * 1_000 - now
-    if (restMs <= 0) return undefined
-    fields.set('Nats-TTL', `${Math.ceil(restMs / 1_000)}s`)
-  }
+  const fields = ownHeaders(old)
+  const rest = restOfLife(old, storedAt, now)
+  if (rest !== undefined && rest <= 0) return undefined
+  if (rest !== undefined) fields.set('Nats-TTL', `${rest}s`)
   const { record, records } = eventSubjects(ref)
   const payload = payloadWith(fields)
   expectNewest(fields, records(key), 0)
@@ -61,24 +59,13 @@ export interface Waiting {
 export function waitingRecord(message: OldMessage, { suspect, replaces }: Waiting): Outgoing {
   const { ref, key, headers: old, data } = message
   const { record, records } = eventSubjects(ref)
-  const fields = withoutNats(old)
+  const fields = ownHeaders(old)
   fields.delete(JOBICO_HEADERS.redrive)
   if (replaces !== 0) fields.set(JOBICO_HEADERS.redrive, String(replaces))
   if (suspect) fields.set(JOBICO_HEADERS.suspect, '1')
   expectNewest(fields, records(key), replaces)
-  const schedule = message.kind === 'later' ? (old?.get('Nats-Schedule') ?? '') : ''
-  if (schedule === '') return { subject: record(key, 'due'), headers: fields, payload: data }
-  fields.set('Nats-Schedule', schedule)
-  fields.set('Nats-Schedule-Target', record(key, 'due'))
-  return { subject: record(key, 'later'), headers: fields, payload: data }
-}
-
-/** The headers that are not NATS's own: some of these would make it refuse the message, and the others are of the old stream. */
-function withoutNats(old: MsgHdrs | undefined): MsgHdrs {
-  const fields = headers()
-  for (const [name, values] of old ?? [])
-    if (!/^nats-/i.test(name)) for (const value of values) fields.append(name, value)
-  return fields
+  const isScheduled = message.kind === 'later' && copySchedule(old, fields, record(key, 'due'))
+  return { subject: record(key, isScheduled ? 'later' : 'due'), headers: fields, payload: data }
 }
 
 /** The event of a message, for other messages of it. Pure. */

@@ -12,7 +12,7 @@ import { acknowledge, readOld, store, type Moving } from './context.ts'
 import { handOverAgain } from './hand-over-again.ts'
 import { contentOf, deadRecord, doneRecord, type OldContent } from './new-records.ts'
 import { oldStreamNames, oldSubjects, type OldMessage } from './old-layout.ts'
-import { pullPage } from './pull.ts'
+import { pullOld } from './pull.ts'
 
 /** The consumer that keeps how far the outcomes of a Job are copied. */
 export const UPGRADE_CONSUMER = 'jobico-upgrade'
@@ -27,7 +27,7 @@ export async function copyOutcomes(moving: Moving): Promise<void> {
   if (!(await ensureConsumer(moving, stream))) return
   let before: OldMessage | undefined
   for (;;) {
-    const { messages, more } = await pullPage(moving.requests.connection, {
+    const { messages, more } = await pullOld(moving.requests.connection, {
       stream,
       consumer: UPGRADE_CONSUMER,
     })

@@ -1,79 +1,13 @@
-import { createInbox, type NatsConnection, type Subscription } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
 
-import { JobicoError } from '../process/errors.ts'
+import { pullPage, type ConsumerRef } from '../jetstream/pull.ts'
 import { readOldMessage, type OldMessage } from './old-layout.ts'
 
-/** The most messages of one pull. */
-export const PAGE = 1_000
-const PAGE_BYTES = 8 * 2 ** 20
-const PAGE_MS = 5_000
-
-/** Which consumer of which stream. */
-export interface ConsumerRef {
-  readonly stream: string
-  readonly consumer: string
-}
-
-/** What a pull gave. */
-export interface Page {
-  readonly messages: readonly OldMessage[]
-  /** Whether there may be more right now. */
-  readonly more: boolean
-}
-
-/**
- * Takes what a consumer has right now, the messages that are due again first: at most PAGE of them, and about 8 MiB. Throws
- * QUEUE_UNAVAILABLE if NATS stops answering.
- */
-export async function pullPage(connection: NatsConnection, { stream, consumer }: ConsumerRef): Promise<Page> {
-  const inbox = createInbox()
-  const subscription = connection.subscribe(inbox)
-  // A message that is larger than the limit would never come.
-  const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))
-  const request = JSON.stringify({ batch: PAGE, no_wait: true, max_bytes })
-  connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, { reply: inbox })
-  const { messages, received, code } = await receivePage(subscription)
-  // Without a message the status means that the consumer is gone, or moves to another server.
-  const isGone = code === SILENCE || code === NO_RESPONDERS || (code === CONFLICT && received === 0)
-  if (isGone) throw noAnswer(stream)
-  return { messages, more: received === PAGE || code === CONFLICT }
-}
-
-/** Receives what a pull gives, up to the status that ends it: SILENCE if nothing has come for too long. */
-async function receivePage(subscription: Subscription) {
-  const messages: OldMessage[] = []
-  let [received, code] = [0, 0]
-  const end = () => {
-    code = SILENCE
-    subscription.unsubscribe()
-  }
-  let timer = setTimeout(end, PAGE_MS)
-  try {
-    for await (const message of subscription) {
-      clearTimeout(timer)
-      code = message.headers?.code ?? 0
-      if (code !== 0) break
-      const read = readOldMessage(message)
-      if (read !== undefined) messages.push(read)
-      if (++received === PAGE) break
-      timer = setTimeout(end, PAGE_MS)
-    }
-  } finally {
-    clearTimeout(timer)
-    subscription.unsubscribe()
-  }
-  return { messages, received, code }
-}
-
-/** Our own status of a pull that nobody answers any more. */
-const SILENCE = -1
-const NO_RESPONDERS = 503
-/** The status of a pull that reached its limit of bytes, or that the server ended. */
-const CONFLICT = 409
-
-function noAnswer(stream: string): JobicoError {
-  return new JobicoError(
-    'QUEUE_UNAVAILABLE',
-    `the stream ${stream} of version 0.1.0 can not be read right now`,
-  )
+/** As pullPage, for a stream of 0.1.0. */
+export async function pullOld(
+  connection: NatsConnection,
+  from: ConsumerRef,
+): Promise<{ readonly messages: readonly OldMessage[]; readonly more: boolean }> {
+  const { messages, more } = await pullPage(connection, from)
+  return { messages: messages.flatMap((message) => readOldMessage(message) ?? []), more }
 }

@@ -1,11 +1,19 @@
-import { StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream'
+import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { allOf, ANSWER_MS, answerIfThere, answerTo, manage, subjectsIn } from '../jetstream/manager.ts'
+import {
+  allOf,
+  ANSWER_MS,
+  answerIfThere,
+  answerTo,
+  clockOf,
+  manage,
+  subjectsIn,
+} from '../jetstream/manager.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
 import { closeQueue, ensureQueues } from '../queues/lifecycle.ts'
 import type { JobRef } from '../queues/names.ts'
-import { STREAM_METADATA, type QueuePlan } from '../queues/stream-config.ts'
+import { metadataOf, settingsOf, STREAM_METADATA } from '../queues/stream-config.ts'
 import type { Moving } from './context.ts'
 import { isClosed, oldClosedSubjects, oldStreamNames, type OldStreamNames } from './old-layout.ts'
 import { copyOutcomes, UPGRADE_CONSUMER } from './outcomes.ts'
@@ -122,17 +130,7 @@ async function findOld(manager: JetStreamManager, ref: JobRef): Promise<OldStrea
 async function ensureClosedQueues(connection: NatsConnection, found: OldStreams, ref: JobRef): Promise<void> {
   const config = (found.queue ?? found.outcomes ?? found.retry)?.config
   if (config === undefined) return
-  const plan: QueuePlan = {
-    ref,
-    queue: {
-      storage: config.storage === StorageType.Memory ? 'Memory' : 'File',
-      maxBytes: config.max_bytes,
-      duplicateWindowSeconds: Math.ceil(config.duplicate_window / 1e9),
-      replicas: config.num_replicas,
-    },
-    events: [],
-    metadata: config.metadata ?? {},
-  }
+  const plan = { ref, queue: settingsOf(config), events: [], metadata: metadataOf(config) }
   await ensureQueues(connection, plan)
   await closeQueue(connection, ref)
 }
@@ -183,12 +181,9 @@ async function countLeft(manager: JetStreamManager, { queue, retry, outcomes }: 
   return (queue?.state.messages ?? 0) + (retry?.state.messages ?? 0) + (uncopied ?? 0)
 }
 
-/** The clock of the NATS server, by the difference to this machine's. */
 async function serverClock(manager: JetStreamManager, found: OldStreams): Promise<() => number> {
   const name = (found.queue ?? found.retry ?? found.outcomes)?.config.name ?? ''
-  const ts = (await answerTo(manager.streams.info(name))).ts
-  const ahead = ts === undefined ? 0 : Date.parse(ts) - Date.now()
-  return () => Date.now() + ahead
+  return clockOf(await answerTo(manager.streams.info(name)))
 }
 
 const ANSWER_WITHIN_MS = 15_000

@@ -2,6 +2,7 @@ import { AckPolicy, type ConsumerInfo } from '@nats-io/jetstream'
 
 import { forEachConcurrently } from '../process/concurrency.ts'
 import { allOf, answerIfThere, answerTo } from '../jetstream/manager.ts'
+import type { ConsumerRef } from '../jetstream/pull.ts'
 import { newestRecord } from '../outcomes/event-state.ts'
 import { readHistory } from '../outcomes/history.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
@@ -10,7 +11,7 @@ import { handOverAgain } from './hand-over-again.ts'
 import { contentOf, waitingRecord } from './new-records.ts'
 import { isClosed, oldStreamNames, oldSubjects, type OldMessage } from './old-layout.ts'
 import { copyDeadLetter, UPGRADE_CONSUMER } from './outcomes.ts'
-import { pullPage, type ConsumerRef } from './pull.ts'
+import { pullOld } from './pull.ts'
 
 const AT_ONCE = 32
 
@@ -99,7 +100,7 @@ async function makeConsumer(manager: Moving['manager'], stream: string, filter?:
 async function moveAll(moving: Moving, from: ConsumerRef, begun: Reading['begun']): Promise<number> {
   let kept = 0
   for (;;) {
-    const { messages, more } = await pullPage(moving.requests.connection, from)
+    const { messages, more } = await pullOld(moving.requests.connection, from)
     const left = await movePage(moving, messages, begun)
     kept += left
     moving.onMoved(messages.length - left)

@@ -21,11 +21,14 @@ export function targeted(command: Command): Command {
 
 /** Gives a command the options that name a namespace of a cluster, and those of printing. */
 export function inCluster(command: Command): Command {
+  return inNamespace(command).addOption(outputOption()).addOption(jsonOption())
+}
+
+/** Gives a command the options that name a namespace of a cluster. */
+export function inNamespace(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'the namespace in the cluster (default: that of the context)')
     .option('--context <name>', 'the context of the kubeconfig (default: the current one)')
-    .addOption(outputOption())
-    .addOption(jsonOption())
 }
 
 /** How data is printed. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 
 import { packageFile } from '../../dev/processes/entry-points.ts'
+import { addBackupCommands } from './backup.ts'
 import { addClusterCommands } from './cluster.ts'
 import { addDeadCommands } from './dead.ts'
 import { addEventCommands } from './events.ts'
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addEventCommands(program)
   addDeadCommands(program)
   addClusterCommands(program)
+  addBackupCommands(program)
   return program
 }
 
