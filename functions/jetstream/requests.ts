@@ -5,10 +5,11 @@ import { JobicoError, messageOf } from '../process/errors.ts'
 /** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
 /**
- * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for another one: it may be
- * cut off from the others, though not from us. One that waits for the election of a leader mostly answers again before.
+ * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for the next one:
+ * it may be cut off from the others, though not from us. The election of a leader takes longer, and goes on meanwhile. To
+ * wait for it with one server would be wrong if that is the one that is cut off.
  */
-const LEAVE_AFTER_MS = 8_000
+const LEAVE_AFTER_MS = 3_000
 const SWEEP_MS = 100
 const COALESCE_MS = 1
 /** The default `max_payload` of a NATS server. */
