@@ -80,6 +80,16 @@ export const PARTITIONS: readonly ServerFault[] = [
     const { one, others } = await leaderOf(system)
     return others.map((other): Pair => [one, other])
   }),
+  partition('a follower hears no other', async (system, random) => {
+    const { one, others } = await followerOf(system, random)
+    return others.map((other): Pair => [other, one])
+  }),
+  partition('no other hears a follower', async (system, random) => {
+    const { one, others } = await followerOf(system, random)
+    return others.map((other): Pair => [one, other])
+  }),
+  partition('the leader hears no client', async (system) => [['clients', (await leaderOf(system)).one]]),
+  partition('no client hears the leader', async (system) => [[(await leaderOf(system)).one, 'clients']]),
   partition('the leader and another do not reach each other', async (system, random) => {
     const { one, others } = await leaderOf(system)
     return between([one], [random.pick(others)])
@@ -235,6 +245,10 @@ function anyOf(random: Random): Sides {
 
 async function leaderOf(system: System): Promise<Sides> {
   return sidesOf(system.server.members.indexOf(await queueLeader(system)))
+}
+
+async function followerOf(system: System, random: Random): Promise<Sides> {
+  return sidesOf(random.pick((await leaderOf(system)).others))
 }
 
 /** Both ways between each of some places and each of others. */
