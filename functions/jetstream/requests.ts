@@ -81,7 +81,7 @@ export function createRequests(connection: NatsConnection): Requests {
         return
       }
       waiting.delete(token)
-      request.silence.answered()
+      if (request.silence === apiSilence || isStored(answer)) request.silence.answered()
       request.resolve(answer)
     },
   })
@@ -104,7 +104,7 @@ export function createRequests(connection: NatsConnection): Requests {
     online = up
     if (!up) return
     reconnects++
-    for (const silence of [apiSilence, publishSilence]) silence.answered()
+    for (const silence of [apiSilence, publishSilence]) silence.begin()
   })
 
   return {
@@ -136,24 +136,40 @@ export function createRequests(connection: NatsConnection): Requests {
 
 /** Whether requests of a kind are answered at all. */
 interface Silence {
+  /** Another server is to answer from now on. */
+  begin(): void
   answered(): void
   unanswered(sentAt: number): void
 }
 
 /** Calls `leave` when requests have gone unanswered for LEAVE_AFTER_MS, and none was answered in between. */
 function watchSilence(leave: () => void): Silence {
+  let begun = 0
   let since: number | undefined
   return {
+    begin() {
+      begun = performance.now()
+      since = undefined
+    },
     answered() {
       since = undefined
     },
     unanswered(sentAt: number) {
-      since ??= sentAt
+      since ??= Math.max(sentAt, begun)
       if (performance.now() - since < LEAVE_AFTER_MS) return
       since = undefined
       leave()
     },
   }
+}
+
+/**
+ * Whether an answer says that a message was stored, now and in a majority of the copies. A leader that is cut off can refuse
+ * a message, and knows those that it had before.
+ */
+function isStored({ data }: Msg): boolean {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  return text.includes('"seq"') && !text.includes('"duplicate"') && !text.includes('"error"')
 }
 
 type Sender = (message: Outgoing, reply?: string, onFault?: (fault: JobicoError) => void) => void
