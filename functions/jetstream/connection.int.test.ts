@@ -193,7 +193,7 @@ t.test('a connection that is idle stays, also after it was lost', async (t) => {
   await t.resolves(link.flush())
 })
 
-t.test('a server of a cluster that answers no request is left for another one', async (t) => {
+t.test('a server of a cluster that stores nothing is left for another one', async (t) => {
   const folder = testFolder(t)
   const hosts = [1, 2].map((last) => `127.${64 | (process.pid >> 16)}.${(process.pid >> 8) & 255}.${last}`)
   const servers = await Promise.all(
@@ -210,16 +210,24 @@ t.test('a server of a cluster that answers no request is left for another one', 
   })
   const first = link.getServer()
   link.subscribe('silent', { callback: () => undefined })
-  link.subscribe('loud', { callback: (_fault, message) => void message.respond('yes') })
+  const answers = { stored: '{"seq":1}', known: '{"seq":1,"duplicate":true}', refused: '{"error":{}}' }
+  for (const [subject, answer] of Object.entries(answers))
+    link.subscribe(subject, { callback: (_fault, message) => void message.respond(answer) })
   const ask = (subject: string) => asked.send({ subject }, 100).catch(() => undefined)
   await eventually('the client is with the other server', async () => {
     await ask('silent')
-    return asked.reconnects() > 0
+    return asked.reconnects() === 1
   })
   t.not(link.getServer(), first)
-  t.equal((await asked.send({ subject: 'loud' })).string(), 'yes')
-  for (let left = 90; left > 0; left--) await Promise.all([ask('silent'), ask('loud')])
-  t.equal(asked.reconnects(), 1, 'one that answers some is not left')
+  t.equal((await asked.send({ subject: 'stored' })).string(), answers.stored)
+  for (let left = 40; left > 0; left--) await Promise.all([ask('silent'), ask('stored')])
+  t.equal(asked.reconnects(), 1, 'one that stores some is not left')
+  await eventually('one that refuses some, and knows some, is left too', async () => {
+    await Promise.all([ask('silent'), ask('known'), ask('refused')])
+    return asked.reconnects() === 2
+  })
+  for (let left = 40; left > 0; left--) await Promise.all([ask('known'), ask('refused'), delay(100)])
+  t.equal(asked.reconnects(), 2, 'one that refuses all, and answers all, is not left')
 })
 
 t.test('a server that does not answer is not waited for', async (t) => {

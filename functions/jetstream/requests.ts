@@ -5,10 +5,11 @@ import { JobicoError, messageOf } from '../process/errors.ts'
 /** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
 /**
- * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for another one: it may be
- * cut off from the others, though not from us. One that waits for the election of a leader mostly answers again before.
+ * A server of a cluster that has answered no request for so long, or stored none of the messages, is left for the next one:
+ * it may be cut off from the others, though not from us. The election of a leader takes longer, and goes on meanwhile. To
+ * wait for it with one server would be wrong if that is the one that is cut off.
  */
-const LEAVE_AFTER_MS = 8_000
+const LEAVE_AFTER_MS = 3_000
 const SWEEP_MS = 100
 const COALESCE_MS = 1
 /** The default `max_payload` of a NATS server. */
@@ -80,7 +81,7 @@ export function createRequests(connection: NatsConnection): Requests {
         return
       }
       waiting.delete(token)
-      request.silence.answered()
+      if (request.silence === apiSilence || isStored(answer)) request.silence.answered()
       request.resolve(answer)
     },
   })
@@ -103,7 +104,7 @@ export function createRequests(connection: NatsConnection): Requests {
     online = up
     if (!up) return
     reconnects++
-    for (const silence of [apiSilence, publishSilence]) silence.answered()
+    for (const silence of [apiSilence, publishSilence]) silence.begin()
   })
 
   return {
@@ -135,24 +136,40 @@ export function createRequests(connection: NatsConnection): Requests {
 
 /** Whether requests of a kind are answered at all. */
 interface Silence {
+  /** Another server is to answer from now on. */
+  begin(): void
   answered(): void
   unanswered(sentAt: number): void
 }
 
 /** Calls `leave` when requests have gone unanswered for LEAVE_AFTER_MS, and none was answered in between. */
 function watchSilence(leave: () => void): Silence {
+  let begun = 0
   let since: number | undefined
   return {
+    begin() {
+      begun = performance.now()
+      since = undefined
+    },
     answered() {
       since = undefined
     },
     unanswered(sentAt: number) {
-      since ??= sentAt
+      since ??= Math.max(sentAt, begun)
       if (performance.now() - since < LEAVE_AFTER_MS) return
       since = undefined
       leave()
     },
   }
+}
+
+/**
+ * Whether an answer says that a message was stored, now and in a majority of the copies. A leader that is cut off can refuse
+ * a message, and knows those that it had before.
+ */
+function isStored({ data }: Msg): boolean {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  return text.includes('"seq"') && !text.includes('"duplicate"') && !text.includes('"error"')
 }
 
 type Sender = (message: Outgoing, reply?: string, onFault?: (fault: JobicoError) => void) => void

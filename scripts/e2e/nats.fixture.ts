@@ -13,7 +13,6 @@ import { createRequests, type Requests } from '../../functions/jetstream/request
 import { eventState } from '../../functions/outcomes/event-state.ts'
 import type { Verdict } from '../../functions/outcomes/verdict.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
-import type { KubeObject } from '../../knative/kube/object.ts'
 import { eventually, type Patience } from '../testing/eventually.fixture.ts'
 import {
   heldVerdicts,
@@ -21,9 +20,10 @@ import {
   keptVerdicts,
   keptVerdictsStream,
 } from '../testing/kept-verdicts.fixture.ts'
+import type { PodObject } from './case.fixture.ts'
 import { kube, SYSTEM } from './kube.fixture.ts'
 
-/** A connection to the current pod of NATS; a pod that replaces it has another address. */
+/** A connection to the current pods of NATS; a pod that replaces one has another address. */
 export interface Nats {
   readonly connection: NatsConnection
   readonly requests: Requests
@@ -41,14 +41,18 @@ export interface Nats {
 const STREAM_NOT_FOUND = 10059
 const AT_ONCE = 50
 const URL_PORT = 4222
+const SERVERS = 'app.kubernetes.io/name=nats,app.kubernetes.io/component=queue'
+
+/** The pods of NATS that have an address. */
+export async function natsPods(): Promise<readonly PodObject[]> {
+  const { items } = await kube.list<PodObject>(KINDS.pod, { namespace: SYSTEM, labels: SERVERS })
+  return items.filter(({ status }) => status.podIP !== undefined)
+}
 
 /** Connects to the cluster's NATS until the test ends. */
 export async function openNats(t: Test): Promise<Nats> {
-  const pod = await kube.get<KubeObject & { status: { podIP?: string } }>(KINDS.pod, {
-    namespace: SYSTEM,
-    name: 'nats-0',
-  })
-  const connection = await connectNats({ url: `nats://${pod?.status.podIP ?? ''}:${URL_PORT}`, name: 'e2e' })
+  const urls = (await natsPods()).map(({ status }) => `nats://${status.podIP ?? ''}:${URL_PORT}`)
+  const connection = await connectNats({ url: urls.join(','), name: 'e2e' })
   const requests = createRequests(connection)
   const manager = await jetstreamManager(connection)
   t.teardown(async () => {

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
 import { JobicoError } from '../../functions/process/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
@@ -9,7 +9,12 @@ import { mustRun, runProgram } from '../testing/program.ts'
 
 const HERE = import.meta.dirname
 const BUILD = join(HERE, 'build')
+const ROOT = resolve(HERE, '..', '..')
 const CLUSTER = resolve(HERE, '..', 'cluster')
+/** The folder of the kustomization that is applied. */
+const INSTALL = join(BUILD, 'install')
+/** The image of NATS that the test cluster has. */
+const NATS_IMAGE = { name: 'nats', newName: 'dev.local/nats-server', newTag: 'v2.15.1' }
 const SYSTEM = 'jobico-system'
 const SAMPLES = ['echo', 'chain']
 const VERSIONS = ['v1', 'v2', 'v3']
@@ -39,21 +44,43 @@ export async function loadImage(): Promise<string> {
   return image
 }
 
-/** Installs Jobico with an image, and waits until it runs. */
-export async function install(image: string): Promise<void> {
+/** How many NATS servers are installed, and the folder of each installation. */
+const INSTALLATIONS = { 1: 'knative/install/single', 3: 'knative/install' } as const
+export type Servers = keyof typeof INSTALLATIONS
+
+/**
+ * Installs Jobico with an image and so many NATS servers, and waits until it runs. If there is another number of servers, it
+ * removes these first with all that they store, because the streams of one can't become those of another number.
+ */
+export async function install(image: string, servers: Servers): Promise<void> {
+  await removeOtherServers(servers)
   const [newName, newTag] = image.split(':')
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
-    resources: ['../../install'],
-    images: [{ name: newName, newTag }],
+    resources: [join(relative(INSTALL, ROOT), INSTALLATIONS[servers])],
+    images: [{ name: 'jobico', newName, newTag }, NATS_IMAGE],
   }
-  const folder = join(BUILD, 'install')
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
-  await mustRun(RUN, ['kubectl', 'apply', '--server-side', '--force-conflicts', '-k', folder])
+  await mkdir(INSTALL, { recursive: true })
+  await writeFile(join(INSTALL, 'kustomization.yaml'), JSON.stringify(kustomization))
+  await kubectl('apply', '--server-side', '--force-conflicts', '-k', INSTALL)
   for (const what of ['statefulset/nats', 'deployment/jobico-operator'])
-    await mustRun(RUN, ['kubectl', 'rollout', 'status', what, '-n', SYSTEM, '--timeout=300s'])
+    await kubectl('rollout', 'status', what, '-n', SYSTEM, '--timeout=300s')
+}
+
+async function removeOtherServers(servers: Servers): Promise<void> {
+  const replicas = ['-o', 'jsonpath={.spec.replicas}']
+  const there = await kubectl('get', 'statefulset', 'nats', '-n', SYSTEM, '--ignore-not-found', ...replicas)
+  if (there === '' || there === String(servers)) return
+  await kubectl('delete', 'statefulset', 'nats', '-n', SYSTEM, '--cascade=orphan')
+  const ofNats = ['-n', SYSTEM, '-l', 'app.kubernetes.io/name=nats']
+  await kubectl('delete', 'pods', ...ofNats, '--grace-period=0', '--force')
+  await kubectl('delete', 'persistentvolumeclaims', ...ofNats)
+  await mustRun(join(CLUSTER, 'volumes'), [])
+}
+
+function kubectl(...args: readonly string[]): Promise<string> {
+  return mustRun(RUN, ['kubectl', ...args])
 }
 
 /** Compiles the modules that the cases run. Returns their folder. */

@@ -14,14 +14,14 @@ import {
   loadImage,
   removeCluster,
   RUN,
+  type Servers,
 } from './prepare.ts'
 import { runProgram } from '../testing/program.ts'
 import { readTimes, timesTable } from './times.ts'
 
 /**
- * Runs the end-to-end tests: starts the test cluster if it is not up, installs this tree into it, runs the cases of
- * `together` at the same time, then those of `alone` one by one, as each disturbs the whole cluster, and prints the times
- * that they measured.
+ * Runs the end-to-end tests: starts the test cluster if it is not up, installs this tree into it, runs the cases of each
+ * group, and prints the times that they measured.
  */
 
 const HELP = `npm run test:e2e -- [--keep] [NAME...]
@@ -30,8 +30,22 @@ Runs the end-to-end tests on the test cluster. If the cluster is not up, starts 
   NAME    runs only the files whose name contains NAME
   --keep  leaves the cluster up
 `
-/** Cases mostly wait, but on two cores more of them at a time would slow each other down. */
-const AT_ONCE = 3
+/** Cases that run on the same installation. */
+interface Group {
+  readonly what: string
+  /** The folder of its cases. */
+  readonly folder: string
+  readonly servers: Servers
+  readonly atOnce: number
+}
+
+const GROUPS: readonly Group[] = [
+  { what: 'Cases with three NATS servers', folder: 'three', servers: 3, atOnce: 1 },
+  // Cases mostly wait, but on two cores more of them at a time would slow each other down.
+  { what: 'Cases beside each other', folder: 'together', servers: 1, atOnce: 3 },
+  // Each of these disturbs the whole cluster.
+  { what: 'Cases one by one', folder: 'alone', servers: 1, atOnce: 1 },
+]
 const CASE_LIMIT_S = 1_500
 /** The longest cases start first, so that no long one runs alone at the end. */
 const LONGEST = ['errors', 'extras', 'later', 'scale']
@@ -63,7 +77,6 @@ function rankOf(file: string): number {
 }
 
 async function runCases(files: readonly string[], atOnce: number, config: CaseConfig): Promise<boolean> {
-  if (files.length === 0) return true
   const options = ['--disable-coverage', `--jobs=${atOnce}`, `--timeout=${CASE_LIMIT_S}`]
   const environment = caseEnvironment(config)
   const { code } = await runProgram(RUN, ['tap', 'run', ...options, ...files], { environment, show: true })
@@ -72,7 +85,6 @@ async function runCases(files: readonly string[], atOnce: number, config: CaseCo
 
 async function runAll(names: readonly string[], scratch: string): Promise<boolean> {
   const image = await step('Making and loading the image', loadImage)
-  await step(`Installing ${image}`, () => install(image))
   const config = {
     run: randomBytes(2).toString('hex'),
     timesFile: join(scratch, 'times'),
@@ -81,13 +93,17 @@ async function runAll(names: readonly string[], scratch: string): Promise<boolea
   }
   await writeFile(config.timesFile, '')
   try {
-    const together = await step('Cases beside each other', async () =>
-      runCases(await filesIn('together', names), AT_ONCE, config),
-    )
-    const alone = await step('Cases one by one', async () =>
-      runCases(await filesIn('alone', names), 1, config),
-    )
-    return together && alone
+    let passed = true
+    let installed: Servers | undefined
+    for (const { what, folder, servers, atOnce } of GROUPS) {
+      const files = await filesIn(folder, names)
+      if (files.length === 0) continue
+      if (servers !== installed)
+        await step(`Installing ${image}, NATS servers: ${servers}`, () => install(image, servers))
+      installed = servers
+      passed = (await step(what, () => runCases(files, atOnce, config))) && passed
+    }
+    return passed
   } finally {
     process.stdout.write(`\n${timesTable(readTimes(config.timesFile))}\n\n`)
   }

@@ -12,6 +12,8 @@ import { createUseMark, isInUse, removeUseMark } from './store-use.ts'
 const START_TIMEOUT_MS = 15_000
 const POLL_MS = 10
 const ROUTE_PORT = 6222
+/** How soon servers of a cluster end a connection on which they do not hear each other; as in knative/install/base. */
+const PINGS = 'ping_interval: 5s, ping_max: 2'
 /** How long a server may take to end after the process that started it; an idle one takes some milliseconds. */
 const EARLIER_END_LIMIT_MS = 15_000
 
@@ -140,7 +142,7 @@ function clusterConfiguration(host: string, { serverName, hosts }: ClusterMember
   const listen = JSON.stringify(`${host}:${ROUTE_PORT}`)
   return [
     `server_name: ${JSON.stringify(serverName)}`,
-    `cluster { name: jobico, listen: ${listen}, no_advertise: true, routes: [${routes.join(', ')}] }`,
+    `cluster { name: jobico, listen: ${listen}, no_advertise: true, ${PINGS}, routes: [${routes.join(', ')}] }`,
   ]
 }
 

@@ -80,6 +80,16 @@ export const PARTITIONS: readonly ServerFault[] = [
     const { one, others } = await leaderOf(system)
     return others.map((other): Pair => [one, other])
   }),
+  partition('a follower hears no other', async (system, random) => {
+    const { one, others } = await followerOf(system, random)
+    return others.map((other): Pair => [other, one])
+  }),
+  partition('no other hears a follower', async (system, random) => {
+    const { one, others } = await followerOf(system, random)
+    return others.map((other): Pair => [one, other])
+  }),
+  partition('the leader hears no client', async (system) => [['clients', (await leaderOf(system)).one]]),
+  partition('no client hears the leader', async (system) => [[(await leaderOf(system)).one, 'clients']]),
   partition('the leader and another do not reach each other', async (system, random) => {
     const { one, others } = await leaderOf(system)
     return between([one], [random.pick(others)])
@@ -157,7 +167,7 @@ function consumerLeader({ server, store, ref }: System): Promise<Member> {
 }
 
 /** Waits until each copy of each stream of the Job is up to date, as a rollout in Kubernetes waits for readiness. */
-async function copiesAreCurrent({ server, store, ref }: System): Promise<void> {
+export async function copiesAreCurrent({ server, store, ref }: System): Promise<void> {
   await eventually('all copies are up to date', async () => {
     const names = Object.values<string>({ ...streamNames(ref()) })
     const infos = await Promise.all(names.map((name) => store.manager.streams.info(name)))
@@ -235,6 +245,10 @@ function anyOf(random: Random): Sides {
 
 async function leaderOf(system: System): Promise<Sides> {
   return sidesOf(system.server.members.indexOf(await queueLeader(system)))
+}
+
+async function followerOf(system: System, random: Random): Promise<Sides> {
+  return sidesOf(random.pick((await leaderOf(system)).others))
 }
 
 /** Both ways between each of some places and each of others. */

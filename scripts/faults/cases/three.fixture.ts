@@ -9,7 +9,7 @@ import { startSender, type Sent } from '../ledger/sender.ts'
 import type { ServerOptions } from '../system/server.fixture.ts'
 import { startSystem, type System } from '../system/system.fixture.ts'
 import { auditCase, randomOf } from './audit.fixture.ts'
-import type { ServerFault } from './server-faults.fixture.ts'
+import { copiesAreCurrent, type ServerFault } from './server-faults.fixture.ts'
 
 /** Within this time after a fault is over, all events are to have their verdicts. */
 const SETTLED_WITHIN_MS = 15_000
@@ -77,10 +77,14 @@ async function runRound(t: Test, system: System, { fault, random, prefix }: Roun
     `${fault.name}: all is settled within ${SETTLED_WITHIN_MS / 1_000} s after it is over`,
   )
   const settledMs = performance.now() - over
+  // With a copy that is behind, the next fault would leave only one server that can go on.
+  await copiesAreCurrent(system)
+  const currentMs = performance.now() - over
   const times = sent.slice(first, last).map(({ answers }) => timeToAccept(answers))
   t.comment(
     `${fault.name}, for ${seconds(heldMs)}: ${spread(times)}; ` +
-      `after its end all were accepted in ${seconds(acceptedMs)} and settled in ${seconds(settledMs)}`,
+      `after its end all were accepted in ${seconds(acceptedMs)} and settled in ${seconds(settledMs)}, ` +
+      `and all copies up to date in ${seconds(currentMs)}`,
   )
   return { sent, times }
 }

@@ -36,6 +36,8 @@ interface NamespacedHost extends Host {
 
 const PREFIX = 'jobico-faults'
 const NETNS_FOLDER = '/run/netns'
+/** The device by which the processes of the main namespace reach the hosts. A process has one network at a time. */
+const CLIENTS_LINK = `jf${process.pid}`
 /** RFC 2544: 198.18.0.0/15 is for measurements between networks; each process has eight addresses of it. */
 const FIRST_ADDRESS = (198 << 24) | (18 << 16)
 const PREFIX_LENGTH = 29
@@ -55,7 +57,11 @@ export async function openNetwork(count: number): Promise<Network> {
   const owner = `${PREFIX}-${process.pid}-${startedAt(process.pid) ?? 'unknown'}`
   const bridge = `${owner}-bridge`
   const hosts = Array.from({ length: count }, (_, index) => hostOf(`${owner}-${index}`, index))
-  const close = () => removeNamespaces((name) => name.startsWith(`${owner}-`))
+  const close = async () => {
+    // The kernel removes the link with the namespace of its other end, but later than its name is needed again.
+    if (existsSync(`/sys/class/net/${CLIENTS_LINK}`)) await ip('link', 'del', CLIENTS_LINK)
+    await removeNamespaces((name) => name.startsWith(`${owner}-`))
+  }
   const drop = async (pairs: readonly Pair[]) => {
     await mustRun('ip', inside(bridge, 'nft', '-f', '-'), { input: rulesOf(pairs) })
   }
@@ -83,14 +89,13 @@ export async function openNetwork(count: number): Promise<Network> {
 
 /** Makes the bridge, in a namespace of its own so that no rule of the main one applies, and joins the clients to it. */
 async function makeBridge(bridge: string): Promise<void> {
-  const link = `jf${process.pid}`
   await ip('netns', 'add', bridge)
   await ip('-n', bridge, 'link', 'add', 'bridge0', 'type', 'bridge')
   await ip('-n', bridge, 'link', 'set', 'bridge0', 'up')
-  await ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'clients', 'netns', bridge)
+  await ip('link', 'add', CLIENTS_LINK, 'type', 'veth', 'peer', 'name', 'clients', 'netns', bridge)
   await joinBridge(bridge, 'clients')
-  await ip('addr', 'add', `${addressOf('clients')}/${PREFIX_LENGTH}`, 'dev', link)
-  await ip('link', 'set', link, 'up')
+  await ip('addr', 'add', `${addressOf('clients')}/${PREFIX_LENGTH}`, 'dev', CLIENTS_LINK)
+  await ip('link', 'set', CLIENTS_LINK, 'up')
 }
 
 async function joinHost(bridge: string, port: string, { address, namespace }: NamespacedHost): Promise<void> {
