@@ -1,0 +1,81 @@
+import type { Kube } from '../../../knative/kube/client.ts'
+import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
+import type { KubeObject } from '../../../knative/kube/object.ts'
+import { becomeReady, CONTROLLED_KINDS } from '../../testing/controllers.ts'
+
+/** Calls `onObject` for each object of a kind that is there, or that comes or changes, until the signal aborts. */
+export async function follow<T extends KubeObject>(
+  kube: Kube,
+  kind: Kind,
+  onObject: (object: T) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { items, resourceVersion } = await kube.list<T>(kind, {})
+  items.forEach(onObject)
+  let version = resourceVersion
+  while (!signal.aborted) {
+    for await (const { type, object } of kube.watch<T>(kind, { resourceVersion: version, signal })) {
+      version = object.metadata.resourceVersion ?? version
+      if (type === 'ADDED' || type === 'MODIFIED') onObject(object)
+    }
+  }
+}
+
+/**
+ * Does what the controllers of Knative, KEDA and Kubernetes do with what the operator makes, as far as the operator sees it:
+ * says that each object is ready, once for each of its generations. Ends when the signal aborts.
+ */
+export async function makeReady(kube: Kube, signal: AbortSignal): Promise<void> {
+  const faults: unknown[] = []
+  await Promise.all(
+    CONTROLLED_KINDS.map((kind) => {
+      const told = new Map<string, number>()
+      return follow(
+        kube,
+        kind,
+        (object) => {
+          const { uid = '', generation = 0 } = object.metadata
+          if (told.get(uid) === generation) return
+          told.set(uid, generation)
+          becomeReady(kube, kind, object).catch((fault: unknown) => faults.push(fault))
+        },
+        signal,
+      )
+    }),
+  )
+  if (faults.length > 0) throw new AggregateError(faults, 'objects could not be made ready')
+}
+
+/** Whether the operator says of a Job, in its present version, that it is ready. */
+export function isReady(job: KubeObject & ReadyStatus): boolean {
+  return (job.status?.conditions ?? []).some(
+    ({ type, status, observedGeneration }) =>
+      type === 'Ready' && status === 'True' && observedGeneration === job.metadata.generation,
+  )
+}
+
+interface ReadyStatus {
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string
+      readonly status: string
+      readonly observedGeneration?: number
+    }[]
+  }
+}
+
+/** Calls `onReady` for each Job that is ready; as `follow`. */
+export async function followReady(
+  kube: Kube,
+  onReady: (namespace: string, name: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await follow<KubeObject & ReadyStatus>(
+    kube,
+    KINDS.job,
+    (job) => {
+      if (isReady(job)) onReady(job.metadata.namespace ?? '', job.metadata.name)
+    },
+    signal,
+  )
+}
