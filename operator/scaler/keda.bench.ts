@@ -98,9 +98,11 @@ async function wakeAll(refs: readonly EventRef[], together: boolean): Promise<re
 }
 
 process.on('message', (asked: Asked) => {
-  void (async () => {
-    const answer =
-      asked.ask === 'follow' ? await followAll(asked.refs) : await wakeAll(asked.refs, asked.together)
-    process.send?.({ answer })
-  })()
+  void answerTo(asked).then((answer) => process.send?.({ answer }))
 })
+
+async function answerTo(asked: Asked): Promise<readonly number[]> {
+  if (asked.ask === 'wake') return await wakeAll(asked.refs, asked.together)
+  await followAll(asked.refs)
+  return []
+}

@@ -1,20 +1,23 @@
 import type { Kube } from '../../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
-import type { KubeObject } from '../../../knative/kube/object.ts'
+import type { Condition, KubeObject } from '../../../knative/kube/object.ts'
 import { becomeReady, CONTROLLED_KINDS } from '../../testing/controllers.ts'
 
 /** Calls `onObject` for each object of a kind that is there, or that comes or changes, until the signal aborts. */
-export async function follow<T extends KubeObject>(
+async function follow(
   kube: Kube,
   kind: Kind,
-  onObject: (object: T) => void,
+  onObject: (object: ReadyObject) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { items, resourceVersion } = await kube.list<T>(kind, {})
+  const { items, resourceVersion } = await kube.list<ReadyObject>(kind, {})
   items.forEach(onObject)
   let version = resourceVersion
   while (!signal.aborted) {
-    for await (const { type, object } of kube.watch<T>(kind, { resourceVersion: version, signal })) {
+    for await (const { type, object } of kube.watch<ReadyObject>(kind, {
+      resourceVersion: version,
+      signal,
+    })) {
       version = object.metadata.resourceVersion ?? version
       if (type === 'ADDED' || type === 'MODIFIED') onObject(object)
     }
@@ -46,36 +49,27 @@ export async function makeReady(kube: Kube, signal: AbortSignal): Promise<void> 
   if (faults.length > 0) throw new AggregateError(faults, 'objects could not be made ready')
 }
 
+/** An object that may say whether it is ready. */
+interface ReadyObject extends KubeObject {
+  readonly status?: { readonly conditions?: readonly Condition[] }
+}
+
 /** Whether the operator says of a Job, in its present version, that it is ready. */
-export function isReady(job: KubeObject & ReadyStatus): boolean {
-  return (job.status?.conditions ?? []).some(
-    ({ type, status, observedGeneration }) =>
-      type === 'Ready' && status === 'True' && observedGeneration === job.metadata.generation,
+function isReady({ metadata, status }: ReadyObject): boolean {
+  return (status?.conditions ?? []).some(
+    (each) =>
+      each.type === 'Ready' && each.status === 'True' && each.observedGeneration === metadata.generation,
   )
 }
 
-interface ReadyStatus {
-  readonly status?: {
-    readonly conditions?: readonly {
-      readonly type: string
-      readonly status: string
-      readonly observedGeneration?: number
-    }[]
-  }
-}
-
-/** Calls `onReady` for each Job that is ready; as `follow`. */
+/** Calls `onReady` with the name of each Job that is ready, until the signal aborts. */
 export async function followReady(
   kube: Kube,
   onReady: (namespace: string, name: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await follow<KubeObject & ReadyStatus>(
-    kube,
-    KINDS.job,
-    (job) => {
-      if (isReady(job)) onReady(job.metadata.namespace ?? '', job.metadata.name)
-    },
-    signal,
-  )
+  const onJob = (job: ReadyObject) => {
+    if (isReady(job)) onReady(job.metadata.namespace ?? '', job.metadata.name)
+  }
+  await follow(kube, KINDS.job, onJob, signal)
 }

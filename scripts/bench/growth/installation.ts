@@ -85,22 +85,35 @@ async function open(
   const natsUrl = servers.map(({ url }) => url).join(',')
   const nats = await connectNats({ url: natsUrl, name: 'bench' })
   closers.push(() => nats.close())
+  startControllers(kube, closers)
+  const app = join(folder, 'app')
+  await bundleImage(ROOT, app)
+  await promisify(execFile)(process.execPath, [join(app, 'compile.js')])
+  const settings = { NATS_URL: natsUrl, KUBECONFIG: api.kubeconfig, JOBICO_QUEUE_REPLICAS: String(count) }
+  const operators = await startOperators(app, settings, closers)
+  return { kube, nats, natsUrl, servers, ...operators }
+}
+
+function startControllers(kube: Kube, closers: Closers): void {
   const stopping = new AbortController()
   const controllers = makeReady(kube, stopping.signal)
   closers.push(async () => {
     stopping.abort()
     await controllers
   })
-  const app = join(folder, 'app')
-  await bundleImage(ROOT, app)
-  await promisify(execFile)(process.execPath, [join(app, 'compile.js')])
-  const settings = { NATS_URL: natsUrl, KUBECONFIG: api.kubeconfig, JOBICO_QUEUE_REPLICAS: String(count) }
-  // The one that is started first leads.
+}
+
+/** Starts two operators; the one that is started first leads. */
+async function startOperators(
+  app: string,
+  settings: Readonly<Record<string, string>>,
+  closers: Closers,
+): Promise<Pick<Installation, 'leader' | 'standby'>> {
   const leader = await startOperator(app, 'operator-0', settings, 'Caches are synced')
   closers.push(leader.stop)
   const standby = await startOperator(app, 'operator-1', settings, 'Ready')
   closers.push(standby.stop)
-  return { kube, nats, natsUrl, servers, leader, standby }
+  return { leader, standby }
 }
 
 async function define(kube: Kube): Promise<void> {

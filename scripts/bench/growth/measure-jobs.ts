@@ -74,26 +74,46 @@ export async function measureJobs(
   const module = await compileModule(folder)
   const jobs = createJobs(installation, module)
   const keda = startKeda(installation.natsUrl, installation.standby.scalerPort)
+  const parts = { installation, jobs, keda, module, folder }
   try {
-    for (const count of numbers) {
-      progress(`${count} Jobs: making them`)
-      const before = jobs.refs.length
-      const made = await jobs.growTo(count)
-      await keda.follow(jobs.refs.slice(before))
-      progress(`${count} Jobs: at rest, for ${restSeconds} s once nothing is written any more`)
-      const rest = await measureRest(installation, restSeconds)
-      progress(`${count} Jobs: first messages of idle events`)
-      const wake = await measureWakes(keda, jobs.refs.slice(0, WOKEN))
-      progress(`${count} Jobs: a new version of a module`)
-      const pushed = await measurePush(installation, jobs, { module: anotherVersion(module, count), folder })
-      await onFigures({ jobs: count, servers, made, rest, wake, pushed })
-    }
+    for (const count of numbers)
+      await onFigures(await measureCount(parts, count, { servers, restSeconds, progress }))
   } finally {
     await keda.stop()
     await jobs.close()
     await installation.close()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+interface Parts {
+  readonly installation: Installation
+  readonly jobs: Jobs
+  readonly keda: Keda
+  readonly module: Uint8Array
+  readonly folder: string
+}
+
+async function measureCount(
+  { installation, jobs, keda, module, folder }: Parts,
+  count: number,
+  {
+    servers,
+    restSeconds,
+    progress,
+  }: Pick<JobsExtent, 'servers' | 'restSeconds'> & { readonly progress: (line: string) => void },
+): Promise<JobsFigures> {
+  progress(`${count} Jobs: making them`)
+  const before = jobs.refs.length
+  const made = await jobs.growTo(count)
+  await keda.follow(jobs.refs.slice(before))
+  progress(`${count} Jobs: at rest, for ${restSeconds} s once nothing is written any more`)
+  const rest = await measureRest(installation, restSeconds)
+  progress(`${count} Jobs: first messages of idle events`)
+  const wake = await measureWakes(keda, jobs.refs.slice(0, WOKEN))
+  progress(`${count} Jobs: a new version of a module`)
+  const pushed = await measurePush(installation, jobs, { module: anotherVersion(module, count), folder })
+  return { jobs: count, servers, made, rest, wake, pushed }
 }
 
 async function measureWakes(keda: Keda, refs: readonly EventRef[]): Promise<JobsFigures['wake']> {

@@ -97,27 +97,26 @@ export async function operatorCounts({
 /** Reads the counts from the text format of Prometheus. Pure. */
 export function countsOf(metrics: string): OperatorCounts {
   const samples = [...metrics.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
-    ([, name = '', labels = '', value]) => ({
-      name,
-      labels: Object.fromEntries(
-        [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key, text]),
-      ),
-      value: Number(value),
-    }),
+    ([, name = '', labels = '', value]) => ({ name, labels: labelsOf(labels), value: Number(value) }),
   )
-  const total = (name: string, counts: (labels: Readonly<Record<string, string>>) => boolean = () => true) =>
+  const total = (name: string, counts: (labels: Labels) => boolean = () => true) =>
     samples
       .filter((each) => each.name === name && counts(each.labels))
       .reduce((sum, { value }) => sum + value, 0)
-  const isRead = (verb = '') => READS.includes(verb)
-  const isLease = (kind = '') => kind === 'Lease'
-  const requests = (counts: (labels: Readonly<Record<string, string>>) => boolean) =>
-    total('jobico_kube_requests_total', counts)
+  const isRead = (labels: Labels) => READS.includes(labels.get('verb') ?? '')
+  const isLease = (labels: Labels) => labels.get('kind') === 'Lease'
+  const requests = (counts: (labels: Labels) => boolean) => total('jobico_kube_requests_total', counts)
   return {
-    reads: requests(({ verb }) => isRead(verb)),
-    writes: requests(({ verb, kind }) => !isRead(verb) && !isLease(kind)),
-    leaseWrites: requests(({ verb, kind }) => !isRead(verb) && isLease(kind)),
+    reads: requests(isRead),
+    writes: requests((labels) => !isRead(labels) && !isLease(labels)),
+    leaseWrites: requests((labels) => !isRead(labels) && isLease(labels)),
     reconciles: total('jobico_reconcile_seconds_count'),
     scalerRequests: total('jobico_scaler_nats_requests_total'),
   }
+}
+
+type Labels = ReadonlyMap<string, string>
+
+function labelsOf(text: string): Labels {
+  return new Map([...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value]))
 }
