@@ -97,6 +97,7 @@ async function wakeAll(refs: readonly EventRef[], together: boolean): Promise<re
   return times
 }
 
+process.once('disconnect', () => process.exit())
 process.on('message', (asked: Asked) => {
   void answerTo(asked).then((answer) => process.send?.({ answer }))
 })

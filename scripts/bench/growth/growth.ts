@@ -1,17 +1,25 @@
 import { cpus, loadavg, totalmem } from 'node:os'
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { messageOf } from '../../../functions/process/errors.ts'
 import { processEnvironment } from '../../dev/config.ts'
+import { mustRun, runProgram } from '../../testing/program.ts'
 import { measureJobs } from './measure-jobs.ts'
 import { measureQueue, measureSizes } from './measure-queue.ts'
+import type { ClusterFigures } from './on-cluster.ts'
 import { plotOf } from './plot.ts'
 import { merge, NOTHING_MEASURED, tables, type Growth, type Measured } from './results.ts'
 
 const PARTS = ['jobs', 'sizes', 'queue'] as const
 type Part = (typeof PARTS)[number]
 
+/** Exits instead of being ended, so that what it has started ends with it. */
+const ENDED_BY_SIGTERM = 143
+const ALONE = '1,10,100,500,1000'
+const ON_CLUSTER = '60'
+const CLUSTER = join(import.meta.dirname, '..', '..', 'cluster')
 const HELP = `npm run bench -- growth [PART...] [--jobs N,N...] [--servers 1|3] [--rest N] [--events N] [--seconds N]
                            [--out FILE] [--plot FILE]
 npm run bench -- growth --cluster [--jobs N] [--rest N] [--out FILE]
@@ -50,13 +58,14 @@ export async function growth(args: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: {
       help: { type: 'boolean', default: false },
-      jobs: { type: 'string', default: '1,10,100,500,1000' },
+      jobs: { type: 'string' },
       servers: { type: 'string', default: '1' },
       rest: { type: 'string', default: '300' },
       events: { type: 'string', default: '1000000' },
       seconds: { type: 'string', default: '5' },
       out: { type: 'string' },
       plot: { type: 'string' },
+      cluster: { type: 'boolean', default: false },
     },
   })
   if (values.help) {
@@ -65,15 +74,18 @@ export async function growth(args: readonly string[]): Promise<void> {
   }
   const extent: Extent = {
     parts: partsOf(positionals),
-    jobs: values.jobs.split(',').map((text) => wholeNumber('--jobs', text)),
+    jobs: (values.jobs ?? (values.cluster ? ON_CLUSTER : ALONE))
+      .split(',')
+      .map((text) => wholeNumber('--jobs', text)),
     servers: serversOf(values.servers),
     rest: wholeNumber('--rest', values.rest),
     events: wholeNumber('--events', values.events),
     seconds: wholeNumber('--seconds', values.seconds),
   }
+  process.once('SIGTERM', () => process.exit(ENDED_BY_SIGTERM))
   let results = values.out === undefined ? NOTHING_MEASURED : await readResults(values.out)
   let own = NOTHING_MEASURED
-  await measure(extent, async (measured) => {
+  await (values.cluster ? measureCluster : measure)(extent, async (measured) => {
     own = merge(own, measured)
     results = merge(results, measured)
     // After each number, so that little is lost when a long run is broken off.
@@ -131,6 +143,20 @@ async function measure({ parts, jobs, servers, rest, events, seconds }: Extent, 
     const load = loads()
     const figures = await measureQueue({ seconds, events }, environment, progress)
     await take({ queue: figures.map((each) => ({ ...each, on: machine(load()) })) })
+  }
+}
+
+/** Measures on the test cluster, from inside its network. Throws an Error when it is not up. */
+async function measureCluster({ jobs, rest }: Extent, take: Take): Promise<void> {
+  const { code } = await runProgram(join(CLUSTER, 'status'), [])
+  if (code !== 0) throw new Error('the test cluster is not up; start it: npm run cluster -- up')
+  const load = loads()
+  for (const count of jobs) {
+    progress(`${count} Jobs on the test cluster: made, at rest, and some events from zero`)
+    const program = join(import.meta.dirname, 'on-cluster.ts')
+    const said = await mustRun(join(CLUSTER, 'run'), [process.execPath, program, String(count), String(rest)])
+    const figures = JSON.parse(said) as ClusterFigures
+    await take({ cluster: [{ ...figures, on: machine(load()) }] })
   }
 }
 

@@ -24,6 +24,8 @@ const SYSTEM = 'jobico-system'
 /** As in knative/install/base. */
 const NATS_MEMORY = 'GOMEMLIMIT=920MiB'
 const SYNC_INTERVAL = '10s'
+/** The heap that Node takes in a pod with the operator's limit of 1Gi. On a machine without a limit it would grow further. */
+const HEAP = ['--max-old-space-size=512', '--max-semi-space-size=16']
 export const USER = { manager: 'a-user', force: true } as const
 
 /** One of the two processes of an operator, as the installation has two pods. */
@@ -169,10 +171,12 @@ async function startOperator(
     METRICS_PORT: String(metricsPort),
     SCALER_PORT: String(scalerPort),
   }
-  const child = spawn(process.execPath, [join(app, 'operator.js')], {
+  const child = spawn(process.execPath, [...HEAP, join(app, 'operator.js')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // Its other children watch this process themselves.
+  process.once('exit', () => child.kill('SIGKILL'))
   await saysMessage(child, readyMessage)
   return {
     pid: child.pid ?? 0,

@@ -54,8 +54,14 @@ export function anotherVersion(module: Uint8Array, version: number): Uint8Array 
   return Buffer.concat([module, Buffer.from([0, name.length + 1, name.length]), name])
 }
 
+/** Where Jobs are made. */
+export interface JobsPlace extends Pick<Installation, 'kube' | 'nats'> {
+  /** How many copies of modules NATS keeps. */
+  readonly copies: number
+}
+
 /** Begins without a Job. */
-export function createJobs({ kube, nats, servers }: Installation, module: Uint8Array): Jobs {
+export function createJobs({ kube, nats, copies }: JobsPlace, module: Uint8Array): Jobs {
   const refs: EventRef[] = []
   const ready = new Set<string>()
   const stopping = new AbortController()
@@ -69,7 +75,7 @@ export function createJobs({ kube, nats, servers }: Installation, module: Uint8A
   }
   const makeWithModule = async (namespace: string) => {
     await makeNamespace(kube, namespace)
-    const store = await openModuleStore(nats, namespace, { create: { replicas: servers.length } })
+    const store = await openModuleStore(nats, namespace, { create: { replicas: copies } })
     await store.put(MODULE, module)
   }
   const make = async (): Promise<void> => {

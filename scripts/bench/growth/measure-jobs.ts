@@ -72,7 +72,7 @@ export async function measureJobs(
   const installation = await openInstallation(servers, environment)
   const folder = await mkdtemp(join(tmpdir(), 'jobico-growth-'))
   const module = await compileModule(folder)
-  const jobs = createJobs(installation, module)
+  const jobs = createJobs({ ...installation, copies: servers }, module)
   const keda = startKeda(installation.natsUrl, installation.standby.scalerPort)
   const parts = { installation, jobs, keda, module, folder }
   try {

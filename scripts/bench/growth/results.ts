@@ -1,5 +1,6 @@
 import { aligned } from '../../testing/table.ts'
 import type { JobsFigures } from './measure-jobs.ts'
+import type { ClusterFigures } from './on-cluster.ts'
 import type { QueueFigures, SizeFigures } from './measure-queue.ts'
 
 /** On what, and when, something was measured. */
@@ -22,10 +23,11 @@ export interface Growth {
   readonly jobs: readonly On<JobsFigures>[]
   readonly sizes: readonly On<SizeFigures>[]
   readonly queue: readonly On<QueueFigures>[]
+  readonly cluster: readonly On<ClusterFigures>[]
 }
 
 /** No figures. */
-export const NOTHING_MEASURED: Growth = { jobs: [], sizes: [], queue: [] }
+export const NOTHING_MEASURED: Growth = { jobs: [], sizes: [], queue: [], cluster: [] }
 
 /** Adds figures to earlier ones, in place of those of the same kind and size, in order of size. Pure. */
 export function merge(earlier: Growth, later: Partial<Growth>): Growth {
@@ -33,6 +35,7 @@ export function merge(earlier: Growth, later: Partial<Growth>): Growth {
     jobs: together(earlier.jobs, later.jobs, ({ servers, jobs }) => [servers, jobs]),
     sizes: together(earlier.sizes, later.sizes, ({ bytes }) => [bytes]),
     queue: together(earlier.queue, later.queue, ({ waiting, outcomes }) => [outcomes, waiting]),
+    cluster: together(earlier.cluster, later.cluster, ({ jobs }) => [jobs]),
   }
 }
 
@@ -50,11 +53,12 @@ function together<T>(
 }
 
 /** The figures as tables. Pure. */
-export function tables({ jobs, sizes, queue }: Growth): string {
+export function tables({ jobs, sizes, queue, cluster }: Growth): string {
   return [
     ...(jobs.length === 0 ? [] : [jobsTable(jobs)]),
     ...(sizes.length === 0 ? [] : [sizesTable(sizes)]),
     ...(queue.length === 0 ? [] : [queueTable(queue)]),
+    ...cluster.map(clusterTable),
   ]
     .map((table) => `${table}\n`)
     .join('\n')
@@ -122,4 +126,23 @@ function queueTable(all: Growth['queue']): string {
       ].map(String),
     ),
   ])
+}
+
+function clusterTable({ jobs, made, toZeroSeconds, rest, fromZeroSeconds }: ClusterFigures): string {
+  const { together } = made
+  return [
+    `${jobs} Jobs on the test cluster`,
+    ...(together === null ? [] : [`  ${together.jobs} made together: ${together.seconds.toFixed(0)} s`]),
+    `  one more: ${made.oneSeconds.toFixed(1)} s`,
+    `  until no pod is left: ${toZeroSeconds} s`,
+    `  from zero to a result: ${fromZeroSeconds} s`,
+    aligned([
+      [`  at rest, over ${rest.seconds} s`, '% of a core', 'MiB'],
+      ...rest.containers.map(({ namespace, pod, container, cpu, memoryMiB }) => [
+        `  ${namespace}/${pod}/${container}`,
+        String(cpu),
+        String(memoryMiB),
+      ]),
+    ]),
+  ].join('\n')
 }
