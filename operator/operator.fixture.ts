@@ -1,10 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
-import { parse } from 'yaml'
 
 import { fromWat, handle, RUNTIME } from '../functions/guests/test-modules.ts'
 import { connectNats } from '../functions/jetstream/connection.ts'
@@ -15,16 +14,12 @@ import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/resources/labels.ts'
 import { startNatsServer } from '../scripts/nats-server/start.ts'
 import { NAMESPACE, startApiServer, until } from '../scripts/testing/api-server.fixture.ts'
+import { becomeReady, CONTROLLED_KINDS } from '../scripts/testing/controllers.ts'
+import { CRD, jobDefinition, openDefinition } from '../scripts/testing/definitions.ts'
 import { runController } from './controller/controller.ts'
 import { createOperatorMetrics } from './metrics.ts'
 import type { LiveJob } from './watch/cluster-state.ts'
 
-const CRD: Kind = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-}
 const USER = { manager: 'a-user', force: true }
 
 /** A valid module; another `version` has another digest. */
@@ -139,66 +134,10 @@ function hasCondition({ metadata, status }: LiveJob, { type, ...wanted }: Wanted
   return Object.entries(wanted).every(([field, value]) => Reflect.get(now, field) === value)
 }
 
-async function jobDefinition(): Promise<object> {
-  const file = new URL('../crds/jobs.jobico.coeux.dev.yaml', import.meta.url)
-  return parse(await readFile(file, 'utf8')) as object
-}
-
-/** A CRD that accepts any object of the kind. */
-function openDefinition({ apiVersion, kind, plural }: Kind): object {
-  const [group = '', name = ''] = apiVersion.split('/')
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
-  return {
-    apiVersion: CRD.apiVersion,
-    kind: CRD.kind,
-    metadata: {
-      name: `${plural}.${group}`,
-      annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
-    },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { kind, plural, singular: kind.toLowerCase() },
-      versions: [{ name, served: true, storage: true, subresources: { status: {} }, schema }],
-    },
-  }
-}
-
 async function sayReady(kube: Kube, namespace: string): Promise<void> {
-  const controlled = [
-    {
-      kind: KINDS.knativeService,
-      status: ({ metadata: { name } }: KubeObject) => ({
-        url: `http://${name}.${namespace}.example.com`,
-        latestReadyRevisionName: `${name}-00001`,
-        latestCreatedRevisionName: `${name}-00001`,
-      }),
-    },
-    { kind: KINDS.scaledObject, status: () => ({}) },
-  ]
-  for (const { kind, status } of controlled) {
+  for (const kind of CONTROLLED_KINDS) {
     const { items } = await kube.list<KubeObject>(kind, { namespace })
-    for (const object of items) {
-      const { name, generation } = object.metadata
-      const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: '' }
-      const readyStatus = { ...status(object), observedGeneration: generation, conditions: [ready] }
-      const { apiVersion, kind: kindName } = kind
-      await kube.apply(
-        kind,
-        { apiVersion, kind: kindName, metadata: { namespace, name }, status: readyStatus },
-        { ...USER, manager: 'their-controller', subresource: 'status' },
-      )
-    }
-  }
-  const deployments = await kube.list<KubeObject>(KINDS.deployment, { namespace })
-  for (const { metadata } of deployments.items) {
-    const { name, generation } = metadata
-    const { apiVersion, kind } = KINDS.deployment
-    await kube.apply(
-      KINDS.deployment,
-      { apiVersion, kind, metadata: { namespace, name }, status: { observedGeneration: generation } },
-      { ...USER, manager: 'their-controller', subresource: 'status' },
-    )
+    for (const object of items) await becomeReady(kube, kind, object)
   }
 }
 

@@ -79,6 +79,24 @@ export async function allOf<T>(list: AsyncIterable<T>): Promise<T[]> {
   return items
 }
 
+/**
+ * The streams of a server. With `isWanted` only those with such names: of the others no more than the name is sent, which is
+ * little even where there are thousands.
+ */
+export async function streamsOf(
+  manager: JetStreamManager,
+  isWanted?: (name: string) => boolean,
+): Promise<readonly StreamInfo[]> {
+  if (isWanted === undefined) return await answerTo(allOf(manager.streams.list()))
+  const wanted = (await answerTo(allOf(manager.streams.names()))).filter(isWanted)
+  const infos: StreamInfo[] = []
+  for (const name of wanted) {
+    const info = await answerIfThere(manager.streams.info(name))
+    if (info !== undefined) infos.push(info)
+  }
+  return infos
+}
+
 /** How many messages a stream has on each subject that matches; undefined if it does not exist. Reads no message. */
 export async function subjectsIn(
   manager: JetStreamManager,

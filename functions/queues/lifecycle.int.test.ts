@@ -29,7 +29,10 @@ async function writesOf(step: () => Promise<unknown>): Promise<string[]> {
 }
 
 async function heldAs({ job }: JobRef) {
-  return (await listQueues(nats.connection)).find(({ ref }) => ref.job === job)
+  const found = (await listQueues(nats.connection)).filter(({ ref }) => ref.job === job)
+  const alone = await listQueues(nats.connection, (stream) => stream.includes(`_${job}_`))
+  t.same(alone, found, 'only the streams that are wanted')
+  return found[0]
 }
 
 t.test('streams and consumers are made once, and brought to a new plan', async (t) => {

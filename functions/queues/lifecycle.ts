@@ -5,7 +5,7 @@ import { covers } from '../jetstream/config-drift.ts'
 import { JobicoError } from '../process/errors.ts'
 import { countRecords, sum } from './backlog.ts'
 import { ensureConsumers } from './consumers.ts'
-import { allOf, ANSWER_MS, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
+import { ANSWER_MS, answerIfThere, answerTo, manage, streamsOf } from '../jetstream/manager.ts'
 import { closedSubject, streamNames, type JobRef } from './names.ts'
 import { readPubAck } from '../jetstream/publish.ts'
 import { assertSameStorage, explainRefusal, type NamedStream } from '../jetstream/stream-refusal.ts'
@@ -114,11 +114,17 @@ export interface QueueInNats {
   readonly closed: boolean
 }
 
-/** All Jobs' queues that NATS holds, found by the metadata of their streams. Throws QUEUE_UNAVAILABLE. */
-export async function listQueues(connection: NatsConnection): Promise<readonly QueueInNats[]> {
+/**
+ * All Jobs' queues that NATS holds, or those whose streams have wanted names. Found by the metadata of the streams. Throws
+ * QUEUE_UNAVAILABLE.
+ */
+export async function listQueues(
+  connection: NatsConnection,
+  isWanted?: (stream: string) => boolean,
+): Promise<readonly QueueInNats[]> {
   const manager = await manage(connection)
   const held = new Map<string, QueueInNats>()
-  for (const info of await answerTo(allOf(manager.streams.list()))) {
+  for (const info of await streamsOf(manager, isWanted)) {
     const { name, metadata = {} } = info.config
     const ref = {
       namespace: metadata[STREAM_METADATA.namespace] ?? '',

@@ -9,6 +9,7 @@ import {
   eventKey,
   eventSubjects,
   isEventKey,
+  jobOfAnyStream,
   jobOfStream,
   jobSource,
   jobSubjects,
@@ -55,6 +56,10 @@ t.test('streams, subjects and attributes', (t) => {
     t.same(jobOfStream(name), { namespace: 'shop', job: 'orders' })
   for (const name of ['JOBICO_shop_orders', 'JOBICO_shop_orders_RETRY', 'OBJ_jobico-modules-shop', ''])
     t.equal(jobOfStream(name), undefined, name)
+  for (const name of ['JOBICO_shop_orders', 'JOBICO_shop_orders_RETRY', 'JOBICO_shop_orders_QUEUE'])
+    t.same(jobOfAnyStream(name), { namespace: 'shop', job: 'orders' }, name)
+  for (const name of ['JOBICO_shop', 'OBJ_jobico-modules-shop', 'KV_JOBICO_shop_orders'])
+    t.equal(jobOfAnyStream(name), undefined, name)
   const subjects = eventSubjects(ref)
   t.equal(subjects.queued('k'), 'jobico-queue.shop.orders.Ev1.k')
   t.equal(subjects.records('k'), 'jobico-event.shop.orders.Ev1.k.*')

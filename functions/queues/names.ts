@@ -68,6 +68,12 @@ export function jobOfStream(name: string): JobRef | undefined {
   return namespace === undefined || job === undefined ? undefined : { namespace, job }
 }
 
+/** The same, also for the streams of version 0.1.0. Pure. */
+export function jobOfAnyStream(name: string): JobRef | undefined {
+  const [, namespace, job] = /^JOBICO_([^_]+)_([^_]+)(?:_[A-Z]+)?$/.exec(name) ?? []
+  return namespace === undefined || job === undefined ? undefined : { namespace, job }
+}
+
 /** What a message of the stream of events is. */
 export const RECORDS = ['later', 'due', 'done', 'dead'] as const
 /**

@@ -2,12 +2,12 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import {
-  allOf,
   ANSWER_MS,
   answerIfThere,
   answerTo,
   clockOf,
   manage,
+  streamsOf,
   subjectsIn,
 } from '../jetstream/manager.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
@@ -101,10 +101,13 @@ async function moveAll(moving: Moving, served: UpgradeOptions['served']): Promis
 }
 
 /** All Jobs that have streams of 0.1.0. Throws QUEUE_UNAVAILABLE. */
-export async function listOldStreams(connection: NatsConnection): Promise<readonly JobRef[]> {
+export async function listOldStreams(
+  connection: NatsConnection,
+  isWanted?: (stream: string) => boolean,
+): Promise<readonly JobRef[]> {
   const manager = await manage(connection)
   const found = new Map<string, JobRef>()
-  for (const { config } of await answerTo(allOf(manager.streams.list()))) {
+  for (const { config } of await streamsOf(manager, isWanted)) {
     const namespace = config.metadata?.[STREAM_METADATA.namespace] ?? ''
     const ref = { namespace, job: config.metadata?.[STREAM_METADATA.job] ?? '' }
     if (Object.values<string>({ ...oldStreamNames(ref) }).includes(config.name))

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { readBacklog } from '../../functions/queues/backlog.ts'
 import { listQueues } from '../../functions/queues/lifecycle.ts'
+import { jobOfAnyStream } from '../../functions/queues/names.ts'
 import { listOldStreams } from '../../functions/upgrade/upgrade.ts'
 import type { Log } from '../../functions/process/log.ts'
 import type { Kube } from '../../knative/kube/client.ts'
@@ -145,14 +146,17 @@ function addAll(queue: WorkQueue, cluster: Cluster): void {
  * is. Streams of version 0.1.0 are moved.
  */
 async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): Promise<void> {
-  for (const { ref, closed } of await listQueues(nats.use())) {
-    if (cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) !== undefined) continue
+  const isOrphan = (stream: string) => {
+    const ref = jobOfAnyStream(stream)
+    return ref !== undefined && cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined
+  }
+  for (const { ref, closed } of await listQueues(nats.use(), isOrphan)) {
     const backlog = closed ? await readBacklog(nats.use(), ref) : undefined
     if (backlog === undefined || backlog.pending + backlog.dead === 0)
       queue.add(keyOf(ref.namespace, ref.job))
   }
-  for (const { namespace, job } of await listOldStreams(nats.use()))
-    if (cluster.jobs.get({ namespace, name: job }) === undefined) queue.add(keyOf(namespace, job))
+  for (const { namespace, job } of await listOldStreams(nats.use(), isOrphan))
+    queue.add(keyOf(namespace, job))
 }
 
 /** Runs a sweep at intervals until the signal aborts; what it throws is logged. */

@@ -3,7 +3,10 @@ import type { KubeObject, ObjectName } from '../../knative/kube/object.ts'
 /** How an object changed; all objects of the first list are `added`. */
 export type Change = 'added' | 'changed' | 'removed'
 
-/** The last known objects of a kind. Its `onChange` is called after the cache holds a change. */
+/**
+ * The last known objects of a kind, without their bookkeeping, which is most of an object and read by nobody here: who owns
+ * which field, and kubectl's copy of what was applied. Its `onChange` is called after the cache holds a change.
+ */
 export interface Cache<T extends KubeObject> {
   get(name: ObjectName): T | undefined
   /** All objects, or those of a namespace. */
@@ -29,8 +32,9 @@ export function createCache<T extends KubeObject>(onChange: (object: T, change: 
     namespaces.set(namespace, objects)
     const before = objects.get(name)
     if (before !== undefined && isSame(before, object)) return
-    objects.set(name, object)
-    onChange(object, before === undefined ? 'added' : 'changed')
+    const kept = withoutBookkeeping(object)
+    objects.set(name, kept)
+    onChange(kept, before === undefined ? 'added' : 'changed')
   }
   const remove = (object: T) => {
     const { namespace, name } = nameOf(object)
@@ -50,6 +54,16 @@ export function createCache<T extends KubeObject>(onChange: (object: T, change: 
       for (const object of objects) set(object)
     },
   }
+}
+
+const APPLIED_COPY = 'kubectl.kubernetes.io/last-applied-configuration'
+
+function withoutBookkeeping<T extends KubeObject>(object: T): T {
+  const metadata: KubeObject['metadata'] & { managedFields?: unknown } = { ...object.metadata }
+  delete metadata.managedFields
+  if (metadata.annotations?.[APPLIED_COPY] === undefined) return { ...object, metadata }
+  const annotations = Object.entries(metadata.annotations).filter(([name]) => name !== APPLIED_COPY)
+  return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(annotations) } }
 }
 
 function nameOf({ metadata }: KubeObject): ObjectName {

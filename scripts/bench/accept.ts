@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
+import type { EventRef } from '../../functions/queues/names.ts'
 import { startSubject, type Place } from './place.ts'
 
 const run = promisify(execFile)
@@ -15,6 +16,7 @@ const SCHEMA = {
   required: ['firstName', 'lastName'],
 }
 const CONNECTIONS = 32
+const RESULT_LIMIT_S = 60
 /** How long a listener gets requests before it is measured. */
 export const WARM_UP_S = 2
 
@@ -26,13 +28,20 @@ export interface AcceptRates {
 
 /** Measures a bare node:http server and the listener alternately, with the same requests from wrk. */
 export async function measureAccept(place: Place, seconds: number, rounds: number): Promise<AcceptRates> {
-  const listener = await startListener(place)
+  const listener = await startListener(place, await place.newJob())
   const bare = await startBareServer()
   const rates: { bare: number[]; listener: number[] } = { bare: [], listener: [] }
   try {
     await listener.rate(WARM_UP_S)
     for (let round = 0; round < rounds; round++) {
-      rates.bare.push(await wrk(listener.script, `http://127.0.0.1:${bare.port}/`, seconds))
+      rates.bare.push(
+        await wrk({
+          script: listener.script,
+          url: `http://127.0.0.1:${bare.port}/`,
+          seconds,
+          connections: CONNECTIONS,
+        }),
+      )
       rates.listener.push(await listener.rate(seconds))
     }
   } finally {
@@ -42,29 +51,53 @@ export async function measureAccept(place: Place, seconds: number, rounds: numbe
   return { bare: median(rates.bare), listener: median(rates.listener) }
 }
 
-/** A listener of its own Job, which can be measured. */
+/** A listener that can be measured. */
 export interface MeasuredListener {
   /** The request that wrk sends. */
   readonly script: string
   /** The requests answered per second, measured over `seconds`. */
   rate(seconds: number): Promise<number>
+  /** Sends one event and waits for its result. Throws an Error if there is none within a minute. */
+  result(): Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts a listener in a place; the caller has to stop it. */
-export async function startListener(place: Place): Promise<MeasuredListener> {
+/** What wrk sends, and over how many connections. */
+export interface Load {
+  readonly body: string
+  readonly connections: number
+}
+
+/** Starts a listener of an event; the caller has to stop it. */
+export async function startListener(
+  place: Pick<Place, 'natsUrl' | 'folder'>,
+  ref: EventRef,
+  load: Load = { body: BODY, connections: CONNECTIONS },
+): Promise<MeasuredListener> {
   const script = join(place.folder, 'post.lua')
-  await writeFile(script, wrkScript())
+  await writeFile(script, wrkScript(load.body))
   const schema = join(place.folder, 'schema.json')
   await writeFile(schema, JSON.stringify(SCHEMA))
-  const listener = startSubject('listener', place, await place.newJob(), {
+  const listener = startSubject('listener', place, ref, {
     JOBICO_SCHEMA: schema,
     PORT: '0',
     HOST: '127.0.0.1',
   })
   const { port } = await listener.said('Listening')
-  const url = `http://127.0.0.1:${String(port)}/listener/ev1`
-  return { script, rate: (seconds) => wrk(script, url, seconds), stop: listener.stop }
+  const url = `http://127.0.0.1:${String(port)}/listener/${ref.event}`
+  return {
+    script,
+    rate: (seconds) => wrk({ script, url, seconds, connections: load.connections }),
+    result: () => resultOf(url, load.body),
+    stop: listener.stop,
+  }
+}
+
+async function resultOf(url: string, body: string): Promise<void> {
+  const headers = { 'content-type': 'application/json', prefer: `wait=${RESULT_LIMIT_S}` }
+  const response = await fetch(url, { method: 'POST', headers, body })
+  if (response.status !== 200)
+    throw new Error(`no result from ${url}: ${response.status} ${await response.text()}`)
 }
 
 /** A server that reads the body and answers 202 without a body, in a process of its own like the listener. */
@@ -87,10 +120,10 @@ const server = createServer((request, response) => {
 }).listen(0, '127.0.0.1', () => console.log(server.address().port))
 `
 
-function wrkScript(): string {
+function wrkScript(body: string): string {
   return `
 wrk.method = "POST"
-wrk.body = ${JSON.stringify(BODY)}
+wrk.body = ${JSON.stringify(body)}
 wrk.headers["Content-Type"] = "application/json"
 function done(summary)
   local e = summary.errors
@@ -100,9 +133,16 @@ end
 `
 }
 
+interface WrkRun {
+  readonly script: string
+  readonly url: string
+  readonly seconds: number
+  readonly connections: number
+}
+
 /** Requests per second. Throws when any request was not answered with success. */
-async function wrk(script: string, url: string, seconds: number): Promise<number> {
-  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url]).catch(
+async function wrk({ script, url, seconds, connections }: WrkRun): Promise<number> {
+  const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url]).catch(
     (cause: unknown) => {
       throw new Error('wrk does not run: install it (apt-get install wrk, brew install wrk)', { cause })
     },

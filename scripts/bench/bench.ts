@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 
 import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
+import { growth } from './growth/growth.ts'
 import { measureDurability, SYNC_INTERVALS } from './durability.ts'
 import { measureInvocation, measureNeighbours } from './invocation.ts'
 import { openPlace, type Place } from './place.ts'
@@ -19,6 +20,8 @@ Needs wrk, and the bundles of "npm run build".
   --rounds N    of the listener's measurement; their median counts (3)
   --backlog N   events for the runner (50000)
   --json        prints one line of JSON and no table
+
+npm run bench -- growth measures instead how Jobico grows with its Jobs and events; add --help for more.
 `
 
 /** What a guest does, and what its events are compared with: nothing, or a harmless guest with the same load. */
@@ -178,4 +181,6 @@ function table(figures: readonly Figure[]): string {
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n')
 }
 
-await main()
+const [first, ...rest] = process.argv.slice(2)
+if (first === 'growth') await growth(rest)
+else await main()

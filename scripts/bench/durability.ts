@@ -23,7 +23,7 @@ async function rateWith(
   seconds: number,
 ): Promise<number> {
   const place = await openPlace(environment, { syncInterval })
-  const listener = await startListener(place)
+  const listener = await startListener(place, await place.newJob())
   try {
     await listener.rate(WARM_UP_S)
     return await listener.rate(seconds)

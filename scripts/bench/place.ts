@@ -18,10 +18,11 @@ import { startNatsServer, type StartOptions } from '../nats-server/start.ts'
 export interface Place {
   readonly folder: string
   readonly natsUrl: string
+  readonly serverPid: number
   readonly connection: NatsConnection
   readonly manager: JetStreamManager
-  /** Creates a Job with one event and a queue that is large enough. */
-  newJob(): Promise<EventRef>
+  /** Creates a Job with one event and a queue that is large enough; 1 GiB if it is not said. */
+  newJob(maxBytes?: number): Promise<EventRef>
   close(): Promise<void>
 }
 
@@ -40,13 +41,14 @@ export async function openPlace(
   return {
     folder,
     natsUrl: server.url,
+    serverPid: server.pid,
     connection,
     manager,
-    async newJob() {
+    async newJob(maxBytes = ROOM_BYTES) {
       const ref = { namespace: 'bench', job: `job-${++jobs}`, event: 'ev1' }
       await ensureQueues(connection, {
         ref,
-        queue: { storage: 'File', maxBytes: ROOM_BYTES, duplicateWindowSeconds: 120, replicas: 1 },
+        queue: { storage: 'File', maxBytes, duplicateWindowSeconds: 120, replicas: 1 },
         events: [ref.event],
         metadata: {},
       })
@@ -70,7 +72,7 @@ export interface Subject {
 /** Starts the bundled `listener` or `runner` with its environment variables, as production does. */
 export function startSubject(
   program: 'listener' | 'runner',
-  place: Place,
+  place: Pick<Place, 'natsUrl'>,
   ref: EventRef,
   more: Record<string, string>,
 ): Subject {

@@ -13,12 +13,13 @@ import {
   type EventRef,
 } from '../../functions/queues/names.ts'
 import { MAX_BATCH, publishBatch } from '../../functions/jetstream/publish.ts'
-import { createRequests } from '../../functions/jetstream/requests.ts'
+import { createRequests, type Outgoing } from '../../functions/jetstream/requests.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { startSubject, type Place } from './place.ts'
 
 const DATA = Buffer.from('{"firstName":"Andres","lastName":"Costa"}')
 const BATCH = Math.min(500, MAX_BATCH)
+const BATCH_BYTES = 4 * 2 ** 20
 const POLL_MS = 5
 
 /** Events settled per second. */
@@ -36,20 +37,46 @@ export async function measureRun(place: Place, backlog: number): Promise<RunRate
 
 async function filledJob(place: Place, backlog: number): Promise<EventRef> {
   const ref = await place.newJob()
-  const requests = createRequests(place.connection)
-  for (let from = 0; from < backlog; from += BATCH) {
-    const size = Math.min(BATCH, backlog - from)
-    const ack = await publishBatch(
-      requests,
-      Array.from({ length: size }, (_, index) => message(ref, from + index)),
-    )
-    if (!ack.stored) throw new Error(`the backlog could not be stored: ${ack.description}`)
-  }
-  requests.close()
+  await fillQueue(place, ref, backlog)
   return ref
 }
 
-function message(ref: EventRef, index: number) {
+/** Stores `count` events in the queue of a Job, as a listener does; their ids are the numbers from `first` on. */
+export async function fillQueue(
+  place: Place,
+  ref: EventRef,
+  count: number,
+  { first = 0, data = DATA }: { readonly first?: number; readonly data?: Uint8Array } = {},
+): Promise<void> {
+  await storeAll(place, count, data.length, (index) => queuedMessage(ref, first + index, data))
+}
+
+/** Stores `count` messages of some `bytes` each, in batches. Throws an Error when they are refused. */
+export async function storeAll(
+  { connection }: Pick<Place, 'connection'>,
+  count: number,
+  bytes: number,
+  message: (index: number) => Outgoing,
+): Promise<void> {
+  const requests = createRequests(connection)
+  const most = Math.max(1, Math.min(BATCH, Math.floor(BATCH_BYTES / bytes)))
+  for (let from = 0; from < count; from += most) {
+    const size = Math.min(most, count - from)
+    const ack = await publishBatch(
+      requests,
+      Array.from({ length: size }, (_, index) => message(from + index)),
+    )
+    if (!ack.stored) throw new Error(`the messages could not be stored: ${ack.description}`)
+  }
+  requests.close()
+}
+
+/** The key of the event with this number. */
+export function keyOf(ref: EventRef, index: number): string {
+  return eventKey(jobSource(ref), String(index))
+}
+
+function queuedMessage(ref: EventRef, index: number, payload: Uint8Array): Outgoing {
   const attributes = {
     specversion: '1.0',
     id: String(index),
@@ -58,10 +85,10 @@ function message(ref: EventRef, index: number) {
     time: '2026-01-01T00:00:00Z',
     datacontenttype: 'application/json',
   }
-  const key = eventKey(attributes.source, attributes.id)
+  const key = keyOf(ref, index)
   const headers = eventHeaders({ attributes, trace: {} })
   headers.set('Nats-Msg-Id', `${ref.event}.${key}`)
-  return { subject: eventSubjects(ref).queued(key), headers, payload: DATA }
+  return { subject: eventSubjects(ref).queued(key), headers, payload }
 }
 
 async function measureBare(place: Place, ref: EventRef, backlog: number): Promise<number> {
@@ -77,18 +104,23 @@ async function measureBare(place: Place, ref: EventRef, backlog: number): Promis
   return perSecond(backlog, began)
 }
 
-/** Measures from when the runner is ready until the last verdict is stored. */
-async function measureRunner(place: Place, ref: EventRef, backlog: number): Promise<number> {
+/** Measures from when the runner is ready until so many verdicts are stored beyond those that are there. */
+export async function measureRunner(place: Place, ref: EventRef, events: number): Promise<number> {
   const module = join(place.folder, 'echo.wasm')
   const entry = join(import.meta.dirname, '..', '..', 'wasm-examples', 'echo', 'assembly', 'index.ts')
   await compileAssemblyScript({ entry, out: module })
+  const outcomes = async () => (await place.manager.streams.info(streamNames(ref).events)).state.messages
+  const before = await outcomes()
   const runner = startSubject('runner', place, ref, { JOBICO_MODULE: module, JOBICO_CONCURRENCY: '4' })
   await runner.said('Ready')
   const ready = performance.now()
-  const outcomes = async () => (await place.manager.streams.info(streamNames(ref).events)).state.messages
   const atReady = await outcomes()
-  while ((await outcomes()) < backlog) await delay(POLL_MS)
-  const rate = perSecond(backlog - atReady, ready)
+  let last = atReady
+  while (last < before + events) {
+    await delay(POLL_MS)
+    last = await outcomes()
+  }
+  const rate = perSecond(last - atReady, ready)
   await runner.stop()
   return rate
 }
