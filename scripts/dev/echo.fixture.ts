@@ -3,11 +3,22 @@ import { dirname, join } from 'node:path'
 
 import type { Test } from 'tap'
 
-import { ECHO_JOB, startCli } from '../cli/cli.fixture.ts'
+import { ECHO_JOB, startCli, type RunningCli } from '../cli/cli.fixture.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/
+
+/** Starts `jobico dev` in a folder. It is killed when the test ends. */
+export function startDev(t: Test, folder: string, ...options: readonly string[]): RunningCli {
+  const dev = startCli(['dev', '--port', '0', ...options], folder)
+  t.teardown(async () => {
+    const children = await descendants(dev.pid)
+    dev.signal('SIGKILL')
+    await Promise.all([dev.finished, ...children.map(gone)])
+  })
+  return dev
+}
 
 /** Starts `jobico dev` in a new folder with the sample echo. It is killed when the test ends. */
 export async function startEcho(t: Test, ...options: readonly string[]) {
@@ -15,12 +26,7 @@ export async function startEcho(t: Test, ...options: readonly string[]) {
   cpSync(ECHO_JOB, join(folder, 'job.yaml'))
   cpSync(join(dirname(ECHO_JOB), 'event.json'), join(folder, 'event.json'))
   cpSync(join(dirname(ECHO_JOB), 'assembly', 'index.ts'), join(folder, 'assembly', 'index.ts'))
-  const dev = startCli(['dev', '--port', '0', ...options], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDev(t, folder, ...options)
   const [, body = '', url = ''] = await dev.waitFor(STARTED)
   return { folder, dev, body, url }
 }

@@ -10,12 +10,12 @@ import type { RestoreReport } from '../../../functions/backup/restore.ts'
 import { connectNats } from '../../../functions/jetstream/connection.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import { streamNames } from '../../../functions/queues/names.ts'
-import { edit } from '../../dev/echo.fixture.ts'
+import { edit, startDev } from '../../dev/echo.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
-import { descendants, gone } from '../../dev/processes/processes.fixture.ts'
 import { keyOf, newIds, writer } from '../../testing/nats.fixture.ts'
+import { runProgram } from '../../testing/program.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
-import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
+import { CLI, runCli, startCli, type RunningCli } from '../cli.fixture.ts'
 
 const REF = { namespace: 'default', job: 'shop' }
 const ORDER = { ...REF, event: 'order' }
@@ -57,12 +57,7 @@ export function handle(text: string): string | null {
 async function startShop(t: Test, folder: string) {
   mkdirSync(join(folder, 'assembly'), { recursive: true })
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
-  const dev = startCli(['dev', '--port', '0'], folder)
-  t.teardown(async () => {
-    const children = await descendants(dev.pid)
-    dev.signal('SIGKILL')
-    await Promise.all([dev.finished, ...children.map(gone)])
-  })
+  const dev = startDev(t, folder)
   await dev.waitFor(/http:\S+\/listener\/order\n/)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
   const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
@@ -138,11 +133,11 @@ t.test('from one jobico dev to another', async (t) => {
       stderr: /^using jobico dev of .*\n$/,
     })
     t.equal(statSync(path).mode & 0o777, 0o600, 'nobody else may read it')
-    const piped = await source.cli('backup', 'shop', '-o', '-', '--json')
-    t.match(piped, { code: 0, stdout: /^JOBICO-BACKUP 1\n/ })
+    const line = '"$0" "$1" backup shop -o - --json > piped.backup'
+    const piped = await runProgram('bash', ['-c', line, process.execPath, CLI], { cwd: source.folder })
     const report = JSON.parse(/^\{.*\}$/m.exec(piped.stderr)?.[0] ?? '') as BackupReport
     t.match(report, { jobs: [{ ...REF, queued: 0, records: 3 }], modules: 0 })
-    t.equal(Buffer.byteLength(piped.stdout), report.bytes)
+    t.equal(statSync(join(source.folder, 'piped.backup')).size, report.bytes)
 
     const before = readFileSync(path)
     for (const [args, message] of [
