@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
+import { createRandom } from '../../scripts/faults/ledger/random.ts'
+import { killSoon } from '../../scripts/testing/kill-soon.fixture.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 import { eventState } from '../outcomes/event-state.ts'
@@ -113,6 +113,9 @@ t.test('a closed queue stays closed', async (t) => {
   t.ok(isClosed(await target.manager.streams.info(streamNames(ref).queue), ref))
 })
 
+/** Restores in a process of its own. */
+const RESTORE = join(import.meta.dirname, 'main.fixture.ts')
+
 t.test('a restore that is killed at any moment goes on where it was', { timeout: 300_000 }, async (t) => {
   const kinds = ['queued', 'due in an hour', 'due', 'done', 'dead', 'redriven', 'family', 'moved', 'repeated']
   for (let seed = 1; seed <= 10; seed++) {
@@ -121,32 +124,9 @@ t.test('a restore that is killed at any moment goes on where it was', { timeout:
     for (const kind of kinds)
       await Promise.all(ids.map(async (id) => await SEEDS[kind]?.seed(source.requests, ref, `${kind} ${id}`)))
     const { path } = await backUp(t, source.connection, [ref])
-    const random = randomOf(seed)
+    const random = createRandom(seed).next
     let kills = 0
-    while (await killSoon(path, (100 + 150 * kills) * random())) kills++
+    while (await killSoon(RESTORE, [connection.getServer(), path], (100 + 150 * kills) * random())) kills++
     await isRestored(t, ref, `seed ${seed}: ${kills} kills`)
   }
 })
-
-/** Restores in a process of its own, and kills it; false if it had finished before. */
-async function killSoon(path: string, afterMs: number): Promise<boolean> {
-  const args = [connection.getServer(), path]
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.fixture.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exit = once(child, 'exit') as Promise<[number | null]>
-  await Promise.race([once(child.stdout, 'data'), exit])
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs)
-  const [code] = await exit
-  clearTimeout(timer)
-  return code !== 0
-}
-
-/** Numbers from 0 to 1 that follow from a seed. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return state / 2 ** 32
-  }
-}

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import t from 'tap'
 
+import { createRandom } from '../../scripts/faults/ledger/random.ts'
+import { killSoon } from '../../scripts/testing/kill-soon.fixture.ts'
 import { streamNames, type EventRef } from '../queues/names.ts'
 import { until } from '../runner/runner.fixture.ts'
 import { effectKey, oldKey } from './old-version.fixture.ts'
@@ -13,25 +13,23 @@ import { HOUR_MS, startUpgradeFixture } from './upgrade.fixture.ts'
 const { fixture, old, requests, newOldJob, upgrade, oldStreamsOf, startRunner, told } =
   await startUpgradeFixture(t)
 
-/** Numbers from 0 to 1 that follow from a seed. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return state / 2 ** 32
-  }
+/** Upgrades in a process of its own. */
+const UPGRADE = join(import.meta.dirname, 'main.fixture.ts')
+
+function argumentsFor({ namespace, job }: EventRef): readonly string[] {
+  return [requests.connection.getServer(), namespace, job, '{"ev1":"ev2"}']
 }
 
 t.test('an upgrade that is killed at any moment goes on where it was', { timeout: 300_000 }, async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
     const ref = await newOldJob()
-    const random = randomOf(seed)
+    const random = createRandom(seed).next
     const ids = Array.from({ length: 80 }, (_, at) => `${seed}-${at}`)
     const shuffled = ids.map((id) => ({ id, at: random() })).sort((a, b) => a.at - b.at)
     await Promise.all(shuffled.map(async ({ id }, at) => await SEEDS[at % SEEDS.length]?.seed(ref, id)))
     let kills = 0
     for (let finished = false; !finished;)
-      finished = !(await killSoon(ref, 400 * random())) || (kills++, false)
+      finished = !(await killSoon(UPGRADE, argumentsFor(ref), 400 * random())) || (kills++, false)
     const wrong = await wrongStates(
       ref,
       shuffled.map(({ id }) => id),
@@ -94,27 +92,13 @@ const SEEDS: readonly {
   },
 ]
 
-/** Upgrades in a process of its own, and kills it; false if it had finished before. */
-async function killSoon(ref: EventRef, afterMs: number): Promise<boolean> {
-  const args = [requests.connection.getServer(), ref.namespace, ref.job, '{"ev1":"ev2"}']
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.fixture.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exit = once(child, 'exit') as Promise<[number | null]>
-  await Promise.race([once(child.stdout, 'data'), exit])
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs)
-  const [code] = await exit
-  clearTimeout(timer)
-  return code !== 0
-}
-
 t.test(
   'listeners and runners of 0.1.0 go on meanwhile, and nothing is lost',
   { timeout: 120_000 },
   async (t) => {
     const ref = await newOldJob()
     await startRunner(t, ref)
-    const random = randomOf(11)
+    const random = createRandom(11).next
     const accepted: string[] = []
     let refused = 0
     const stopping = { listener: false, runner: false }

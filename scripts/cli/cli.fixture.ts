@@ -23,8 +23,8 @@ export interface RunningCli {
   readonly pid: number
   /** Its standard output so far. */
   readonly output: () => string
-  /** Resolves when standard output matches, with the match; rejects when the command ends first. */
-  waitFor(pattern: RegExp): Promise<RegExpExecArray>
+  /** Resolves when its output matches, with the match; rejects when the command ends first. */
+  waitFor(pattern: RegExp, from?: 'stdout' | 'stderr'): Promise<RegExpExecArray>
   readonly finished: Promise<Finished>
   signal(name: NodeJS.Signals): void
 }
@@ -64,7 +64,10 @@ export function startProgram(
     out.stdout += text
     for (const check of waiting) check()
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (out.stderr += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    out.stderr += text
+    for (const check of waiting) check()
+  })
   const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
   const finished = new Promise<Finished>((resolve) => {
     child.on('close', (code) => {
@@ -77,10 +80,10 @@ export function startProgram(
     output: () => out.stdout,
     finished,
     signal: (name) => void child.kill(name),
-    waitFor: (pattern) =>
+    waitFor: (pattern, from = 'stdout') =>
       new Promise((resolve, reject) => {
         const check = () => {
-          const match = pattern.exec(out.stdout)
+          const match = pattern.exec(out[from])
           if (match === null) return
           waiting.delete(check)
           resolve(match)

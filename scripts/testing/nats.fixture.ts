@@ -20,7 +20,7 @@ export const MiB = 2 ** 20
 /** Writes messages as listeners and runners do. */
 export interface Writer {
   /** Stores an event with this id in the queue; gives its key. */
-  accept(ref: EventRef, id: string): Promise<string>
+  accept(ref: EventRef, id: string, payload?: string): Promise<string>
   /** Schedules a retry of an event in an hour. */
   park(ref: EventRef, key: string): Promise<void>
   /** Stores a done verdict for the event with this id; `replaces` is the sequence of the record before. */
@@ -89,13 +89,11 @@ export async function startNatsFixture(t: Test): Promise<NatsFixture> {
 /** Makes a Writer that sends these requests. */
 export function writer(requests: Requests): Writer {
   return {
-    async accept(ref, id) {
+    async accept(ref, id, payload = '{}') {
       const key = keyOf(id)
       const fields = eventHeaders(eventOf(id))
       fields.set('Nats-Msg-Id', `${ref.event}.${key}`)
-      stored(
-        await publish(requests, { subject: eventSubjects(ref).queued(key), headers: fields, payload: '{}' }),
-      )
+      stored(await publish(requests, { subject: eventSubjects(ref).queued(key), headers: fields, payload }))
       return key
     },
     async park(ref, key) {

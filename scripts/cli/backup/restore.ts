@@ -5,6 +5,7 @@ import { restore, type RestoreReport } from '../../../functions/backup/restore.t
 import type { Tally } from '../../../functions/backup/restore-records.ts'
 import { formatBytes } from '../../../functions/jetstream/stream-refusal.ts'
 import { messageOf } from '../../../functions/process/errors.ts'
+import type { JobRef } from '../../../functions/queues/names.ts'
 import type { Platform } from '../target/target.ts'
 import { print, type Format } from '../terminal/output.ts'
 import { stopSignal } from '../terminal/stop-signal.ts'
@@ -77,24 +78,33 @@ function checkPlace(platform: Platform, { jobs }: BackupFile): void {
   )
 }
 
-/** The operator deletes empty streams that no Job has, and those with outcomes alone count as empty. */
-async function checkJobs(
-  platform: Platform,
-  { jobs }: BackupFile,
-  { allNamespaces = false }: PlaceOptions,
-): Promise<void> {
-  if (platform.kind !== 'cluster') return
-  const { listJobs } = await import('../target/jobs.ts')
-  const known = allNamespaces ? await listJobs(platform.kube) : await platform.jobs()
-  const names = new Set(known.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`))
+/** Throws an Error if Jobs of the backup are not there: nobody would run their events, and the operator deletes such streams. */
+async function checkJobs(platform: Platform, { jobs }: BackupFile, options: PlaceOptions): Promise<void> {
+  const known = new Set((await declaredJobs(platform, options)).map(nameOf))
   const missing = jobs
     .map(({ head }) => head)
-    .filter(({ closed, namespace, job }) => !closed && !names.has(`${namespace}/${job}`))
+    .filter((head) => !head.closed && !known.has(nameOf(head)))
     .map(({ namespace, job }) => `${job} of the namespace ${namespace}`)
   if (missing.length === 0) return
-  throw new Error(
-    `the cluster has no Job ${missing.join(', nor ')}; apply it first, with kubectl apply or jobico deploy, and run this again`,
-  )
+  const [place, fix] =
+    platform.kind === 'dev'
+      ? [platform.place, 'start jobico dev with its file']
+      : ['the cluster', 'apply it first, with kubectl apply or jobico deploy']
+  throw new Error(`${place} has no Job ${missing.join(', nor ')}; ${fix}, and run this again`)
+}
+
+async function declaredJobs(
+  platform: Platform,
+  { allNamespaces = false }: PlaceOptions,
+): Promise<readonly JobRef[]> {
+  if (platform.kind === 'dev' || !allNamespaces) return await platform.events()
+  const { listJobs } = await import('../target/jobs.ts')
+  const all = await listJobs(platform.kube)
+  return all.map(({ metadata: { namespace = '', name } }) => ({ namespace, job: name }))
+}
+
+function nameOf({ namespace, job }: JobRef): string {
+  return `${namespace}/${job}`
 }
 
 /** The report of a restore, for people. Pure. */

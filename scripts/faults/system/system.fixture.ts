@@ -40,6 +40,8 @@ export interface EventSetup {
 /** How to set up a system. */
 export interface SystemOptions {
   readonly server?: ServerOptions
+  /** How many nats-servers to start; by default as many as the run is for. */
+  readonly servers?: number
   /** A server that another system has, too; without it, one is started for this system alone. */
   readonly on?: Server
   /** The name of the Job; only systems on one server need different ones. */
@@ -135,9 +137,13 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   }
 }
 
-/** Starts as many servers as the run is for; they end with the test. */
-async function openServers(t: Test, folder: string, { server: how = {} }: SystemOptions): Promise<Server> {
-  const open = faultsConfig().servers === 1 ? openServer : openCluster
+/** Starts the servers of a system; they end with the test. */
+async function openServers(
+  t: Test,
+  folder: string,
+  { server: how = {}, servers = faultsConfig().servers }: SystemOptions,
+): Promise<Server> {
+  const open = servers === 1 ? openServer : openCluster
   const server = await open(folder, how)
   t.teardown(() => server.stop())
   return server
