@@ -4,26 +4,35 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { covers } from '../jetstream/config-drift.ts'
 import { allOf, answerIfThere, answerTo, manage } from '../jetstream/manager.ts'
 import { streamNames, type EventRef, type JobRef, type StreamNames } from './names.ts'
-import { consumerConfigs, type NamedConsumer } from './stream-config.ts'
+import { consumerConfigs, type NamedConsumer, type QueuePlan } from './stream-config.ts'
 
 /** The two streams, in the order in which an event moves. */
 const STREAMS = ['queue', 'events'] as const satisfies readonly (keyof StreamNames)[]
 
+/** How many messages each of a Job's streams has. */
+export type MessageCounts = Readonly<Record<keyof StreamNames, number>>
+
 /**
- * Creates the consumers of events, or changes them to match their settings, and makes those anew that have passed over a
- * message. Throws QUEUE_UNAVAILABLE, STREAM_REFUSED.
+ * Creates the consumers of events, or changes them to match their settings, and makes those anew that have passed over one of
+ * the streams' `messages`. Throws QUEUE_UNAVAILABLE, STREAM_REFUSED.
  */
 export async function ensureConsumers(
   manager: JetStreamManager,
-  ref: JobRef,
-  events: readonly string[],
+  { ref, events }: Pick<QueuePlan, 'ref' | 'events'>,
+  messages: MessageCounts,
 ): Promise<void> {
   const names = streamNames(ref)
   for (const stream of STREAMS) {
     const existing = await consumersOf(manager, names[stream])
     for (const event of events) {
       const wanted = consumerConfigs({ ...ref, event })[stream]
-      await ensureConsumer(manager, names[stream], wanted, existing.get(event))
+      const consumer = existing.get(event)
+      const isLeft =
+        consumer !== undefined &&
+        messages[stream] > 0 &&
+        (await hasPassedOver(manager, names[stream], consumer))
+      if (isLeft) await answerIfThere(manager.consumers.delete(names[stream], event))
+      await ensureConsumer(manager, names[stream], wanted, isLeft ? undefined : consumer)
     }
   }
 }
@@ -35,11 +44,9 @@ async function ensureConsumer(
   existing: ConsumerInfo | undefined,
 ): Promise<void> {
   const { durable_name: name } = wanted
-  const isLeft = existing !== undefined && (await hasPassedOver(manager, stream, existing))
-  if (isLeft) await answerIfThere(manager.consumers.delete(stream, name))
-  else if (existing !== undefined && covers(existing.config, wanted)) return
+  if (existing !== undefined && covers(existing.config, wanted)) return
   const step =
-    existing === undefined || isLeft
+    existing === undefined
       ? manager.consumers.add(stream, wanted)
       : manager.consumers.update(stream, name, wanted)
   await answerTo(step, `the consumer ${name} of the stream ${stream}`)

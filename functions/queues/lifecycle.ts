@@ -24,7 +24,8 @@ export async function ensureQueues(connection: NatsConnection, plan: QueuePlan):
   if (found.some((info) => info !== undefined && isClosed(info, plan.ref)))
     await answerTo(manager.streams.purge(names.queue, { filter: closedSubject(plan.ref) }))
   for (const [at, config] of configs.entries()) await ensureStream(manager, config, found[at])
-  await ensureConsumers(manager, plan.ref, plan.events)
+  const [queue, events] = found.map((info) => info?.state.messages ?? 0)
+  await ensureConsumers(manager, plan, { queue: queue ?? 0, events: events ?? 0 })
 }
 
 async function ensureStream(

@@ -1,10 +1,32 @@
-import type { Kube } from '../../../knative/kube/client.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
 import type { Condition, KubeObject } from '../../../knative/kube/object.ts'
 import { becomeReady, CONTROLLED_KINDS } from '../../testing/controllers.ts'
 
+/** A kind that was defined just now may not be served yet, a version may be too old to go on from. */
+const PASSING = [410, 429]
+const AGAIN_MS = 500
+
 /** Calls `onObject` for each object of a kind that is there, or that comes or changes, until the signal aborts. */
 async function follow(
+  kube: Kube,
+  kind: Kind,
+  onObject: (object: ReadyObject) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await listAndWatch(kube, kind, onObject, signal)
+    } catch (fault) {
+      if (!(fault instanceof KubeError) || !PASSING.includes(fault.status)) throw fault
+      await delay(AGAIN_MS)
+    }
+  }
+}
+
+async function listAndWatch(
   kube: Kube,
   kind: Kind,
   onObject: (object: ReadyObject) => void,
