@@ -110,6 +110,15 @@ export const PARTITIONS: readonly ServerFault[] = [
   }),
 ]
 
+/** A server that holds the consumers, and does not reach the others, but its clients. */
+export const HOLDER_APART: ServerFault = partition(
+  'the holder of the consumers apart from the others, but not from its clients',
+  async (system) => {
+    const { one, others } = sidesOf(system.server.members.indexOf(await consumerLeader(system)))
+    return between([one], others)
+  },
+)
+
 /** Servers whose network is slow. */
 export const SLOWNESS: readonly ServerFault[] = [
   fault('a follower on a narrow link', LONG_MS, true, async (system, random) =>
