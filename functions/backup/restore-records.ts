@@ -5,7 +5,7 @@ import { deleteOlder, lastMessage, type StoredMessage } from '../jetstream/store
 import { readHistory } from '../outcomes/history.ts'
 import { forEachConcurrently } from '../process/concurrency.ts'
 import { JobicoError } from '../process/errors.ts'
-import { eventSubjects, streamNames, type JobRef } from '../queues/names.ts'
+import { eventSubjects, parseSubject, streamNames, type JobRef } from '../queues/names.ts'
 import {
   lifetimeOf,
   placeOf,
@@ -112,8 +112,7 @@ async function storeUnlessNewer(restoring: Restoring, record: DueRecord): Promis
   const { message, place } = record
   for (;;) {
     const newest = await lastMessage(requests, streamNames(ref).events, place.state)
-    const restored = newest && restoredSeq(newest, backup)
-    if (newest !== undefined && (restored === undefined || restored >= message.seq)) {
+    if (newest !== undefined && stands(newest, message, backup)) {
       if (!dryRun) await settleKnown(restoring, record, newest)
       return 'known'
     }
@@ -123,6 +122,16 @@ async function storeUnlessNewer(restoring: Restoring, record: DueRecord): Promis
     if (newest !== undefined) await removeReplaced(restoring, place, { subject: message.subject, seq })
     return fateOf(record)
   }
+}
+
+/** Whether the newest record of an event does not give way to one of the backup. */
+function stands(newest: StoredMessage, { seq, headers }: StoredMessage, backup: string): boolean {
+  const restored = restoredSeq(newest, backup)
+  if (restored === undefined || restored >= seq) return true
+  const { suspect, redrive } = readHistory(headers)
+  const { kind } = parseSubject(newest.subject)
+  // A runner died after it had stored the outcome, and left the record that it had made before it ran the event.
+  return suspect && (kind === 'done' || kind === 'dead') && restored !== redrive
 }
 
 /** Does for a record that is not stored what a restore that was broken off may have left to do. */

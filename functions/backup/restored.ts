@@ -30,7 +30,7 @@ export function placeOf(ref: JobRef, kind: 'queued' | 'record', subject: string)
 
 /**
  * Matches the older messages that say nothing any more once a record is the newest. An outcome stays when one follows that
- * waits: it is a dead letter that was redriven, or that record is what a runner left that died. Pure.
+ * waits: it is a dead letter that was redriven. Pure.
  */
 export function replacedSubjects(ref: JobRef, { state, event }: Place, newest: string): readonly string[] {
   const { kind } = parseSubject(newest)

@@ -9,6 +9,7 @@ import { connectNats } from '../../../functions/jetstream/connection.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import { streamNames } from '../../../functions/queues/names.ts'
 import { startDevCli } from '../../dev/dev.fixture.ts'
+import { descendants } from '../../dev/processes/processes.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
 import { writer } from '../../testing/nats.fixture.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
@@ -55,6 +56,10 @@ export async function startShop(t: Test, folder: string) {
   mkdirSync(join(folder, 'assembly'), { recursive: true })
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
   const dev = startDevCli(t, folder)
+  // A runner would finish what never ends; dev itself is killed right after this.
+  t.teardown(async () => {
+    for (const pid of await descendants(dev.pid)) process.kill(pid, 'SIGKILL')
+  })
   await dev.waitFor(/http:\S+\/listener\/order\n/)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
   const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
