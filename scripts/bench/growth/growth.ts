@@ -136,13 +136,17 @@ async function measure({ parts, jobs, servers, rest, events, seconds }: Extent, 
   }
   if (parts.includes('sizes')) {
     const load = loads()
-    const figures = await measureSizes({ seconds }, environment, progress)
-    await take({ sizes: figures.map((each) => ({ ...each, on: machine(load()) })) })
+    await measureSizes({ seconds }, environment, {
+      progress,
+      onFigures: (figures) => take({ sizes: [{ ...figures, on: machine(load()) }] }),
+    })
   }
   if (parts.includes('queue')) {
     const load = loads()
-    const figures = await measureQueue({ seconds, events }, environment, progress)
-    await take({ queue: figures.map((each) => ({ ...each, on: machine(load()) })) })
+    await measureQueue({ seconds, events }, environment, {
+      progress,
+      onFigures: (figures) => take({ queue: [{ ...figures, on: machine(load()) }] }),
+    })
   }
 }
 

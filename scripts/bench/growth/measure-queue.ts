@@ -16,7 +16,7 @@ const MAX_BYTES = 16 * 2 ** 30
 const RUN_BYTES = 400 * MIB
 const MOST_RUN = 20_000
 /** How many events are run for the rate of a queue. */
-const RUN = 50_000
+const RUN = 10_000
 const LOOKS = 5
 const STATES = 100
 /** For how long outcomes are kept, so that none ends while it is measured. */
@@ -51,15 +51,20 @@ export interface QueueFigures {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
-type Progress = (line: string) => void
+
+/** What is called while something is measured. */
+export interface Reporting<T> {
+  readonly progress: (line: string) => void
+  /** Called with the figures of each case as they come. */
+  readonly onFigures: (figures: T) => Promise<void>
+}
 
 /** Measures events of each size, with one listener and one runner. */
 export async function measureSizes(
   { seconds }: { readonly seconds: number },
   environment: Environment,
-  progress: Progress,
-): Promise<readonly SizeFigures[]> {
-  const figures: SizeFigures[] = []
+  { progress, onFigures }: Reporting<SizeFigures>,
+): Promise<void> {
   for (const { bytes, connections } of SIZES) {
     progress(`events of ${bytes / KIB} KiB`)
     const place = await openPlace(environment)
@@ -71,12 +76,11 @@ export async function measureSizes(
       const count = Math.min(MOST_RUN, Math.floor(RUN_BYTES / bytes))
       await fillQueue(place, ref, count, { data: Buffer.from(data) })
       const run = await measureRunner(place, ref, count)
-      figures.push({ bytes, acceptedPerSecond: rounded(accepted), runPerSecond: rounded(run) })
+      await onFigures({ bytes, acceptedPerSecond: rounded(accepted), runPerSecond: rounded(run) })
     } finally {
       await place.close()
     }
   }
-  return figures
 }
 
 /** Data of so many bytes that the samples' schema takes. */
@@ -89,24 +93,22 @@ function dataOf(bytes: number): string {
 export async function measureQueue(
   { seconds, events }: { readonly seconds: number; readonly events: number },
   environment: Environment,
-  progress: Progress,
-): Promise<readonly QueueFigures[]> {
+  { progress, onFigures }: Reporting<QueueFigures>,
+): Promise<void> {
   const cases = [
     { waiting: 0, outcomes: 0 },
     { waiting: events, outcomes: 0 },
     { waiting: 0, outcomes: events },
   ]
-  const figures: QueueFigures[] = []
   for (const each of cases) {
     progress(`a Job with ${each.waiting} events waiting and ${each.outcomes} outcomes`)
     const place = await openPlace(environment)
     try {
-      figures.push({ ...each, ...(await queueFigures(place, each, seconds)) })
+      await onFigures({ ...each, ...(await queueFigures(place, each, seconds)) })
     } finally {
       await place.close()
     }
   }
-  return figures
 }
 
 async function queueFigures(
