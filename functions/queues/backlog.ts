@@ -96,7 +96,10 @@ export interface RecordCounts {
 
 const NO_RECORDS: RecordCounts = { waiting: new Map(), dead: new Map() }
 
-/** Counts the records that wait and the dead letters. The cost grows with these only, whatever else the stream holds. */
+/**
+ * Counts the records that wait and the dead letters. NATS goes through the subjects of all records, done outcomes included: some
+ * 0.4 s for each of three looks at a million.
+ */
 export async function countRecords(manager: JetStreamManager, ref: JobRef): Promise<RecordCounts> {
   const count = (kind: RecordKind) => countSubjects(manager, ref, kind)
   // In the order in which an event moves, so that it is not missed while it moves.

@@ -50,6 +50,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
 /** What a reconcile of a Job leaves for the next one. */
 interface Previous {
   readonly backlog?: Backlog
+  /** Until when this backlog is not counted again, in milliseconds of the monotonic clock. */
+  readonly countedUntil?: number
   /** When counts were last written to the status, in milliseconds of the monotonic clock. */
   readonly countedAt?: number
   /** The status as it was last written; the cache may be behind it. */
@@ -60,6 +62,8 @@ interface Previous {
 
 /** The counts in a status are written at most this often. */
 const COUNTS_MS = 30_000
+/** Counting takes at most this share of the time: NATS goes through all outcomes of a Job, and there may be a million. */
+const COUNTING_SHARE = 0.02
 const SOON_MS = 1_000
 
 /** Reconciles the Job `<namespace>/<name>`. Gives in how many ms to reconcile it again; undefined for never. */
@@ -129,7 +133,8 @@ async function tell(
   previous: Previous,
   report: Omit<JobReport, 'backlog'>,
 ): Promise<Previous> {
-  const backlog = await backlogOf(deps, job, previous)
+  const counted = await count(deps, job, previous)
+  const { backlog } = counted
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
   const before = previous.status ?? job.status
   const queue = report.queue ?? storageFault(deps, backlog)
@@ -140,7 +145,7 @@ async function tell(
   )
   await writeStatus(deps, job, before, status)
   return {
-    ...(backlog === undefined ? {} : { backlog }),
+    ...counted,
     ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
   }
@@ -175,13 +180,21 @@ function asBefore({ status }: LiveJob): Pick<JobReport, 'events' | 'leaving'> {
   return { events, leaving: [] }
 }
 
-async function backlogOf(
+/** Counts what waits, unless that took long and was done lately; gives the last counts if NATS does not answer. */
+async function count(
   { nats }: ReconcileDeps,
   job: LiveJob,
-  previous: Previous,
-): Promise<Backlog | undefined> {
+  { backlog, countedUntil = -Infinity }: Previous,
+): Promise<Pick<Previous, 'backlog' | 'countedUntil'>> {
+  const last = backlog === undefined ? {} : { backlog, countedUntil }
+  const start = performance.now()
+  if (start < countedUntil) return last
   const counted = await answerOrFault(() => readBacklog(nats.use(), jobRef(job)))
-  return 'answer' in counted ? counted.answer : previous.backlog
+  if (!('answer' in counted)) return last
+  const now = performance.now()
+  return counted.answer === undefined
+    ? {}
+    : { backlog: counted.answer, countedUntil: now + (now - start) / COUNTING_SHARE }
 }
 
 /** The fault of a Job for whose events there is no room, on the servers or among its own. */
