@@ -3,17 +3,19 @@ import { once } from 'node:events'
 
 import t from 'tap'
 
-const program = (start: string) => `
+const STOPS = 'async () => clearInterval(running)'
+
+const program = (start: string, stop = STOPS) => `
 import { createLog } from ${JSON.stringify(new URL('./log.ts', import.meta.url).href)}
 import { onShutdown } from ${JSON.stringify(new URL('./shutdown.ts', import.meta.url).href)}
 const running = setInterval(() => undefined, 1_000)
 ${start}
-onShutdown(createLog('info', {}), 5_000, async () => clearInterval(running))
+onShutdown(createLog('info', {}), 600_000, ${stop})
 if (process.connected) process.send('started')
 `
 
-function startChild(start: string) {
-  return spawn(process.execPath, ['--input-type=module', '--eval', program(start)], {
+function startChild(start: string, stop?: string) {
+  return spawn(process.execPath, ['--input-type=module', '--eval', program(start, stop)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
 }
@@ -23,6 +25,13 @@ t.test('a process ends when its parent has gone', async (t) => {
   await once(child, 'message')
   child.disconnect()
   t.same(await once(child, 'exit'), [0, null])
+})
+
+t.test('a process that can not stop ends all the same when its parent has gone', async (t) => {
+  const child = startChild('', '() => new Promise(() => undefined)')
+  await once(child, 'message')
+  child.disconnect()
+  t.same(await once(child, 'exit'), [1, null])
 })
 
 t.test('a process ends when its parent has gone while it was starting', async (t) => {

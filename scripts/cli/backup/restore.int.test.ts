@@ -7,7 +7,7 @@ import { streamNames } from '../../../functions/queues/names.ts'
 import { edit } from '../../dev/dev.fixture.ts'
 import { keyOf, newIds } from '../../testing/nats.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
-import { ORDER, REF, SLOW, startShop, until, type Shop } from './shop.fixture.ts'
+import { ORDER, REF, HELD, startShop, until, type Shop } from './shop.fixture.ts'
 
 async function stateOf({ cli }: Shop, id: string): Promise<unknown> {
   return JSON.parse((await cli('get', keyOf(id), '-o', 'json')).stdout)
@@ -65,7 +65,7 @@ t.test('from one jobico dev to another', async (t) => {
 
   await t.test('the queue has no room for it until it has', async (t) => {
     const payload = JSON.stringify({ more: 'x'.repeat(400_000) })
-    for (const id of ['a', 'b', 'c']) await source.accept(SLOW, id, payload)
+    for (const id of ['a', 'b', 'c']) await source.accept(HELD, id, payload)
     t.match(await source.cli('backup', '-o', 'large.backup'), { code: 0, stdout: /default +shop +3 / })
     const large = join(source.folder, 'large.backup')
     const maxBytes = async () => (await target.manager.streams.info(streamNames(REF).queue)).config.max_bytes

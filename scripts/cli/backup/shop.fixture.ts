@@ -14,10 +14,10 @@ import type { RunningInstance } from '../../dev/instance.ts'
 import { writer } from '../../testing/nats.fixture.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
 
-/** The Job, and its events: one answers at once, one never ends. */
+/** The Job, and its events: one is run at once, one stays in the queue, since its runner is stopped. */
 export const REF = { namespace: 'default', job: 'shop' }
 export const ORDER = { ...REF, event: 'order' }
-export const SLOW = { ...REF, event: 'slow' }
+export const HELD = { ...REF, event: 'held' }
 const FILES: Readonly<Record<string, string>> = {
   'job.yaml': `apiVersion: jobico.coeux.dev/v1
 kind: Job
@@ -26,7 +26,7 @@ spec:
   queue: {maxBytes: 64Mi}
   events:
   - {name: order, wasm: order.wasm, schema: {key: any}}
-  - {name: slow, wasm: slow.wasm, schema: {key: any}, timeoutSeconds: 3600, runner: {concurrency: 1}}
+  - {name: held, wasm: held.wasm, schema: {key: any}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -43,9 +43,7 @@ export function handle(text: string): string | null {
   return event.dataText
 }
 `,
-  // An event that runs stays in the queue until it has ended.
-  'assembly/slow.ts': `export function handle(text: string): string | null {
-  while (text.length > 0) {}
+  'assembly/held.ts': `export function handle(text: string): string | null {
   return null
 }
 `,
@@ -56,11 +54,8 @@ export async function startShop(t: Test, folder: string) {
   mkdirSync(join(folder, 'assembly'), { recursive: true })
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
   const dev = startDevCli(t, folder)
-  // A runner would finish what never ends; dev itself is killed right after this.
-  t.teardown(async () => {
-    for (const pid of await descendants(dev.pid)) process.kill(pid, 'SIGKILL')
-  })
   await dev.waitFor(/http:\S+\/listener\/order\n/)
+  await holdRunner(dev.pid)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
   const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
   const requests = createRequests(connection)
@@ -78,6 +73,20 @@ export async function startShop(t: Test, folder: string) {
     queued: () => messages(queue),
     records: () => messages(events),
   }
+}
+
+/** Stops the runner of the event whose events are to stay in the queue. */
+async function holdRunner(devPid: number): Promise<void> {
+  const isHeld = (pid: number) => {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return (
+      environment.includes(`JOBICO_EVENT=${HELD.event}`) &&
+      environment.some((each) => /^JOBICO_MODULE=/.test(each))
+    )
+  }
+  const runners = (await descendants(devPid)).filter(isHeld)
+  if (runners.length !== 1) throw new Error(`${runners.length} runners of ${HELD.event}`)
+  for (const pid of runners) process.kill(pid, 'SIGSTOP')
 }
 
 export type Shop = Awaited<ReturnType<typeof startShop>>
