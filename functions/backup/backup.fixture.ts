@@ -31,7 +31,7 @@ import { keyOf, newEvent } from '../runner/runner.fixture.ts'
 import { backup, type BackupReport } from './backup.ts'
 import { checkBackup } from './backup-file.ts'
 import { restore, type RestoreOptions, type RestoreReport } from './restore.ts'
-import { readStream } from './stream-reader.ts'
+import { readStream } from '../jetstream/stream-reader.ts'
 import { withoutRetry } from '../process/retry.ts'
 
 const HISTORY: History = {

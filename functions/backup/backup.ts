@@ -13,7 +13,7 @@ import { metadataOf, settingsOf } from '../queues/stream-config.ts'
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import { encodeFrame, FIRST_LINE, type Head, type JobHead } from './format.ts'
 import { placeOf } from './restored.ts'
-import { readStream } from './stream-reader.ts'
+import { readStream } from '../jetstream/stream-reader.ts'
 
 /** Takes the bytes of a backup in their order; resolves when it can take more. */
 export type Sink = (bytes: Uint8Array) => Promise<void>

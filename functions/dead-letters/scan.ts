@@ -1,4 +1,3 @@
-import { jetstream, type Consumer, type JsMsg } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import {
@@ -8,11 +7,10 @@ import {
   type DeadLetter,
   type DeadLetterFilter,
 } from './dead-letters.ts'
-import { JobicoError } from '../process/errors.ts'
 import { forEachConcurrently } from '../process/concurrency.ts'
-import { answerIfThere, answerTo, JETSTREAM_OPTIONS } from '../jetstream/manager.ts'
+import { manage } from '../jetstream/manager.ts'
+import { readStream } from '../jetstream/stream-reader.ts'
 import { eventSubjects, streamNames, type JobRef } from '../queues/names.ts'
-import { queueNotFound } from '../queues/queue-not-found.ts'
 import { lastSequence } from '../outcomes/follow-outcomes.ts'
 import { withoutRetry, type Retry } from '../process/retry.ts'
 import { createRequests } from '../jetstream/requests.ts'
@@ -34,12 +32,8 @@ export interface ScanOptions {
   readonly persist?: Retry
 }
 
-/** How many letters are read, and held in memory, at a time. */
-const PAGE = 1_000
-const PAGE_MS = 10_000
-
 /**
- * Yields the dead letters of a Job that match a filter, the oldest first. It reads their bodies a page at a time, without
+ * Yields the dead letters of a Job that match a filter, the oldest first. It reads them a page at a time, without their
  * data. Events that were redriven and are done may be among them. Throws NOT_FOUND if the Job has no streams, and
  * QUEUE_UNAVAILABLE.
  */
@@ -49,62 +43,25 @@ export async function* scanDeadLetters(
   { filter, upTo, persist = withoutRetry }: ScanOptions,
 ): AsyncGenerator<FoundDeadLetter, void, undefined> {
   const last = upTo ?? (await persist(() => lastSequence(connection, ref)))
-  const subjects = subjectsOf(ref, filter)
-  let from = 1
-  while (from <= last) {
-    const page = await persist(() => answerTo(readPage(connection, ref, subjects, from)))
+  const pages = readStream({
+    ...{ connection, manager: await manage(connection), persist },
+    stream: streamNames(ref).events,
+    subjects: subjectsOf(ref, filter),
+    headersOnly: true,
+  })
+  for await (const page of pages)
     for (const message of page) {
       if (message.seq > last) return
       const letter = deadLetterOfMessage(message)
       if (letter !== undefined && matchesFilter(letter, filter))
-        yield { letter, seq: message.seq, left: message.info.pending }
+        yield { letter, seq: message.seq, left: message.pending }
     }
-    const end = page.at(-1)
-    if (end === undefined) return
-    from = end.seq + 1
-  }
 }
 
 /** JetStream can select by event and key, which are in the subject; all else is in the headers. */
 function subjectsOf(ref: JobRef, { event = '*', keys = ['*'] }: DeadLetterFilter): string[] {
   const { record } = eventSubjects({ ...ref, event })
   return [...new Set(keys)].map((key) => record(key, 'dead'))
-}
-
-/** Reads the next bodies, without their data; none if there are no more. */
-async function readPage(
-  connection: NatsConnection,
-  ref: JobRef,
-  subjects: string[],
-  from: number,
-): Promise<readonly JsMsg[]> {
-  const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
-  const options = { filter_subjects: subjects, headers_only: true, opt_start_seq: from }
-  const consumer = await answerIfThere(consumers.get(streamNames(ref).events, options))
-  if (consumer === undefined) throw queueNotFound(ref)
-  try {
-    const { num_pending } = await consumer.info(true)
-    return num_pending === 0 ? [] : await fetchPage(consumer, Math.min(PAGE, num_pending))
-  } finally {
-    consumer.delete().catch(() => undefined)
-  }
-}
-
-async function fetchPage(consumer: Consumer, most: number): Promise<readonly JsMsg[]> {
-  const page: JsMsg[] = []
-  const messages = await consumer.fetch({ max_messages: most, expires: PAGE_MS })
-  const timer = setTimeout(() => messages.stop(), PAGE_MS)
-  try {
-    for await (const message of messages) {
-      page.push(message)
-      if (page.length === most || message.info.pending === 0) break
-    }
-  } finally {
-    clearTimeout(timer)
-  }
-  // Bodies may have been replaced meanwhile, so a page may have fewer.
-  if (page.length > 0) return page
-  throw new JobicoError('QUEUE_UNAVAILABLE', 'NATS did not give the dead letters in time; try again')
 }
 
 /** Dead letters, the newest first. */

@@ -11,28 +11,43 @@ const CHECK_EVERY_MS = 500
 
 /**
  * Gives a function that throws QUEUE_FULL while a Job's retries, hand-overs and redriven dead letters take a quarter of
- * their room; from half of it on, runners pull no new events. It measures at most twice a second. It throws
- * QUEUE_UNAVAILABLE, too.
+ * their room; from half of it on, runners pull no new events. Throws another Error if dead letters have used up theirs, too, since
+ * that may not end by itself. It measures at most twice a second. It throws QUEUE_UNAVAILABLE, too.
  */
 export function createBackpressure(connection: NatsConnection, ref: JobRef): () => Promise<void> {
   const { queue, events } = streamNames(ref)
-  const check = async () => {
+  const check = async (): Promise<Error | undefined> => {
     const { streams } = await manage(connection)
     const [{ config }, { state }] = await answerTo(Promise.all([streams.info(queue), streams.info(events)]))
-    const most = roomLimits(config.max_bytes).waiting * SHARE
-    return state.bytes > most && (await measureUndone(connection, ref)).waiting > most
+    const limits = roomLimits(config.max_bytes)
+    const most = limits.waiting * SHARE
+    if (state.bytes <= most) return undefined
+    const undone = await measureUndone(connection, ref)
+    if (undone.waiting <= most) return undefined
+    return undone.dead >= limits.dead ? deadlocked(ref) : notTaken(ref)
   }
   let checkedAt = -Infinity
-  let isFull: Promise<boolean> = Promise.resolve(false)
+  let checked: Promise<Error | undefined> = Promise.resolve(undefined)
   return async () => {
     if (performance.now() - checkedAt >= CHECK_EVERY_MS) {
       checkedAt = performance.now()
-      isFull = check()
+      checked = check()
     }
-    if (await isFull)
-      throw new JobicoError(
-        'QUEUE_FULL',
-        `runners have not yet taken what was sent to ${ref.job} so far, see: jobico status ${ref.job}`,
-      )
+    const full = await checked
+    if (full !== undefined) throw full
   }
+}
+
+function notTaken({ job }: JobRef): JobicoError {
+  return new JobicoError(
+    'QUEUE_FULL',
+    `runners have not yet taken what was sent to ${job} so far, see: jobico status ${job}`,
+  )
+}
+
+/** What waits may be events that would die, and these wait for the room that dead letters take. */
+function deadlocked({ job }: JobRef): Error {
+  return new Error(
+    `the dead letters of ${job} and the events that wait have used up their room, so nothing can be sent again; purge some dead letters, or raise spec.queue.maxBytes`,
+  )
 }

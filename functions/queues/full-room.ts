@@ -18,7 +18,9 @@ export function fullRoom({ undone, maxBytes }: Pick<Backlog, 'undone' | 'maxByte
       reason: 'DeadLettersFull',
       message:
         `the dead letters take ${formatBytes(undone.dead)} of ${formatBytes(limits.dead)}; events that would die wait, and ` +
-        'others go on; redrive or purge dead letters, or raise `spec.queue.maxBytes`',
+        (undone.waiting < limits.waiting / 2
+          ? 'others go on; redrive or purge dead letters, or raise `spec.queue.maxBytes`'
+          : 'no new ones are run, since those that wait have used up their room too; purge dead letters, or raise `spec.queue.maxBytes`'),
     }
   if (undone.waiting >= limits.waiting)
     return {

@@ -1,7 +1,7 @@
-import { jetstream } from '@nats-io/jetstream'
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 
-import { answerTo, JETSTREAM_OPTIONS, manage } from '../jetstream/manager.ts'
+import { answerTo, manage } from '../jetstream/manager.ts'
+import { readStream } from '../jetstream/stream-reader.ts'
 import { descendantsSubject, eventSubjects, parseSubject, streamNames, type JobRef } from './names.ts'
 
 /**
@@ -9,14 +9,17 @@ import { descendantsSubject, eventSubjects, parseSubject, streamNames, type JobR
  * discard the oldest messages, whatever they are.
  */
 export interface RoomLimits {
-  /** Done outcomes are deleted beyond `most`, the oldest first, until no more than `least` are left. */
-  readonly done: { readonly least: number; readonly most: number }
+  /**
+   * Done outcomes are deleted beyond `most`, the oldest first, until no more than `least` are left. Where the stream has
+   * grown by `pause` since it was measured, that comes before more is stored.
+   */
+  readonly done: { readonly least: number; readonly most: number; readonly pause: number }
   readonly dead: number
   /** Retries, hand-overs and redriven dead letters; what is handed over waits when they take this much. */
   readonly waiting: number
   /**
-   * All that ever comes out of one event by hand-overs. Less than any other room, so that events that emit to each other end
-   * as dead letters, which then have room, before they all wait for room that only they could free.
+   * All that ever comes out of one event by hand-overs. What comes out of one root may go beyond the room for `waiting`, so
+   * that it ends.
    */
   readonly family: number
 }
@@ -24,7 +27,12 @@ export interface RoomLimits {
 /** The limits that follow from a queue's `maxBytes`; none if that is not positive. Pure. */
 export function roomLimits(maxBytes: number): RoomLimits {
   const unit = maxBytes > 0 ? maxBytes : Infinity
-  return { done: { least: unit, most: unit * 1.25 }, dead: unit, waiting: unit * 2, family: unit / 2 }
+  return {
+    done: { least: unit, most: unit * 1.25, pause: unit / 2 },
+    dead: unit,
+    waiting: unit * 2,
+    family: unit / 2,
+  }
 }
 
 /** The most bytes that a Job comes to store, as a multiple of its queue's `maxBytes`: the queue itself, and roomLimits. */
@@ -40,17 +48,28 @@ export interface UndoneBytes {
 const RECORD_OVERHEAD = 34
 
 /** What is known of a message that was read without its data. */
-interface MeasuredMessage {
+export interface MeasuredMessage {
   readonly seq: number
   readonly subject: string
+  readonly headers: MsgHdrs | undefined
   readonly bytes: number
 }
 
-/** Measures retries, hand-overs and dead letters. Reads the headers of each, and nothing of done outcomes. */
-export async function measureUndone(connection: NatsConnection, ref: JobRef): Promise<UndoneBytes> {
+/**
+ * Measures retries, hand-overs and dead letters. Reads the headers of each, and nothing of done outcomes. `onWaiting` is
+ * called with each message that waits.
+ */
+export async function measureUndone(
+  connection: NatsConnection,
+  ref: JobRef,
+  onWaiting: (message: MeasuredMessage) => void = () => undefined,
+): Promise<UndoneBytes> {
   const bytes = { dead: 0, waiting: 0 }
-  for await (const message of measured(connection, ref, undoneSubjects(ref)))
-    bytes[parseSubject(message.subject).kind === 'dead' ? 'dead' : 'waiting'] += message.bytes
+  for await (const message of measured(connection, ref, undoneSubjects(ref))) {
+    const isDead = parseSubject(message.subject).kind === 'dead'
+    bytes[isDead ? 'dead' : 'waiting'] += message.bytes
+    if (!isDead) onWaiting(message)
+  }
   return bytes
 }
 
@@ -93,34 +112,20 @@ function undoneSubjects(ref: JobRef): readonly string[] {
 }
 
 const SIZE_HEADER = 'Nats-Msg-Size'
-const PAGE = 1_000
-const PAGE_MS = 5_000
 
-/** Yields the messages of some subjects, the oldest first, as far as they are stored at the start. */
+/** Yields the messages of some subjects, the oldest first, with their sizes. */
 async function* measured(
   connection: NatsConnection,
   ref: JobRef,
   subjects: readonly string[],
 ): AsyncGenerator<MeasuredMessage, void, undefined> {
-  const { consumers } = jetstream(connection, JETSTREAM_OPTIONS)
-  const options = { filter_subjects: [...subjects], headers_only: true }
-  const consumer = await answerTo(consumers.get(streamNames(ref).events, options))
-  try {
-    let { num_pending: left } = await answerTo(consumer.info())
-    while (left > 0) {
-      const page = await answerTo(consumer.fetch({ max_messages: Math.min(PAGE, left), expires: PAGE_MS }))
-      let read = 0
-      for await (const { seq, subject, headers, info } of page) {
-        read++
-        const data = Number(headers?.get(SIZE_HEADER) ?? 0)
-        yield { seq, subject, bytes: RECORD_OVERHEAD + subject.length + bytesOf(headers) + data }
-        left = Math.min(left - 1, info.pending)
-      }
-      if (read === 0) return
+  const manager = await manage(connection)
+  const options = { connection, manager, stream: streamNames(ref).events, subjects, headersOnly: true }
+  for await (const page of readStream(options))
+    for (const { seq, subject, headers } of page) {
+      const data = Number(headers?.get(SIZE_HEADER) ?? 0)
+      yield { seq, subject, headers, bytes: RECORD_OVERHEAD + subject.length + bytesOf(headers) + data }
     }
-  } finally {
-    consumer.delete().catch(() => undefined)
-  }
 }
 
 /** The bytes of a message's headers, without the one that JetStream adds where it leaves out the data. */

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import { descendantsSubject, eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
 import { publish } from '../jetstream/publish.ts'
+import { readBacklog } from '../queues/backlog.ts'
 import { eventState } from '../outcomes/event-state.ts'
 import { readRelations } from '../outcomes/relations.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
@@ -29,6 +30,23 @@ function emitSetting(t: Test, schemas: Readonly<Record<string, string>>): Readon
 }
 
 const EMITS = { ev2: '{"type":"object","required":["ok"]}', ev3: 'true' }
+
+t.test(
+  'events that all hand over to others come to their end, also where there is room for few',
+  async (t) => {
+    const ref = { ...(await fixture.newJob(['ping'])), event: 'ping' }
+    const { queue } = streamNames(ref)
+    const maxBytes = 200_000
+    const { config } = await manager.streams.info(queue)
+    await manager.streams.update(queue, { ...config, max_bytes: maxBytes })
+    await Promise.all(Array.from({ length: 20 }, () => fixture.accept(ref, newEvent({ do: 'fan 3' }))))
+    const emit = { ping: join(t.testdir({ any: 'true' }), 'any') }
+    await fixture.startHere(t, ref, { JOBICO_EMIT: JSON.stringify(emit) })
+    const backlog = () => readBacklog(requests.connection, ref)
+    await until(async () => (await backlog())?.pending === 0)
+    t.match(await backlog(), { pending: 0, dead: 0 })
+  },
+)
 
 t.test('what is emitted goes to other events of the Job, once the event is done', async (t) => {
   const ref = await fixture.newJob(['ev1', 'ev2', 'ev3'])

@@ -40,6 +40,12 @@ export function handle(event: string): string | null {
   if (event.includes('"do":"emit nowhere"')) emit("ev9", '{}')
   if (event.includes('"do":"emit large"')) emit("ev3", '"' + "x".repeat(1100000) + '"')
   if (event.includes('"do":"ping"')) { emit("ping", '{"do":"ping"}'); return null }
+  for (let level = 3; level > 0; level--)
+    if (event.includes('"do":"fan ' + level.toString() + '"')) {
+      const next = level > 1 ? '{"do":"fan ' + (level - 1).toString() + '"' : '{"do":"null"'
+      for (let n = 0; n < (level > 1 ? 4 : 2); n++) emit("ping", next + ',"pad":"' + "x".repeat(1000) + '"}')
+      return null
+    }
   if (event.includes('"do":"loop"')) { while (true) {} }
   if (event.includes('"do":"null"')) return null
   if (event.includes('"do":"broken"')) return "{"

@@ -13,7 +13,7 @@ import type { Report } from '../attempt-report.ts'
 import type { Execution } from '../workers/worker-slot.ts'
 import { resultEvent } from './result-event.ts'
 import { decide, type RetryPolicy } from './retry-policy.ts'
-import type { Replaced, Written } from './replace-record.ts'
+import type { Lack, Replaced, Written } from './replace-record.ts'
 import type { Settlement } from './settlement.ts'
 import { lineageFault, resultFault } from './verdict-limits.ts'
 
@@ -215,8 +215,8 @@ async function deadLetter(
   return await conclude(attempt, written, { kind: 'dead', attempts, fault })
 }
 
-/** How long an event waits whose outcome found no room. */
-const WAIT_FOR_ROOM_MS = 10_000
+/** How long an event waits whose outcome found no room. Others make room for hand-overs, somebody for dead letters. */
+const WAIT_FOR_ROOM_MS: Readonly<Record<Lack, number>> = { 'hand-overs': 3_000, 'dead letters': 10_000 }
 
 /** Deletes what a stored record has replaced, and gives the report; leaves the event to another process that was first. */
 async function conclude(attempt: Attempt, written: Written, report: Report): Promise<Report> {
@@ -224,7 +224,12 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
   if (written.kind === 'superseded') return await giveUp(attempt, written.newest)
   if (written.kind === 'no-room') {
     // As it was before: what has no room was no attempt.
-    const later = await context.settlement.scheduleRetry(event, history, WAIT_FOR_ROOM_MS, attempt.replaces)
+    const later = await context.settlement.scheduleRetry(
+      event,
+      history,
+      WAIT_FOR_ROOM_MS[written.lacks],
+      attempt.replaces,
+    )
     return await conclude(attempt, later, { kind: 'waits', lacks: written.lacks })
   }
   if (report.kind === 'done' || report.kind === 'dead') await removeRedrivenLetter(attempt)

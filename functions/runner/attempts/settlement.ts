@@ -124,8 +124,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const { key, replaces, done } = verdict
     // A hand-over to one event takes the place of its cause, so that a full Job can still work itself free.
     const takesNoMore = events.length === 1 && replaces.seq !== 0
-    if (!takesNoMore && !(await room.has('waiting'))) return NO_ROOM_TO_HAND_OVER
     const root = lineage.root ?? key
+    if (!takesNoMore && !(await room.has('waiting')) && !room.goesFirst(root)) return NO_ROOM_TO_HAND_OVER
     const messages = () => events.map((each) => handOverMessage(each, { hops: lineage.hops + 1, root }))
     room.stored(bytesOf(messages()))
     const more = { events: events.length, bytes: handOverBytes(events) }
@@ -165,6 +165,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
         publish: (expected) => publish(requests, done(expected)),
         isSame: (record) => holds(record, verdict),
       }
+      room.stored(bytesOf([done(0)]))
       return handOvers.events.length === 0
         ? await replace(write)
         : await writeTogether(handOvers, { ...write, done })

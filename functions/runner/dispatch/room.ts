@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Requests } from '../../jetstream/requests.ts'
-import { streamNames, type EventRef } from '../../queues/names.ts'
+import { JOBICO_HEADERS } from '../../outcomes/verdict.ts'
+import { parseSubject, streamNames, type EventRef } from '../../queues/names.ts'
 import {
   deleteDone,
   findExcess,
   measureUndone,
   roomLimits,
+  type MeasuredMessage,
   type RoomLimits,
   type UndoneBytes,
 } from '../../queues/room.ts'
@@ -20,6 +22,8 @@ export interface KnownBytes {
   readonly total: number
   /** What was no done outcome when it was measured. */
   readonly measured: UndoneBytes
+  /** The first root of those that waited then, in an order that stays the same. */
+  readonly firstRoot?: string | undefined
   /** By how much the stream has grown since, if nothing was deleted; all of it may be of one kind. */
   readonly growth: number
 }
@@ -44,12 +48,18 @@ export function mustMeasure(known: KnownBytes, limits: RoomLimits): boolean {
   )
 }
 
+/** Whether so much was stored since the last look that done outcomes may have to go before there is more. Pure. */
+export function mustRollOver({ total, measured, growth }: KnownBytes, { done }: RoomLimits): boolean {
+  return growth > done.pause && total - measured.dead - measured.waiting > done.most
+}
+
 /**
- * Decides what may be pulled. Nothing while the streams are not there, because an execution would be in vain. Only what is
- * in the stream of events while it takes half of its room, because new events may add to it. Pure.
+ * Decides what may be pulled. Nothing while the streams are not there, because an execution would be in vain, and nothing
+ * until done outcomes have rolled over. Only what is in the stream of events while it takes half of its room, because new
+ * events may add to it. Pure.
  */
 export function pullMode(known: KnownBytes | undefined, limits: RoomLimits): PullMode {
-  if (known === undefined) return 'nothing'
+  if (known === undefined || mustRollOver(known, limits)) return 'nothing'
   return mostUndone(known).waiting >= limits.waiting / 2 ? 'records' : 'all'
 }
 
@@ -61,9 +71,14 @@ export interface Room {
    * is known, since all growth may be of another kind.
    */
   has(kind: keyof UndoneBytes): Promise<boolean>
+  /**
+   * Whether what comes out of this root event may be handed over also while there is no room: those of one root go on, so
+   * that events which all hand over to others do not wait for each other for ever.
+   */
+  goesFirst(root: string): boolean
   /** The most bytes that may ever come out of one event by hand-overs. */
   familyBytes(): number
-  /** Call it when so many bytes of hand-overs, retries or dead letters are about to be stored, or were. */
+  /** Call it when so many bytes are about to be stored, or were. */
   stored(bytes: number): void
   /** Call it when a verdict can not be stored. Nothing is pulled until the returned function is called. */
   block(): () => void
@@ -83,6 +98,10 @@ export async function createRoom(
   const stop = new AbortController()
   const keeper = createKeeper(requests, ref)
   await keeper.check()
+  const check = async () => {
+    await keeper.check().catch(() => undefined)
+    report()
+  }
   let blocks = 0
   const mode = () => (blocks > 0 ? 'nothing' : keeper.mode())
   let reported = mode()
@@ -92,17 +111,20 @@ export async function createRoom(
     onChange(reported)
   }
   const run = async () => {
-    while (await delay(CHECK_MS, true, { signal: stop.signal, ref: false }).catch(() => false)) {
-      await keeper.check().catch(() => undefined)
-      report()
-    }
+    while (await delay(CHECK_MS, true, { signal: stop.signal, ref: false }).catch(() => false)) await check()
   }
   void run()
   return {
     mode,
     has: keeper.has,
+    goesFirst: keeper.goesFirst,
     familyBytes: keeper.familyBytes,
-    stored: keeper.stored,
+    stored(bytes) {
+      keeper.stored(bytes)
+      if (mode() !== 'nothing' || reported === 'nothing') return
+      report()
+      void check()
+    },
     block() {
       blocks++
       report()
@@ -127,9 +149,13 @@ function createKeeper(requests: Requests, ref: EventRef) {
     const start = performance.now()
     const sizes = await readSizes(requests, ref)
     const before = known?.growth ?? 0
-    const measured = await measureUndone(connection, ref)
+    let firstRoot: string | undefined
+    const measured = await measureUndone(connection, ref, (message) => {
+      const root = rootOf(message)
+      if (firstRoot === undefined || root < firstRoot) firstRoot = root
+    })
     const growth = Math.max(0, (known?.growth ?? 0) - before)
-    known = sizes && { total: sizes.bytes + growth, measured, growth }
+    known = sizes && { total: sizes.bytes + growth, measured, growth, firstRoot }
     measureAt = performance.now() + (performance.now() - start) / MEASURING_SHARE
   }
   const measureOnce = async () => {
@@ -146,6 +172,7 @@ function createKeeper(requests: Requests, ref: EventRef) {
 
   return {
     mode: () => pullMode(known, limits),
+    goesFirst: (root: string) => known?.firstRoot === root,
     familyBytes: () => limits.family,
     async has(kind: keyof UndoneBytes) {
       if (seemsToHave(kind)) return true
@@ -164,11 +191,18 @@ function createKeeper(requests: Requests, ref: EventRef) {
       }
       limits = roomLimits(sizes.maxBytes)
       known = grown(known, sizes.bytes)
-      if (!mustMeasure(known, limits) || performance.now() < measureAt) return
+      const isUrgent = mustRollOver(known, limits)
+      if (!isUrgent && (!mustMeasure(known, limits) || performance.now() < measureAt)) return
+      if (isUrgent) measureAt = 0
       await measureOnce()
       await rollOver()
     },
   }
+}
+
+/** The root of an event that waits: with which hand-overs began, or the event itself. */
+function rootOf({ subject, headers }: MeasuredMessage): string {
+  return headers?.get(JOBICO_HEADERS.root) || parseSubject(subject).key
 }
 
 /** What is known after the stream was found to have `total` bytes. Nothing but growth is told apart from it. Pure. */
