@@ -34,7 +34,7 @@ export async function pullPage(connection: NatsConnection, { stream, consumer }:
   const { messages, code } = await receivePage(subscription)
   // Without a message the status means that the consumer is gone, or moves to another server.
   if (code === SILENCE || code === NO_RESPONDERS || (code === CONFLICT && messages.length === 0))
-    throw new JobicoError('QUEUE_UNAVAILABLE', `the stream ${stream} can not be read right now`)
+    throw new JobicoError('QUEUE_UNAVAILABLE', `the stream ${stream} can't be read right now`)
   return { messages, more: messages.length === PAGE || code === CONFLICT }
 }
 

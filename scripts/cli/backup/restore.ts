@@ -58,8 +58,15 @@ export async function restoreCommand(
 }
 
 async function openBackup(path: string): Promise<FileHandle> {
+  if (path === '-')
+    throw new Error(
+      'a backup is read more than once, so it can not come from standard input; save it to a file first',
+    )
   const file = await open(path).catch((fault: unknown) => {
-    throw new Error(`can't read the backup: ${messageOf(fault)}`, { cause: fault })
+    throw new Error(
+      `can't read the backup: ${messageOf(fault)}; name the file that jobico backup has written`,
+      { cause: fault },
+    )
   })
   if ((await file.stat()).isFile()) return file
   await file.close()
