@@ -55,7 +55,7 @@ export async function startShop(t: Test, folder: string) {
   for (const [path, content] of Object.entries(FILES)) writeFileSync(join(folder, path), content)
   const dev = startDevCli(t, folder)
   await dev.waitFor(/http:\S+\/listener\/order\n/)
-  await holdRunner(dev.pid)
+  await holdRunner(t, dev.pid)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
   const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
   const requests = createRequests(connection)
@@ -76,7 +76,7 @@ export async function startShop(t: Test, folder: string) {
 }
 
 /** Stops the runner of the event whose events are to stay in the queue. */
-async function holdRunner(devPid: number): Promise<void> {
+async function holdRunner(t: Test, devPid: number): Promise<void> {
   const isHeld = (pid: number) => {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
     return (
@@ -86,7 +86,11 @@ async function holdRunner(devPid: number): Promise<void> {
   }
   const runners = (await descendants(devPid)).filter(isHeld)
   if (runners.length !== 1) throw new Error(`${runners.length} runners of ${HELD.event}`)
-  for (const pid of runners) process.kill(pid, 'SIGSTOP')
+  for (const pid of runners) {
+    process.kill(pid, 'SIGSTOP')
+    // A process that is stopped does not notice that dev, which is killed right after this, is gone.
+    t.teardown(() => process.kill(pid, 'SIGKILL'))
+  }
 }
 
 export type Shop = Awaited<ReturnType<typeof startShop>>
