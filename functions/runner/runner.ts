@@ -32,7 +32,7 @@ export interface Runner {
 }
 
 /** What is logged when the pull mode changes. */
-const PULLS: Readonly<Record<PullMode, string>> = {
+const PULLS: Readonly<Record<Exclude<PullMode, 'rolling over'>, string>> = {
   all: 'Events are pulled again',
   records:
     'No new events are pulled, since retries and hand-overs take more bytes than the queue may; those are run first',
@@ -62,8 +62,13 @@ export async function startRunner(
   const output = config.output && (await openOutput(ref, config.output))
   const emits = await openEmits(ref, config.emits)
   const requests = createRequests(connection)
+  let logged: PullMode = 'all'
   const onPullMode = (mode: PullMode) => {
-    log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
+    // A runner that is quicker than old outcomes are deleted waits many times a second: that is nothing to tell.
+    if (mode !== 'rolling over' && mode !== logged) {
+      log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
+      logged = mode
+    }
     dispatcher.roomChanged()
   }
   const [clock, room, pool] = await Promise.all([

@@ -7,7 +7,7 @@ import { streamNames, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { MAX_PREFETCH } from '../../queues/stream-config.ts'
 import { NAK, WORKING, type Delivery, type Source } from './delivery.ts'
-import type { Room } from './room.ts'
+import { isPaused, type Room } from './room.ts'
 import { createPuller } from './puller.ts'
 import type { Report } from '../attempt-report.ts'
 import { prefetch } from './prefetch.ts'
@@ -61,7 +61,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const free = () => concurrency + prefetched() - inFlight.size
   const wanted = (source: Source, requestedFromOther: number) => {
     const from = room.mode()
-    if (from === 'nothing' || free() < 1) return 0
+    if (isPaused(from) || free() < 1) return 0
     if (source === 'events') return 1 + Math.floor(prefetched() / 2)
     return from === 'records' ? 0 : Math.max(1, free() - requestedFromOther)
   }
@@ -110,7 +110,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     inFlight: () => inFlight.size,
     async acquireSlot(alone) {
       const release = await slots.acquire(alone)
-      while (!closing && room.mode() === 'nothing') await once(changes, 'change')
+      while (!closing && isPaused(room.mode())) await once(changes, 'change')
       if (!closing) return release
       release()
       return undefined

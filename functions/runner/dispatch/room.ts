@@ -14,7 +14,12 @@ import {
 } from '../../queues/room.ts'
 
 /** Which messages may be pulled now. */
-export type PullMode = 'all' | 'records' | 'nothing'
+export type PullMode = 'all' | 'records' | 'nothing' | 'rolling over'
+
+/** Whether no event is pulled or begun. Pure. */
+export function isPaused(mode: PullMode): boolean {
+  return mode === 'nothing' || mode === 'rolling over'
+}
 
 /** What is known of the bytes in a Job's stream of events. */
 export interface KnownBytes {
@@ -59,7 +64,8 @@ export function mustRollOver({ total, measured, growth }: KnownBytes, { done }: 
  * events may add to it. Pure.
  */
 export function pullMode(known: KnownBytes | undefined, limits: RoomLimits): PullMode {
-  if (known === undefined || mustRollOver(known, limits)) return 'nothing'
+  if (known === undefined) return 'nothing'
+  if (mustRollOver(known, limits)) return 'rolling over'
   return mostUndone(known).waiting >= limits.waiting / 2 ? 'records' : 'all'
 }
 
@@ -121,7 +127,7 @@ export async function createRoom(
     familyBytes: keeper.familyBytes,
     stored(bytes) {
       keeper.stored(bytes)
-      if (mode() !== 'nothing' || reported === 'nothing') return
+      if (mode() !== 'rolling over' || reported === 'rolling over') return
       report()
       void check()
     },
