@@ -90,6 +90,8 @@ export interface Settlement {
 
 /** Counts of descendants are kept so long at least: longer than descendants wait for room, or for a pod. */
 const MIN_COUNT_S = 3_600
+/** What a done verdict takes beside its result, about: its headers are not made once more to measure them. */
+const VERDICT_BYTES = 600
 const NO_ROOM_TO_HAND_OVER = { kind: 'no-room', lacks: 'hand-overs' } as const
 
 /** Makes the settlement for the runner of an event. */
@@ -165,7 +167,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
         publish: (expected) => publish(requests, done(expected)),
         isSame: (record) => holds(record, verdict),
       }
-      room.stored(bytesOf([done(0)]))
+      room.stored(payloadOf(verdict.result).length + VERDICT_BYTES)
       return handOvers.events.length === 0
         ? await replace(write)
         : await writeTogether(handOvers, { ...write, done })
