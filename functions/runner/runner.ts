@@ -13,7 +13,7 @@ import { longestAttemptMs } from '../process/attempt-limit.ts'
 import { createRequests } from '../jetstream/requests.ts'
 import type { RunnerConfig } from './config.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
-import { createRoom, type PullMode } from './dispatch/room.ts'
+import { createRoom, type PullMode, type Room } from './dispatch/room.ts'
 import { createSettlement } from './attempts/settlement.ts'
 import { processDelivery, type AttemptContext } from './attempts/attempt.ts'
 import type { RunnerMetrics } from './metrics.ts'
@@ -62,18 +62,9 @@ export async function startRunner(
   const output = config.output && (await openOutput(ref, config.output))
   const emits = await openEmits(ref, config.emits)
   const requests = createRequests(connection)
-  let logged: PullMode = 'all'
-  const onPullMode = (mode: PullMode) => {
-    // A runner that is quicker than old outcomes are deleted waits many times a second: that is nothing to tell.
-    if (mode !== 'rolling over' && mode !== logged) {
-      log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
-      logged = mode
-    }
-    dispatcher.roomChanged()
-  }
   const [clock, room, pool] = await Promise.all([
     whenAvailable(log, () => createServerClock(requests, streamNames(ref).queue, ref.event)),
-    whenAvailable(log, () => createRoom(requests, ref, onPullMode)),
+    whenAvailable(log, () => createRoom(requests, ref)),
     createPool({
       module,
       concurrency,
@@ -84,6 +75,7 @@ export async function startRunner(
       onStuck: () => endProcess(log),
     }),
   ])
+  logPullModes(log, room)
   const aborter = new AbortController()
   const settlement = createSettlement({ ...config, requests, clock, room, signal: aborter.signal })
   const context: AttemptContext = {
@@ -127,6 +119,18 @@ export async function startRunner(
       for (const part of [clock, room, requests]) part.close()
     },
   }
+}
+
+function logPullModes(log: Log, room: Room): void {
+  let logged: PullMode = 'all'
+  const logMode = (mode: PullMode) => {
+    // A runner that is quicker than old outcomes are deleted waits many times a second: that is nothing to tell.
+    if (mode === 'rolling over' || mode === logged) return
+    log[mode === 'all' ? 'info' : 'warn']({ from: mode }, PULLS[mode])
+    logged = mode
+  }
+  room.onChange(logMode)
+  logMode(room.mode())
 }
 
 /** Kills the process: an exit would wait for the thread. Events that run on other threads are delivered again. */

@@ -1,6 +1,7 @@
 /** What is known of a Job after a reconcile. */
 export interface Looked {
-  readonly ready: boolean
+  /** Nothing about it is wrong, changing, or not known. */
+  readonly steady: boolean
   readonly pending: number
   readonly dead: number
 }
@@ -15,8 +16,8 @@ const AT_REST_MS = 300_000
 const SPREAD = 0.2
 
 /** In how many milliseconds a Job is to be looked at again, if nothing is told before. Pure: `random` is from 0 to 1. */
-export function nextLookMs({ ready, pending, dead }: Looked, random: number): number {
-  if (!ready || pending > 0) return SOON_MS
+export function nextLookMs({ steady, pending, dead }: Looked, random: number): number {
+  if (!steady || pending > 0) return SOON_MS
   const most = dead > 0 ? WITH_DEAD_MS : AT_REST_MS
   return Math.round(most * (1 - SPREAD * random))
 }

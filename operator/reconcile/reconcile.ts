@@ -39,8 +39,11 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
   readonly log: Log
   /** The report of a NATS server whose disk is nearly full, if there is one. */
   readonly lowStorage: () => StorageReport | undefined
-  /** Requests a reconcile of a Job the next time that something is stored which its runners can run. */
-  readonly whenStored: (job: JobRef) => void
+  /**
+   * Requests a reconcile of a Job the next time that something is stored which its runners can run. Gives false if that was
+   * requested before, and did not happen yet.
+   */
+  readonly whenStored: (job: JobRef) => boolean
   /** The limits of a namespace. */
   readonly limits: (namespace: string) => NamespaceLimits
   /** Replicas of each stream, unless the Job sets them. */
@@ -50,6 +53,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
 /** What a reconcile of a Job leaves for the next one. */
 interface Previous {
   readonly backlog?: Backlog
+  /** Whether the backlog was counted in the last reconcile. */
+  readonly isFresh?: boolean
   /** Until when this backlog is not counted again, in milliseconds of the monotonic clock. */
   readonly countedUntil?: number
   /** When counts were last written to the status, in milliseconds of the monotonic clock. */
@@ -88,18 +93,21 @@ export function createReconcile(deps: ReconcileDeps): Reconcile {
     const served = await serveJob(deps, job, previous.get(key) ?? {})
     previous.set(key, served)
     const look = lookedAt(served)
-    if (look.ready && look.pending === 0) deps.whenStored(jobRef(job))
-    return nextLookMs(look, Math.random())
+    // What was stored between the count and this subscription is found by one more look.
+    const isToldAnew = look.steady && look.pending === 0 && deps.whenStored(jobRef(job))
+    return nextLookMs({ ...look, steady: look.steady && !isToldAnew }, Math.random())
   }
 }
 
-/** A Job whose counts are not known, or not written yet, is not at rest. */
-function lookedAt({ status, backlog }: Previous): Looked {
-  if (status === undefined || backlog === undefined) return { ready: false, pending: 0, dead: 0 }
+/** A Job is steady if it is ready, no event is leaving it, and its status has what was counted in this very look. */
+function lookedAt({ status, backlog, isFresh = false }: Previous): Looked {
+  if (status === undefined || backlog === undefined) return { steady: false, pending: 0, dead: 0 }
   const { pending, dead } = backlog
   const isReady =
-    status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
-  return { ready: isReady && status.pending === pending && status.dead === dead, pending, dead }
+    status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true &&
+    status.events?.every(({ ready }) => ready === true) === true
+  const isWritten = status.pending === pending && status.dead === dead
+  return { steady: isReady && isFresh && isWritten, pending, dead }
 }
 
 async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {
@@ -185,8 +193,8 @@ async function count(
   { nats }: ReconcileDeps,
   job: LiveJob,
   { backlog, countedUntil = -Infinity }: Previous,
-): Promise<Pick<Previous, 'backlog' | 'countedUntil'>> {
-  const last = backlog === undefined ? {} : { backlog, countedUntil }
+): Promise<Pick<Previous, 'backlog' | 'countedUntil' | 'isFresh'>> {
+  const last = backlog === undefined ? {} : { backlog, countedUntil, isFresh: false }
   const start = performance.now()
   if (start < countedUntil) return last
   const counted = await answerOrFault(() => readBacklog(nats.use(), jobRef(job)))
@@ -194,7 +202,7 @@ async function count(
   const now = performance.now()
   return counted.answer === undefined
     ? {}
-    : { backlog: counted.answer, countedUntil: now + (now - start) / COUNTING_SHARE }
+    : { isFresh: true, backlog: counted.answer, countedUntil: now + (now - start) / COUNTING_SHARE }
 }
 
 /** The fault of a Job for whose events there is no room, on the servers or among its own. */

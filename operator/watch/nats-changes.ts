@@ -38,8 +38,11 @@ export function changeOf(subject: string): NatsChange | undefined {
 export interface NatsChanges {
   /** Follows a connection, which came up or came back. */
   follow(connection: NatsConnection): void
-  /** Calls `onStored` once, the next time that something is stored which a runner of the Job can run. */
-  whenStored(job: JobRef): void
+  /**
+   * Calls `onStored` once, the next time that something is stored which a runner of the Job can run. Gives false if it waits
+   * for that already.
+   */
+  whenStored(job: JobRef): boolean
 }
 
 /** Makes the follower. */
@@ -66,7 +69,7 @@ export function createNatsChanges(
     },
     whenStored(job) {
       const subject = wakeSubject({ ...job, event: '*' })
-      if (waiting.has(subject) || followed === undefined || followed.isClosed()) return
+      if (waiting.has(subject) || followed === undefined || followed.isClosed()) return false
       waiting.add(subject)
       followed.subscribe(subject, {
         max: 1,
@@ -75,6 +78,7 @@ export function createNatsChanges(
           onStored(job)
         },
       })
+      return true
     },
   }
 }

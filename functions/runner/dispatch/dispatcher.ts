@@ -40,8 +40,6 @@ export interface Dispatcher {
   acquireSlot(alone: boolean): Promise<(() => void) | undefined>
   /** Call it when a delivery is acknowledged: its ack wait is not extended any more. */
   settled(delivery: Delivery): void
-  /** Call it when the pull mode has changed. */
-  roomChanged(): void
   /** Pulls no more. Resolves when all deliveries are processed, or given back because their processing was broken off. */
   close(): Promise<void>
 }
@@ -106,6 +104,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const { ackSubject } of unacknowledged) requests.post({ subject: ackSubject, payload: WORKING })
   }, WORKING_EVERY_MS)
 
+  room.onChange(() => {
+    changes.emit('change')
+    puller.refill()
+  })
+
   return {
     inFlight: () => inFlight.size,
     async acquireSlot(alone) {
@@ -116,10 +119,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return undefined
     },
     settled: (delivery) => void unacknowledged.delete(delivery),
-    roomChanged() {
-      changes.emit('change')
-      puller.refill()
-    },
     async close() {
       closing = true
       changes.emit('change')

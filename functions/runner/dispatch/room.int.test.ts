@@ -3,6 +3,7 @@ import t from 'tap'
 
 import { publish } from '../../jetstream/publish.ts'
 import { eventSubjects, streamNames, type EventRef, type RecordKind } from '../../queues/names.ts'
+import { eventually } from '../../../scripts/testing/eventually.fixture.ts'
 import { startFixture, type Fixture } from '../runner.fixture.ts'
 import { createRoom } from './room.ts'
 
@@ -40,10 +41,21 @@ for (const { name, kind, records, has } of cases)
     `since the room was measured came ${name}: ${has ? 'another' : 'no other'} finds room`,
     async (t) => {
       const ref = await smallJob()
-      const room = await createRoom(fixture.requests, ref, () => undefined)
+      const room = await createRoom(fixture.requests, ref)
       t.teardown(() => room.close())
       await fill(ref, kind, records)
       room.stored(records * 10_000)
       t.equal(await room.has('dead'), has)
     },
   )
+
+t.test('everybody hears of a pause that no event of this runner has caused', async (t) => {
+  const ref = await smallJob()
+  const room = await createRoom(fixture.requests, ref)
+  t.teardown(() => room.close())
+  const heard: string[] = []
+  room.onChange((mode) => heard.push(mode))
+  await fill(ref, 'done', 20)
+  await eventually('the pause is over', () => Promise.resolve(heard.length >= 2 && room.mode() === 'all'))
+  t.same(heard.slice(0, 2), ['rolling over', 'all'])
+})

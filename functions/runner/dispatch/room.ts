@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Requests } from '../../jetstream/requests.ts'
@@ -86,6 +87,8 @@ export interface Room {
   familyBytes(): number
   /** Call it when so many bytes are about to be stored, or were. */
   stored(bytes: number): void
+  /** Has `handler` called with the pull mode whenever it changes. */
+  onChange(handler: (mode: PullMode) => void): void
   /** Call it when a verdict can not be stored. Nothing is pulled until the returned function is called. */
   block(): () => void
   close(): void
@@ -95,63 +98,65 @@ const CHECK_MS = 1_000
 /** Measuring takes at most this share of the time. */
 const MEASURING_SHARE = 0.2
 
-/** Makes the room after a first check; `onChange` is called when the pull mode changes. Throws QUEUE_UNAVAILABLE. */
-export async function createRoom(
-  requests: Requests,
-  ref: EventRef,
-  onChange: (now: PullMode) => void,
-): Promise<Room> {
+/** Makes the room after a first check. Throws QUEUE_UNAVAILABLE. */
+export async function createRoom(requests: Requests, ref: EventRef): Promise<Room> {
   const stop = new AbortController()
-  const keeper = createKeeper(requests, ref)
-  await keeper.check()
-  const check = async () => {
-    await keeper.check().catch(() => undefined)
-    report()
-  }
+  const changes = new EventEmitter<{ change: [PullMode] }>()
   let blocks = 0
-  const mode = () => (blocks > 0 ? 'nothing' : keeper.mode())
-  let reported = mode()
-  const report = () => {
-    if (reported === mode()) return
-    reported = mode()
-    onChange(reported)
+  let mode: PullMode = 'nothing'
+  // Whoever waits for the mode to change must hear of each change, however briefly it lasts.
+  const update = () => {
+    const now = blocks > 0 ? 'nothing' : keeper.mode()
+    if (now === mode) return
+    mode = now
+    changes.emit('change', now)
   }
+  const keeper = createKeeper(requests, ref, update)
+  await keeper.check()
+  const check = () => keeper.check().catch(() => undefined)
   const run = async () => {
     while (await delay(CHECK_MS, true, { signal: stop.signal, ref: false }).catch(() => false)) await check()
   }
   void run()
   return {
-    mode,
+    mode: () => mode,
     has: keeper.has,
     goesFirst: keeper.goesFirst,
     familyBytes: keeper.familyBytes,
     stored(bytes) {
+      const before = mode
       keeper.stored(bytes)
-      if (mode() !== 'rolling over' || reported === 'rolling over') return
-      report()
-      void check()
+      if (mode === 'rolling over' && before !== mode) void check()
     },
+    onChange: (handler) => void changes.on('change', handler),
     block() {
       blocks++
-      report()
+      update()
       return () => {
         blocks--
-        report()
+        update()
       }
     },
     close: () => stop.abort(),
   }
 }
 
-function createKeeper(requests: Requests, ref: EventRef) {
+/** Measures the stream, and deletes done outcomes. Calls `onUpdate` whenever something else is known. */
+function createKeeper(requests: Requests, ref: EventRef, onUpdate: () => void) {
   const { connection } = requests
   let limits = roomLimits(0)
   let known: KnownBytes | undefined
   let measureAt = 0
   let measuring: Promise<void> | undefined
+  let urgency = new AbortController()
 
+  const update = (next: KnownBytes | undefined) => {
+    known = next
+    onUpdate()
+  }
   async function measure(): Promise<void> {
-    await delay(Math.max(0, measureAt - performance.now()))
+    const wait = Math.max(0, measureAt - performance.now())
+    await delay(wait, undefined, { signal: urgency.signal }).catch(() => undefined)
     const start = performance.now()
     const sizes = await readSizes(requests, ref)
     const before = known?.growth ?? 0
@@ -161,17 +166,23 @@ function createKeeper(requests: Requests, ref: EventRef) {
       if (firstRoot === undefined || root < firstRoot) firstRoot = root
     })
     const growth = Math.max(0, (known?.growth ?? 0) - before)
-    known = sizes && { total: sizes.bytes + growth, measured, growth, firstRoot }
     measureAt = performance.now() + (performance.now() - start) / MEASURING_SHARE
+    update(sizes && { total: sizes.bytes + growth, measured, growth, firstRoot })
   }
   const measureOnce = async () => {
     measuring ??= measure().finally(() => (measuring = undefined))
     await measuring
   }
+  const measureNow = async () => {
+    measureAt = 0
+    urgency.abort()
+    urgency = new AbortController()
+    await measureOnce()
+  }
   const rollOver = async () => {
     if (known === undefined) return
     const freed = await deleteOldest(requests, ref, known, limits)
-    known = { ...known, total: known.total - freed }
+    update({ ...known, total: known.total - freed })
   }
   const seemsToHave = (kind: keyof UndoneBytes) =>
     known !== undefined && mostUndone(known)[kind] < limits[kind]
@@ -187,20 +198,20 @@ function createKeeper(requests: Requests, ref: EventRef) {
       return seemsToHave(kind)
     },
     stored(bytes: number) {
-      if (known !== undefined) known = { ...known, total: known.total + bytes, growth: known.growth + bytes }
+      if (known !== undefined) update({ ...known, total: known.total + bytes, growth: known.growth + bytes })
     },
     async check() {
       const sizes = await readSizes(requests, ref)
       if (sizes === undefined) {
-        known = undefined
+        update(undefined)
         return
       }
       limits = roomLimits(sizes.maxBytes)
-      known = grown(known, sizes.bytes)
-      const isUrgent = mustRollOver(known, limits)
-      if (!isUrgent && (!mustMeasure(known, limits) || performance.now() < measureAt)) return
-      if (isUrgent) measureAt = 0
-      await measureOnce()
+      const next = grown(known, sizes.bytes)
+      update(next)
+      const isUrgent = mustRollOver(next, limits)
+      if (!isUrgent && (!mustMeasure(next, limits) || performance.now() < measureAt)) return
+      await (isUrgent ? measureNow() : measureOnce())
       await rollOver()
     },
   }
