@@ -10,9 +10,11 @@ import {
   type Node,
   type Pair,
   type ScalarTag,
+  type YAMLMap,
 } from 'yaml'
 import { formatPath, type ObjectPath } from '../../crds/structure.ts'
 import { messageOf } from '../../functions/process/errors.ts'
+import { overBounds, repeatedKey, textOverBounds } from './document-bounds.ts'
 import type { JobFileFault } from './fault.ts'
 
 /** A document of a YAML file; it can give the line of a fault. */
@@ -30,12 +32,15 @@ export function readDocuments(
   file: string,
   text: string,
 ): { documents: FileDocument[]; faults: JobFileFault[] } {
+  const tooLarge = textOverBounds(text)
+  if (tooLarge !== undefined) return { documents: [], faults: [{ file, message: tooLarge }] }
   const lines = new LineCounter()
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
     customTags: [...boolWords],
+    uniqueKeys: false, // compares each key with all before it; repeatedKey does it in time that grows with the file
   })
   const documents: FileDocument[] = []
   const faults: JobFileFault[] = []
@@ -63,9 +68,18 @@ function readDocument(file: string, document: Document, lines: LineCounter): Fil
     return { line, column: col }
   }
   const [error] = document.errors
-  if (error) return { file, ...position(error.pos[0]), message: parseMessage(error.code, error.message) }
+  if (error) return { file, ...position(error.pos[0]), message: parseMessage(error.message) }
+  const repeated = repeatedKey(document)
+  if (repeated !== undefined)
+    return {
+      file,
+      ...position(repeated),
+      message: 'this field is there twice; remove one of them',
+    }
+  const tooMuch = overBounds(document)
+  if (tooMuch !== undefined) return { file, ...position(offsetOf(document, [])), message: tooMuch }
   try {
-    const value: unknown = document.toJS()
+    const value: unknown = document.toJS({ maxAliasCount: -1 }) // overBounds has counted them
     const fault: FileDocument['fault'] = (path, message) => {
       const written = formatPath(path)
       return { file, ...position(offsetOf(document, path)), ...(written && { path: written }), message }
@@ -89,8 +103,8 @@ function readDocument(file: string, document: Document, lines: LineCounter): Fil
   }
 }
 
-function parseMessage(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this field is there twice; remove one of them'
+function parseMessage(message: string): string {
+  if (/call stack/.test(message)) return 'is nested too deeply; name a YAML file of a Job'
   return `not YAML: ${message}; correct the line or its indentation`
 }
 
@@ -122,7 +136,21 @@ function descend(
   const target = isAlias(node) ? node.resolve(document) : node
   if (isSeq(target)) return [undefined, target.items[Number(step)] as Node | undefined]
   if (!isMap(target)) return []
-  const pairs = target.items as readonly Pair<Node, Node | null>[]
-  const pair = pairs.find(({ key }) => isScalar(key) && String(key.value) === String(step))
+  const pair = pairsOf(target as YAMLMap<Node, Node | null>).get(String(step))
   return [pair?.key, pair?.value]
+}
+
+type PairsByKey = ReadonlyMap<string, Pair<Node, Node | null>>
+
+/** Kept, so that a file with many faults is not searched from its start for each. */
+const pairsByMap = new WeakMap<YAMLMap<Node, Node | null>, PairsByKey>()
+
+function pairsOf(map: YAMLMap<Node, Node | null>): PairsByKey {
+  const known = pairsByMap.get(map)
+  if (known !== undefined) return known
+  const pairs = new Map(
+    map.items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [])),
+  )
+  pairsByMap.set(map, pairs)
+  return pairs
 }
