@@ -3,7 +3,8 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { parseJson } from '../functions/cloudevents/json.ts'
-import { cacheFolder, fetchFromPypi } from '../scripts/pypi.ts'
+import { fetchFromPypi } from '../scripts/pypi.ts'
+import { userCache } from '../scripts/user-cache.ts'
 import type { Draft } from './lint.ts'
 
 /** The sources of the Python library jsonschema contain the whole JSON Schema Test Suite; both have the same maintainer. */
@@ -28,7 +29,7 @@ export interface SuiteGroup {
 
 /** The JSON Schema Test Suite for both drafts; fetched from PyPI once, into the user's cache. */
 export async function readSuite(): Promise<readonly SuiteGroup[]> {
-  const folder = join(cacheFolder(process.env), `json-schema-suite-${RELEASE.version}`)
+  const folder = join(userCache(process.env), `json-schema-suite-${RELEASE.version}`)
   if (!(await exists(folder))) await fetchSuite(folder)
   const drafts = Object.keys(FOLDERS) as Draft[]
   return (await Promise.all(drafts.map((draft) => readDraft(folder, draft)))).flat()

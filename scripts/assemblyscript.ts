@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Transform } from 'assemblyscript/asc'
 import { JobicoError } from '../functions/process/errors.ts'
 import { compilerHints } from './compiler-hints.ts'
 import { JsonClasses } from './json-classes/transform.ts'
+import { replaceFile } from './replace-file.ts'
 import { withSourceMap } from './source-map.ts'
 
 /** What to compile. Paths are absolute, or relative to the working directory. */
@@ -112,15 +112,4 @@ function withPaths(text: string, baseDir: string): string {
 function shownPath(path: string): string {
   const near = relative(process.cwd(), path)
   return near.startsWith('..') ? path : near
-}
-
-async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
-  const fresh = `${path}.${randomUUID()}.tmp`
-  await mkdir(dirname(path), { recursive: true })
-  try {
-    await writeFile(fresh, contents)
-    await rename(fresh, path)
-  } finally {
-    await rm(fresh, { force: true })
-  }
 }

@@ -1,5 +1,6 @@
 import { createProgram } from './cli/commands/program.ts'
 import { endWithReader } from './cli/terminal/closed-output.ts'
+import { leaveProjectsPrograms } from './cli/terminal/program-path.ts'
 import { reportError } from './cli/terminal/report-error.ts'
 
 /** Ends this process when the one that started it over an IPC channel ends, such as the program that chose this Node. */
@@ -12,6 +13,7 @@ function followParent(): void {
 }
 
 followParent()
+leaveProjectsPrograms()
 endWithReader()
 try {
   await createProgram().parseAsync()

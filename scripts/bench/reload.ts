@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import { dependencyOn, ownPackage } from '../cli/project/own-package.ts'
 import { newProject } from '../cli/project/templates/project-files.ts'
+import { processEnvironment } from '../dev/config.ts'
 import { createCompiler } from '../dev/compiler/compiler.ts'
 import { packageFile } from '../dev/processes/entry-points.ts'
 import { findInstance } from '../dev/instance.ts'
@@ -55,7 +56,9 @@ async function timesOfDev(folder: string, source: string): Promise<number> {
   const dev = spawn(process.execPath, [PROGRAM, 'dev', '--port', '0'], { cwd: folder, stdio: 'ignore' })
   const ended = once(dev, 'exit')
   try {
-    const served = async () => (await findInstance(folder))?.instance.events[0]?.url
+    const served = async () =>
+      (await findInstance(folder, { environment: processEnvironment(), warn: () => undefined }))?.instance
+        .events[0]?.url
     const url = await eventually('jobico dev serves', served, { everyMs: POLL_MS })
     const body = JSON.stringify({ data: [JSON.parse(await readFile(join(folder, 'event.json'), 'utf8'))] })
     let text = await readFile(source, 'utf8')

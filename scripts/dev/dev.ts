@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -10,11 +11,15 @@ import { createChildren, type Children } from './processes/children.ts'
 import { createCompiler, type Compiler } from './compiler/compiler.ts'
 import { desiredOf, type Desired, type LocalQueuePlan, type PreparedJob } from './desired-processes.ts'
 import { startGateway, type Gateway } from './gateway/gateway.ts'
-import { claimFolder, stateDir, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
+import { claimFolder, type Claim, type InstanceEvent, type RunningInstance } from './instance.ts'
+import { createProver } from './proof.ts'
+import { stateDir } from './state-dir.ts'
+import { userCache } from '../user-cache.ts'
 import { keepQueues, makeQueues, upgradeQueues } from './processes/keep-queues.ts'
 import { guardStorage } from './processes/guard-storage.ts'
 import { createLauncher, type Launcher } from './processes/launcher.ts'
 import { keepNats, type KeptNats } from './processes/nats.ts'
+import { buildRecords } from './compiler/build-record.ts'
 import { createPrepare, type Prepare } from './compiler/prepare.ts'
 import type { Show } from './output/report.ts'
 import { createRunFolder, type RunFolder } from './processes/run-folder.ts'
@@ -159,7 +164,8 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   const { folder, show, environment } = options
   const claim = await claimFolder(folder)
   scope.add(() => claim.release())
-  const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime) })
+  const { prove } = createProver(environment, folder)
+  const gateway = await startGateway({ ...options, describe: () => instanceOf(runtime), prove })
   scope.add(() => gateway.kill())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())
@@ -173,10 +179,11 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   scope.add(() => nats.stop())
   scope.add(await guardStorage(stateDir(folder), nats, show))
   const prepare = createPrepare(compiler, {
+    records: buildRecords(environment),
     warn: (text) => show({ kind: 'note', level: 'warn', text }),
     onRead: (paths) => void runtime.read.push(...paths),
   })
-  const launcher = createLauncher(childEnvironment(options), join(runFolder.path, 'processes'))
+  const launcher = createLauncher(childEnvironment(options), bundleDirOf(options))
   scope.add(() => launcher.close())
   const children = createChildren({ launch: launcher.launch, show }, gateway)
   const runtime: Runtime = {
@@ -194,9 +201,16 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
 /**
  * Passes this process's environment to the children, such as PATH and proxies, without the variables that configure them.
  */
-function childEnvironment({ environment, folder }: DevOptions): Readonly<Record<string, string | undefined>> {
+function childEnvironment({ environment }: DevOptions): Readonly<Record<string, string | undefined>> {
   const kept = Object.entries(environment).filter(([name]) => !/^(JOBICO|NATS)_/.test(name))
-  return { NODE_COMPILE_CACHE: join(stateDir(folder), 'cache'), ...Object.fromEntries(kept) }
+  // Node runs what it finds there without looking at the source again.
+  return { NODE_COMPILE_CACHE: userCache(environment, 'node'), ...Object.fromEntries(kept) }
+}
+
+/** A folder for the bundles of the processes, which are run: so it is not in the project. */
+function bundleDirOf({ environment, folder }: DevOptions): string {
+  const name = createHash('sha256').update(realpathSync(folder)).digest('hex')
+  return join(userCache(environment, 'processes'), name)
 }
 
 function instanceOf({ gateway, nats, jobs, stopping }: Runtime): RunningInstance {

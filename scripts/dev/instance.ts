@@ -1,7 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { isOwn, type CacheEnvironment } from '../user-cache.ts'
 import { isLocked, takeLock } from './folder-lock.ts'
+import { isLoopbackUrl } from './loopback.ts'
+import { CHALLENGE_HEADER, createProver, PROOF_HEADER } from './proof.ts'
+import { openStateDir, stateDir, stateDirFault } from './state-dir.ts'
 
 /** An event that a running `jobico dev` serves. */
 export interface InstanceEvent {
@@ -36,11 +41,6 @@ export interface Claim {
   release(): void
 }
 
-/** The folder for the files of an instance. */
-export function stateDir(folder: string): string {
-  return join(folder, '.jobico')
-}
-
 function instanceFile(folder: string): string {
   return join(stateDir(folder), 'dev.json')
 }
@@ -51,10 +51,10 @@ function lockFile(folder: string): string {
 
 /**
  * Makes this process the only `jobico dev` of a folder. Throws an Error that says who has the folder if another one starts,
- * serves or stops there.
+ * serves or stops there, and what openStateDir throws.
  */
 export async function claimFolder(folder: string): Promise<Claim> {
-  mkdirSync(stateDir(folder), { recursive: true })
+  openStateDir(folder)
   const file = instanceFile(folder)
   const lock = await takeLock(lockFile(folder))
   if (lock === undefined) throw takenBy(readInstance(file))
@@ -96,8 +96,13 @@ function takenBy(holder: Instance | undefined): Error {
   )
 }
 
+/** More than the addresses of all events of a large project take. */
+const MOST_BYTES = 16 * 2 ** 20
+
 function readInstance(file: string): Instance | undefined {
   try {
+    const found = lstatSync(file)
+    if (!found.isFile() || !isOwn(found) || found.size > MOST_BYTES) return undefined
     const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<Instance>
     return typeof value.pid === 'number' ? { ...value, pid: value.pid } : undefined
   } catch {
@@ -111,11 +116,53 @@ export interface FoundInstance {
   readonly instance: RunningInstance
 }
 
-/** Finds the `jobico dev` that serves in a folder, or else in its nearest parent that has one. */
-export async function findInstance(folder: string): Promise<FoundInstance | undefined> {
-  const instance = readInstance(instanceFile(folder))
-  if (instance?.url !== undefined && (await isLocked(lockFile(folder))))
-    return { folder, instance: instance as RunningInstance }
+/** The environment that says where the key of this user is, and where to tell what is not believed. */
+export interface FindOptions {
+  readonly environment: CacheEnvironment
+  readonly warn: (text: string) => void
+}
+
+/**
+ * Finds the `jobico dev` that serves in a folder, or else in its nearest parent that has one. A file alone proves nothing: the
+ * process that it names has to be on this machine, and to know a key that only this user can read. Throws an Error if
+ * somebody has the folder but does not prove that.
+ */
+export async function findInstance(folder: string, options: FindOptions): Promise<FoundInstance | undefined> {
+  const fault = stateDirFault(folder)
+  if (fault !== undefined) options.warn(`${fault}; no jobico dev is looked for in it`)
+  else {
+    const instance = readInstance(instanceFile(folder))
+    if (instance?.url !== undefined && (await isLocked(lockFile(folder))))
+      return { folder, instance: await proven(folder, instance.url, options.environment) }
+  }
   const parent = dirname(folder)
-  return parent === folder ? undefined : await findInstance(parent)
+  return parent === folder ? undefined : await findInstance(parent, options)
+}
+
+const PROOF_LIMIT_MS = 5_000
+
+/** Asks the instance at an address to prove whose it is, and gives what it then says of itself. */
+async function proven(folder: string, url: string, environment: CacheEnvironment): Promise<RunningInstance> {
+  const refuse = (why: string): Error =>
+    new Error(
+      `${instanceFile(folder)} names ${url}, ${why}; stop what runs there and remove the file, or name a cluster with -n or --context`,
+    )
+  if (!isLoopbackUrl(url, 'http:')) throw refuse('which is no http address of this machine')
+  const prover = createProver(environment, folder)
+  const challenge = randomUUID()
+  const answer = await fetch(url, {
+    headers: { [CHALLENGE_HEADER]: challenge },
+    redirect: 'error',
+    signal: AbortSignal.timeout(PROOF_LIMIT_MS),
+  }).catch((cause: unknown) => {
+    throw Object.assign(refuse('where nobody answers'), { cause })
+  })
+  const body = await answer.text()
+  if (!prover.verify(answer.headers.get(PROOF_HEADER), challenge, body))
+    throw refuse('but no jobico dev of yours in this folder answers there')
+  const instance = JSON.parse(body) as RunningInstance
+  // Somebody else could pass the question on to the true one, which serves another address.
+  if (instance.url !== url || !isLoopbackUrl(instance.natsUrl, 'nats:'))
+    throw refuse('but the jobico dev that answers serves another address')
+  return instance
 }

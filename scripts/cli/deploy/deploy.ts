@@ -3,7 +3,7 @@ import { schemaDigest } from '../../../knative/resources/schema-copy.ts'
 import { loadForCluster, type ClusterJob } from '../../job-files/cluster-files.ts'
 import { findProject } from '../project/find-project.ts'
 import { clusterModules, shadowWarning, type ClusterModules } from '../target/modules.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import { createProgress } from '../terminal/progress.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
@@ -36,7 +36,7 @@ export async function deploy(files: readonly string[], options: DeployOptions): 
   const { files: wanted } = findProject(files, 'deploy')
   await atCluster(options, async (cluster) => {
     const deployed = await deployInto(cluster, wanted, options)
-    if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)))
+    if (options.output === 'json') print(JSON.stringify(deployed.flatMap(forPrograms)), 'json')
     else
       for (const { job, live } of deployed)
         for (const line of await nextSteps(cluster.kube, { job, live, context: options.context })) print(line)
@@ -74,7 +74,7 @@ async function deployInto(
 }
 
 function log(line: string): void {
-  process.stderr.write(`${line}\n`)
+  tell(line)
 }
 
 interface PushedModule {

@@ -4,6 +4,7 @@ import type { Job } from '../../../crds/job.ts'
 import type { Kube } from '../../../knative/kube/client.ts'
 import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../../knative/kube/object.ts'
+import { printableJson } from '../../dev/output/printable.ts'
 import { curlLine, exampleOf, quoted } from '../../dev/sample-data/example.ts'
 import type { ClusterEvent, ClusterJob } from '../../job-files/cluster-files.ts'
 
@@ -27,7 +28,7 @@ export async function nextSteps(kube: Kube, { job, live, context }: ServedJob): 
         ...['jobico send', event.name, '-n', job.namespace],
         ...(context === undefined ? [] : ['--context', quoted(context)]),
         ...(tokens === undefined ? [] : ['--token', `"$(${tokens} | head -n 1)"`]),
-        ...['--data', quoted(JSON.stringify(data)), '--wait'],
+        ...['--data', quoted(printableJson(JSON.stringify(data))), '--wait'],
       ]
       return [
         `${pc.bold(event.name)}  ${url}${hint}`,

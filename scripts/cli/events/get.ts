@@ -22,7 +22,8 @@ export async function get(name: string | undefined, options: GetOptions): Promis
   const found = await atTarget(options, (target) =>
     target.kind === 'url' ? askUrl(target, sought, options) : askNats(target, sought, options),
   )
-  for (const text of found) print(options.output === 'json' ? compactJson(text) : stateInWords(text))
+  for (const text of found)
+    print(options.output === 'json' ? compactJson(text) : stateInWords(text), options.output)
 }
 
 async function askUrl(target: UrlTarget, sought: Sought, { event, token }: GetOptions): Promise<string[]> {

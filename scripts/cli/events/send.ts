@@ -3,7 +3,7 @@ import { text as readAll } from 'node:stream/consumers'
 
 import { messageOf } from '../../../functions/process/errors.ts'
 import { outgoingEvent, type GivenAttributes } from './outgoing.ts'
-import { compactJson, print, type Format } from '../terminal/output.ts'
+import { compactJson, type Format, print, tell } from '../terminal/output.ts'
 import { problemText } from '../target/problem.ts'
 import { askListener } from '../target/address.ts'
 import { atTarget, type TargetOptions } from '../target/target.ts'
@@ -35,12 +35,11 @@ export async function send(event: string, options: SendOptions): Promise<void> {
       token: options.token,
     }),
   )
-  if (answer.headers.get('jobico-duplicate') === 'true')
-    process.stderr.write(`${duplicateWords(answer.status, text)}\n`)
+  if (answer.headers.get('jobico-duplicate') === 'true') tell(duplicateWords(answer.status, text))
   if (answer.status === 202) printAccepted(text, options.output, seconds)
   else if (answer.ok) printResult(answer, text, { event, output: options.output })
   else {
-    if (options.output === 'json') print(compactJson(text))
+    if (options.output === 'json') print(compactJson(text), 'json')
     throw new Error(problemText(answer.status, text))
   }
 }
@@ -80,7 +79,7 @@ export function duplicateWords(status: number, text: string): string {
 function printAccepted(text: string, output: Format, seconds: number | undefined): void {
   const { accepted } = JSON.parse(text) as { accepted: readonly { key: string }[] }
   const [{ key } = { key: '' }] = accepted
-  print(output === 'json' ? compactJson(text) : key)
+  print(output === 'json' ? compactJson(text) : key, output)
   if (seconds !== undefined)
     throw new Error(`no outcome after ${seconds} s; ask for it later with: jobico get ${key}`)
 }
@@ -91,10 +90,10 @@ function printResult(
   { event, output }: { event: string; output: Format },
 ): void {
   if (answer.status !== 204) {
-    print(compactJson(text))
+    print(compactJson(text), 'json')
     return
   }
   const key = answer.headers.get('location')?.split('/').at(-1) ?? ''
-  if (output === 'json') print(JSON.stringify({ state: 'done', key, event }))
-  else process.stderr.write(`done, with no result (${key})\n`)
+  if (output === 'json') print(JSON.stringify({ state: 'done', key, event }), 'json')
+  else tell(`done, with no result (${key})`)
 }

@@ -1,4 +1,4 @@
-import { printable } from '../../dev/output/printable.ts'
+import { printable, printableJson } from '../../dev/output/printable.ts'
 import { deadText } from '../target/problem.ts'
 import { compactJson } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
@@ -76,5 +76,5 @@ function relatedLines({ cause, effects = [] }: StateBody): string[] {
 function resultText(text: string): string | undefined {
   const compact = compactJson(text)
   const start = compact.indexOf('"result":')
-  return start === -1 ? undefined : compact.slice(start + '"result":'.length, -1)
+  return start === -1 ? undefined : printableJson(compact.slice(start + '"result":'.length, -1))
 }

@@ -28,7 +28,7 @@ export async function tail(event: string | undefined, { job, output, ...where }:
   await atPlatform(where, async (platform) => {
     if (event !== undefined) checkEvent(await platform.events(), event, platform.place)
     const show = (ref: JobRef, outcome: Outcome) =>
-      print(output === 'json' ? jsonOutcome(ref, outcome) : textOutcome(outcome, pc))
+      print(output === 'json' ? jsonOutcome(ref, outcome) : textOutcome(outcome, pc), output)
     await followAll(platform, { job, event, show, signal: stopping })
   })
 }

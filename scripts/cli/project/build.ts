@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 
 import { digestOf } from '../../../functions/modules/digest.ts'
+import { buildRecords } from '../../dev/compiler/build-record.ts'
 import { allOrFaults, readChecked, removeStaleModules } from '../../dev/compiler/prepare.ts'
 import { loadJobs } from '../../job-files/load.ts'
 import type { LocalJob } from '../../job-files/local-job.ts'
@@ -29,12 +30,14 @@ export interface BuiltModule {
 export async function build(files: readonly string[], { output }: BuildOptions): Promise<void> {
   const { jobs } = await loadJobs(findProject(files, 'build').files)
   const built = await buildModules(jobs)
-  if (output === 'json') print(JSON.stringify(built))
+  if (output === 'json') print(JSON.stringify(built), 'json')
   else
     tableLines([
       ['MODULE', 'BYTES', 'DIGEST'],
       ...built.map(({ file, size, digest }) => [file, String(size), digest]),
-    ]).forEach(print)
+    ]).forEach((line) => {
+      print(line)
+    })
 }
 
 /**
@@ -45,7 +48,7 @@ export async function buildModules(jobs: readonly LocalJob[]): Promise<readonly 
   const events = jobs.flatMap((job) => job.events.map((event) => ({ file: job.file, event })))
   const modules = events.map(({ file, event }) => ({ file, module: event.module }))
   await compileModules(modules)
-  await removeStaleModules(modules)
+  await removeStaleModules(modules, buildRecords(process.env))
   const built = await allOrFaults(
     events.map(async ({ file, event }): Promise<BuiltModule> => {
       const { moduleBytes } = await readChecked(file, event)

@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import { processEnvironment } from '../../dev/config.ts'
 import { startDev, type Dev, type Serving } from '../../dev/dev.ts'
 import { writeEditorFiles } from '../../dev/project-links/editor-files.ts'
+import { stateDir } from '../../dev/state-dir.ts'
 import { reorderBuffer } from '../../dev/output/reorder-buffer.ts'
 import type { Show } from '../../dev/output/report.ts'
 import { servingNotes } from '../../dev/output/serving.ts'
@@ -27,7 +28,7 @@ export async function dev(files: readonly string[], options: DevCommandOptions):
   const view = options.output === 'json' ? jsonView() : textView(pc, options.verbose ?? false)
   const { show, flush } = reorderBuffer((report) => {
     const line = view(report)
-    if (line !== undefined) print(line)
+    if (line !== undefined) print(line, options.output)
   })
   const { folder, files: wanted } = findProject(files, 'dev')
   const ended = Promise.withResolvers<undefined>()
@@ -72,7 +73,7 @@ function onSignals(act: (isFirst: boolean) => void): void {
 /** Prints for programs what serves, as one line of JSON. */
 function printInstance(folder: string): (serving: Serving) => Promise<void> {
   return async ({ instance, changed }) => {
-    await writeEditorFiles(folder)
+    await writeEditorFiles(stateDir(folder))
     print(
       JSON.stringify({ level: 'info', time: new Date().toISOString(), ...instance, changed, msg: 'Serving' }),
     )
@@ -83,7 +84,7 @@ function printInstance(folder: string): (serving: Serving) => Promise<void> {
 function noteServing(folder: string, show: Show, verbose: boolean): (serving: Serving) => Promise<void> {
   const notes = servingNotes(pc, verbose)
   return async (serving) => {
-    await writeEditorFiles(folder)
+    await writeEditorFiles(stateDir(folder))
     for (const text of await notes(serving)) show({ kind: 'note', level: 'info', text })
   }
 }

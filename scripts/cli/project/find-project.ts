@@ -1,5 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+
+import { isOwn } from '../../user-cache.ts'
+import { tell } from '../terminal/output.ts'
 
 const DEFAULT_FILES = ['job.yaml', 'job.yml']
 
@@ -11,7 +14,7 @@ export interface ProjectFiles {
 
 /**
  * The files that a command was given, with the current folder; or else the job.yaml of this folder or of the nearest one above
- * it, which is then named on standard error. Throws an Error if there is none.
+ * it, which is then named on standard error. Throws an Error if there is none, or one above it that is of another user.
  */
 export function findProject(given: readonly string[], verb: string): ProjectFiles {
   const here = process.cwd()
@@ -22,8 +25,19 @@ export function findProject(given: readonly string[], verb: string): ProjectFile
       `there is no job.yaml in this folder or above it; name the file of a Job, such as jobico ${verb} path/to/job.yaml, or make a project with jobico init NAME`,
     )
   const folder = dirname(file)
-  if (folder !== here) process.stderr.write(`using the project in ${folder}\n`)
+  if (folder !== here) {
+    if (!isTrusted(file))
+      throw new Error(
+        `the nearest job.yaml is ${file}, which belongs to another user; if you trust it, name it: jobico ${verb} ${relative(here, file)}`,
+      )
+    tell(`using the project in ${folder}`)
+  }
   return { folder, files: [relative(here, file)] }
+}
+
+/** Whoever can write to a folder above, such as /tmp, could put a project there. The system's administrator could anyway. */
+function isTrusted(file: string): boolean {
+  return [file, dirname(file)].map((path) => statSync(path)).every((found) => isOwn(found) || found.uid === 0)
 }
 
 function nearestJobFile(folder: string): string | undefined {

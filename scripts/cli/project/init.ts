@@ -4,6 +4,8 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 
 import { writeEditorFiles } from '../../dev/project-links/editor-files.ts'
 import { linkPackage } from '../../dev/project-links/link-package.ts'
+import { openStateDir } from '../../dev/state-dir.ts'
+import { replaceFile } from '../../replace-file.ts'
 import { print } from '../terminal/output.ts'
 import { addedLines } from './added-lines.ts'
 import { dependencyOn, ownPackage, packInto } from './own-package.ts'
@@ -43,7 +45,7 @@ export async function init(folder: string, { template, name }: InitOptions): Pro
     if (path === '.gitignore') await addLines(file, content)
     else if (!kept.includes(path)) await writeFile(file, content, { flag: 'wx' })
   }
-  await writeEditorFiles(target)
+  await writeEditorFiles(openStateDir(target))
   await linkPackage(target)
   print(
     [
@@ -92,7 +94,7 @@ function isFolder(path: string): boolean {
 
 async function addLines(file: string, content: string): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => '')
-  await writeFile(file, before + addedLines(before, content))
+  await replaceFile(file, before + addedLines(before, content))
 }
 
 function nextSteps(target: string, event: string): readonly string[] {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import pc from 'picocolors'
@@ -8,6 +7,8 @@ import type { LocalJob } from '../../job-files/local-job.ts'
 import { linkPackage } from '../../dev/project-links/link-package.ts'
 import { loadJobs } from '../../job-files/load.ts'
 import { examplesOf, readJson, shown, type Example } from '../../module-testing/examples.ts'
+import { printable, printableJson } from '../../dev/output/printable.ts'
+import { replaceFile } from '../../replace-file.ts'
 import { runExample, type Ending } from '../../module-testing/run-example.ts'
 import { buildModules } from './build.ts'
 import { findProject } from './find-project.ts'
@@ -43,10 +44,13 @@ export async function test(files: readonly string[], { output, update = false }:
   for (const example of examples) {
     const verdict = await judge(example, update)
     verdicts.push(verdict)
-    if (output === 'text') verdictLines(verdict).forEach(print)
+    if (output === 'text')
+      verdictLines(verdict).forEach((line) => {
+        print(line)
+      })
   }
   const failed = verdicts.filter(({ status }) => status === 'failed').length
-  if (output === 'json') print(JSON.stringify(verdicts.map(forPrograms)))
+  if (output === 'json') print(JSON.stringify(verdicts.map(forPrograms)), 'json')
   else print(`${verdicts.length - failed} of ${verdicts.length} examples ended as expected`)
   if (failed > 0) process.exitCode = 1
 }
@@ -57,7 +61,7 @@ async function judge(example: Example, update: boolean): Promise<Judged> {
   const expected = existsSync(expectedFile) ? await readJson(expectedFile) : undefined
   if (isDeepStrictEqual(ending.seen, expected)) return { example, ...ending, expected, status: 'passed' }
   if (!update) return { example, ...ending, expected, status: 'failed' }
-  await writeFile(expectedFile, `${pretty(ending.seen)}\n`)
+  await replaceFile(expectedFile, `${pretty(ending.seen)}\n`)
   return { example, ...ending, expected, status: 'updated' }
 }
 
@@ -66,7 +70,7 @@ function verdictLines({ example, seen, expected, lines, status }: Judged): strin
   const head = `${HEADS[status]()} ${event.name}  ${shown(file)}`
   if (status === 'passed') return [head]
   if (status === 'updated') return [`${head}: wrote ${shown(expectedFile)}`]
-  const logged = lines.map(({ level, message }) => pc.dim(`    log ${level}: ${message}`))
+  const logged = lines.map(({ level, message }) => pc.dim(`    log ${level}: ${printable(message)}`))
   if (expected === undefined) {
     const hint = `    there is no ${shown(expectedFile)}; jobico test --update writes it, as:`
     return [head, hint, ...indented(pretty(seen)), ...logged]
@@ -92,7 +96,7 @@ function indented(text: string): string[] {
 }
 
 function pretty(value: unknown): string {
-  return JSON.stringify(value, null, 2)
+  return printableJson(JSON.stringify(value, null, 2))
 }
 
 function forPrograms({ example, seen, expected, lines, status }: Judged) {

@@ -1,6 +1,6 @@
 import type { Job } from '../../../crds/job.ts'
 import { messageOf } from '../../../functions/process/errors.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
 import { checkFiles, DEFAULT_MEMORY, faultsOf, isGood } from './files.ts'
 import { checkedForPrograms, checkedLines } from './view.ts'
@@ -16,8 +16,11 @@ export interface CheckOptions extends ClusterOptions {
  */
 export async function check(files: readonly string[], { output, ...where }: CheckOptions): Promise<void> {
   const checked = await checkFiles(files, await knownJobs(where))
-  if (output === 'json') print(JSON.stringify(checked.map(checkedForPrograms)))
-  else checkedLines(checked.filter(isGood)).forEach(print)
+  if (output === 'json') print(JSON.stringify(checked.map(checkedForPrograms)), 'json')
+  else
+    checkedLines(checked.filter(isGood)).forEach((line) => {
+      print(line)
+    })
   const faults = faultsOf(checked)
   if (faults.length > 0) throw new AggregateError(faults)
 }
@@ -28,8 +31,8 @@ async function knownJobs(where: ClusterOptions): Promise<readonly Job[]> {
     return await atCluster(where, (cluster) => cluster.jobs())
   } catch (fault) {
     if (where.namespace !== undefined || where.context !== undefined) throw fault
-    process.stderr.write(
-      `no Jobs are known, so each module is checked against the default memory of ${DEFAULT_MEMORY}: ${messageOf(fault)}\n`,
+    tell(
+      `no Jobs are known, so each module is checked against the default memory of ${DEFAULT_MEMORY}: ${messageOf(fault)}`,
     )
     return []
   }

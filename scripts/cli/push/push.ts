@@ -1,5 +1,5 @@
 import { clusterModules, shadowWarning } from '../target/modules.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { tableLines } from '../terminal/table.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
@@ -32,8 +32,11 @@ export async function push(files: readonly string[], options: PushOptions): Prom
       )
     return await pushInto(platform, files, output)
   })
-  if (output === 'json') print(JSON.stringify(pushed.map(pushedForPrograms)))
-  else tableLines(pushedTable(pushed)).forEach(print)
+  if (output === 'json') print(JSON.stringify(pushed.map(pushedForPrograms)), 'json')
+  else
+    tableLines(pushedTable(pushed)).forEach((line) => {
+      print(line)
+    })
 }
 
 async function pushInto(
@@ -50,7 +53,7 @@ async function pushInto(
   for (const { name, bytes, usedBy } of checked.filter(isGood)) {
     pushed.push({ ...(await target.push(namespace, name, bytes)), usedBy })
     const shadows = await target.shadows(namespace, name)
-    if (shadows.length > 0) process.stderr.write(`${shadowWarning(name, shadows)}\n`)
+    if (shadows.length > 0) tell(shadowWarning(name, shadows))
   }
   return pushed
 }

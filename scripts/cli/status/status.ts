@@ -5,7 +5,7 @@ import { usageText, type StorageReport } from '../../../functions/storage/report
 import { jobDetails, jobTable, viewOf, type JobView } from './job-view.ts'
 import { lowStorage } from '../target/storage.ts'
 import { unknownName } from '../target/unknown-name.ts'
-import { print, type Format } from '../terminal/output.ts'
+import { type Format, print, tell } from '../terminal/output.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import {
   atCluster,
@@ -28,14 +28,20 @@ export async function status(job: string | undefined, options: StatusOptions): P
     throw new Error(`several namespaces may have a Job ${job}; name one with -n instead of -A`)
   if (job === undefined) {
     const views = allNamespaces ? await allViews(options) : await atPlatform(options, viewsOf)
-    if (output === 'json') print(JSON.stringify(views))
-    else if (views.length > 0) jobTable(views, Date.now(), allNamespaces).forEach(print)
-    else process.stderr.write('there are no Jobs; deploy one with: jobico deploy\n')
+    if (output === 'json') print(JSON.stringify(views), 'json')
+    else if (views.length > 0)
+      jobTable(views, Date.now(), allNamespaces).forEach((line) => {
+        print(line)
+      })
+    else tell('there are no Jobs; deploy one with: jobico deploy')
     return
   }
   const view = await atPlatform(options, (platform) => viewOfJob(platform, job))
-  if (output === 'json') print(JSON.stringify(view))
-  else jobDetails(view, Date.now()).forEach(print)
+  if (output === 'json') print(JSON.stringify(view), 'json')
+  else
+    jobDetails(view, Date.now()).forEach((line) => {
+      print(line)
+    })
 }
 
 async function allViews(options: ClusterOptions): Promise<readonly JobView[]> {

@@ -2,6 +2,8 @@
 export interface Address {
   /** URL of the event; `/events/<key>` can be added to it. */
   readonly url: string
+  /** Whether it was found in a folder: then only a token that the command line names is sent there. */
+  readonly isFound?: boolean
   /** Headers that route each request to the listener. */
   readonly headers?: Readonly<Record<string, string>>
   /** How long an answer may take, beyond the time that the request asks the listener to wait; 15 s by default. */
@@ -21,7 +23,7 @@ export interface ListenerRequest {
   readonly body?: string
   /** How long the listener may hold its answer. */
   readonly waitMs?: number
-  /** The bearer token; by default that of the variable JOBICO_TOKEN. */
+  /** The bearer token; by default that of the variable JOBICO_TOKEN, for an address that the user named. */
   readonly token?: string | undefined
 }
 
@@ -36,7 +38,11 @@ export async function askListener(
   try {
     const answer = await fetch(`${address.url}${path}`, {
       method,
-      headers: { ...authorization(token), ...address.headers, ...headers },
+      headers: {
+        ...authorization(token ?? ownToken(address)),
+        ...address.headers,
+        ...headers,
+      },
       body: body ?? null,
       signal: AbortSignal.timeout(waitMs + (address.timeoutMs ?? TIMEOUT_MS)),
     })
@@ -47,6 +53,11 @@ export async function askListener(
   }
 }
 
-function authorization(token = process.env['JOBICO_TOKEN']): Record<string, string> {
+/** A token of the environment may be for another place than one that was found in a folder. */
+function ownToken({ isFound = false }: Address): string | undefined {
+  return isFound ? undefined : process.env['JOBICO_TOKEN']
+}
+
+function authorization(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` }
 }

@@ -7,9 +7,9 @@ export function devTarget({ folder, instance }: FoundInstance): DevTarget {
   return {
     kind: 'dev',
     place: `jobico dev of ${folder} at ${instance.url}`,
-    listener: (event) => Promise.resolve({ url: `${instance.url}/listener/${event}` }),
+    listener: (event) => Promise.resolve({ url: `${instance.url}/listener/${event}`, isFound: true }),
     ...lazyNats(
-      () => Promise.resolve({ url: instance.natsUrl }),
+      () => Promise.resolve({ url: instance.natsUrl, isFound: true }),
       'see whether jobico dev still runs, and try again',
     ),
     holds: () => true,

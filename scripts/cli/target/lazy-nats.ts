@@ -11,11 +11,14 @@ export interface LazyNats {
   close(): Promise<void>
 }
 
+/** The options of a connection. */
+export interface NatsPlace extends Pick<NatsOptions, 'url' | 'onlyGiven'> {
+  /** Whether it was found in a folder: no credentials are sent there. */
+  readonly isFound?: boolean
+}
+
 /** `find` returns the options of the connection; `hint` says what to do when NATS does not answer. */
-export function lazyNats(
-  find: () => Promise<Pick<NatsOptions, 'url' | 'onlyGiven'>>,
-  hint: string,
-): LazyNats {
+export function lazyNats(find: () => Promise<NatsPlace>, hint: string): LazyNats {
   let connection: Promise<NatsConnection> | undefined
   return {
     nats: () => (connection ??= connect(find, hint)),
@@ -29,8 +32,8 @@ export function lazyNats(
 
 async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Promise<NatsConnection> {
   const { connectNats } = await import('../../../functions/jetstream/connection.ts')
-  const options = await find()
-  const credsFile = process.env['NATS_CREDS_FILE']
+  const { isFound = false, ...options } = await find()
+  const credsFile = isFound ? undefined : process.env['NATS_CREDS_FILE']
   try {
     return await connectNats({ ...options, credsFile, name: 'jobico', firstWithinMs: FIRST_CONNECTION_MS })
   } catch (cause) {

@@ -18,24 +18,26 @@ export function problemText(status: number, body: string): string {
   const problem = parsed(body)
   if (problem?.error !== undefined) return deadText(problem.error)
   if (problem === undefined)
-    return `${status}: ${body.trim().slice(0, 500) || 'no reason was given'}${fixOf(status)}`
+    return `${status}: ${printable(body.trim().slice(0, 500)) || 'no reason was given'}${fixOf(status)}`
   const { code = '', title = '', detail = title, errors = [] } = problem
   const words = errors.length > 0 ? title : detail
-  return `${status} ${code}: ${words}${errors.map(faultLine).join('')}${fixOf(status)}`
+  return `${status} ${printable(`${code}: ${words}`)}${errors.map(faultLine).join('')}${fixOf(status)}`
 }
 
 function faultLine({ pointer, detail = '' }: NonNullable<ProblemBody['errors']>[number]): string {
-  return `\n  ${pointer || 'the data'}: ${detail}`
+  return `\n  ${printable(`${pointer || 'the data'}: ${detail}`)}`
 }
 
 /** Why an event is dead, for people. */
 export function deadText({ code = '', reason, attempts = 1 }: NonNullable<ProblemBody['error']>): string {
   const why = reason ? `: ${printable(reason)}` : ''
-  return `dead: ${code}${why} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`
+  return `dead: ${printable(code)}${why} (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'})`
 }
 
 function fixOf(status: number): string {
-  return status === 401 ? '; give one with --token, or in the variable JOBICO_TOKEN' : ''
+  return status === 401
+    ? '; give one with --token, or in the variable JOBICO_TOKEN, which is not sent to a jobico dev'
+    : ''
 }
 
 function parsed(body: string): ProblemBody | undefined {

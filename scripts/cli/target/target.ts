@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 
 import type { EventRef, JobRef } from '../../../functions/queues/names.ts'
 import { findInstance, type InstanceEvent } from '../../dev/instance.ts'
+import { tell } from '../terminal/output.ts'
 import type { Address } from './address.ts'
 import type { ClusterTarget } from './cluster.ts'
 import { devTarget } from './dev.ts'
@@ -71,9 +72,11 @@ export async function atPlatform<T>(
 
 async function findPlatform(options: ClusterOptions): Promise<Platform> {
   const namesCluster = options.namespace !== undefined || options.context !== undefined
-  const found = namesCluster ? undefined : await findInstance(process.cwd())
+  const found = namesCluster
+    ? undefined
+    : await findInstance(process.cwd(), { environment: process.env, warn: tell })
   const platform = found === undefined ? await openCluster(options, !namesCluster) : devTarget(found)
-  process.stderr.write(`using ${platform.place}\n`)
+  tell(`using ${platform.place}`)
   return platform
 }
 
@@ -84,7 +87,7 @@ export async function atCluster<T>(
   scope = ({ place }: ClusterTarget) => place,
 ): Promise<T> {
   const cluster = await openCluster(options, false)
-  process.stderr.write(`using ${scope(cluster)}\n`)
+  tell(`using ${scope(cluster)}`)
   return await using(cluster, use)
 }
 

@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
+import { printable } from '../../dev/output/printable.ts'
+
 /** The streams on which to ask. */
 export interface PromptStreams {
   readonly input: Readable & { readonly isTTY?: boolean }
@@ -23,7 +25,10 @@ export async function confirmed(
       output.write('\n')
       settle('')
     }
-    terminal.once('SIGINT', no).once('close', no).question(`${question} [y/N] `, settle)
+    terminal
+      .once('SIGINT', no)
+      .once('close', no)
+      .question(`${printable(question)} [y/N] `, settle)
   })
   terminal.close()
   return /^y(es)?$/i.test(answer.trim())

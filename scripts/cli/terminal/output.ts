@@ -1,9 +1,31 @@
+import { once } from 'node:events'
+
+import pc from 'picocolors'
+
+import { printableJson, printableLines } from '../../dev/output/printable.ts'
+
 /** The output format: text for people, JSON for programs. */
 export type Format = 'text' | 'json'
 
-/** Writes a line on standard output. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+/**
+ * Writes lines on standard output. Whatever comes from servers, modules or files may be in them: it can not act on a terminal.
+ * In JSON it is escaped, so that a program reads the same.
+ */
+export function print(text: string, format: Format = 'text'): void {
+  process.stdout.write(
+    `${format === 'json' ? printableJson(text) : printableLines(text, pc.isColorSupported)}\n`,
+  )
+}
+
+/** Writes lines for people on standard error, as safely as `print`. */
+export function tell(text: string): void {
+  process.stderr.write(`${printableLines(text, pc.isColorSupported)}\n`)
+}
+
+/** Writes bytes on standard output as they are; on a terminal, without what would act on it. */
+export async function writeBytes(bytes: Uint8Array): Promise<void> {
+  const written = process.stdout.isTTY ? printableLines(new TextDecoder().decode(bytes), false) : bytes
+  if (!process.stdout.write(written)) await once(process.stdout, 'drain')
 }
 
 /** Removes white space between the tokens of JSON. Works on the text, so that every number keeps its digits. */

@@ -1,3 +1,5 @@
+import { printable } from '../../dev/output/printable.ts'
+
 /** Where progress is shown. */
 export interface ProgressStream {
   readonly isTTY?: boolean
@@ -31,7 +33,8 @@ export function createProgress(stream: ProgressStream, now: () => number = Date.
       if (now() - shownAt < everyMs) return
       shownAt = now()
       isShown = true
-      stream.write(isTerminal ? `${CLEAR}${line}` : `${line}\n`)
+      const shown = printable(line)
+      stream.write(isTerminal ? `${CLEAR}${shown}` : `${shown}\n`)
     },
     end() {
       if (isTerminal && isShown) stream.write(CLEAR)

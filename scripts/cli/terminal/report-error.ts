@@ -1,4 +1,5 @@
 import { messageOf } from '../../../functions/process/errors.ts'
+import { tell } from './output.ts'
 
 /** What to do when the API server refuses a request, by the reason of its Status. */
 const FIXES: Readonly<Record<string, string>> = {
@@ -8,9 +9,8 @@ const FIXES: Readonly<Record<string, string>> = {
 
 /** Writes an error on standard error; each fault of a JobFileError or an AggregateError gets its own line. */
 export function reportError(thrown: unknown): void {
-  if (process.env['JOBICO_DEBUG'] && thrown instanceof Error)
-    process.stderr.write(`${thrown.stack ?? thrown.name}\n`)
-  for (const fault of faultsIn(thrown)) process.stderr.write(`error: ${fault}${fixOf(thrown)}\n`)
+  if (process.env['JOBICO_DEBUG'] && thrown instanceof Error) tell(thrown.stack ?? thrown.name)
+  for (const fault of faultsIn(thrown)) tell(`error: ${fault}${fixOf(thrown)}`)
 }
 
 function faultsIn(thrown: unknown): readonly string[] {

@@ -41,8 +41,10 @@ export interface NamedModule {
   readonly module: LocalModule
 }
 
-/** What a compilation tells besides its modules. */
+/** Where the records of compiled modules are, and what a compilation tells besides its modules. */
 export interface CompileHooks {
+  /** A folder in the user's cache. */
+  readonly records: string
   /** Gets the compiler's warnings about a module; the same ones only once. */
   readonly warn: (text: string) => void
   /** Gets the absolute paths that a module depends on, also when it does not compile: also of files that are not there. */
@@ -55,7 +57,7 @@ export interface CompileHooks {
  */
 export function createCompile(
   compiler: Pick<Compiler, 'compile' | 'tool'>,
-  { warn, onRead }: CompileHooks,
+  { records, warn, onRead }: CompileHooks,
 ): (modules: readonly NamedModule[]) => Promise<void> {
   const told = new Map<string, string>()
 
@@ -65,10 +67,16 @@ export function createCompile(
       onRead?.(Object.keys(inputs))
       throw new JobicoError('MODULE_INVALID', fault)
     }
-    return await storeRecord(module.out, { job: resolve(file), tool: compiler.tool, inputs, diagnostics })
+    return await storeRecord(records, module.out, {
+      job: resolve(file),
+      tool: compiler.tool,
+      inputs,
+      diagnostics,
+    })
   }
   const compile = async ([file, module]: readonly [string, SourceModule]) => {
-    const record = (await currentRecord(module.out, compiler.tool)) ?? (await compileAnew(file, module))
+    const record =
+      (await currentRecord(records, module.out, compiler.tool)) ?? (await compileAnew(file, module))
     onRead?.(Object.keys(record.inputs))
     if (record.diagnostics !== '' && told.get(module.out) !== record.output) warn(record.diagnostics)
     told.set(module.out, record.output)
@@ -89,14 +97,14 @@ type SourceModule = Extract<LocalModule, { kind: 'source' }>
  * Removes from `build/` beside the files of Jobs, and from `build/dev/`, what was compiled there for one of these Jobs and is
  * no longer named by it.
  */
-export async function removeStaleModules(jobs: readonly NamedModule[]): Promise<void> {
+export async function removeStaleModules(jobs: readonly NamedModule[], records: string): Promise<void> {
   const byFolder = Map.groupBy(jobs, ({ file }) => join(dirname(resolve(file)), 'build'))
   for (const [folder, named] of byFolder) {
     const files = named.map(({ file }) => resolve(file))
     const names = new Set(
       named.map(({ module }) => basename(module.kind === 'file' ? module.path : module.out)),
     )
-    for (const each of [folder, join(folder, 'dev')]) await removeStale(each, files, names)
+    for (const each of [folder, join(folder, 'dev')]) await removeStale(records, each, files, names)
   }
 }
 

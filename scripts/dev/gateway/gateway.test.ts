@@ -11,7 +11,12 @@ async function open(t: Test, answer: RequestListener) {
   const upstream = createServer(answer).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   const { port } = upstream.address() as AddressInfo
-  const gateway = await startGateway({ host: '127.0.0.1', port: 0, describe: () => ({ pid: 1 }) })
+  const gateway = await startGateway({
+    host: '127.0.0.1',
+    port: 0,
+    describe: () => ({ pid: 1 }),
+    prove: (...asked) => asked.join(' ').trim(),
+  })
   t.teardown(() => {
     gateway.kill()
     upstream.closeAllConnections()
@@ -46,7 +51,7 @@ t.test('headers, path, body and answer go through untouched', async (t) => {
   await gateway.route('ev1', port)
   const headers = [
     'Host',
-    'example.com',
+    'localhost',
     'ce-id',
     '1',
     'CE-ID',
@@ -117,6 +122,22 @@ t.test('what the gateway answers itself', async (t) => {
     detail: /sending again with the same id or Idempotency-Key is safe/,
   })
   t.same(await (await fetch(gateway.url)).json(), { pid: 1 })
+  const proven = await fetch(gateway.url, { headers: { 'jobico-challenge': 'c' } })
+  t.equal(proven.headers.get('jobico-proof'), `c ${(await proven.text()).trim()}`)
+  const rebound = await send(`${gateway.url}/listener/ev1`, 'POST', [
+    'Host',
+    'evil.example',
+    'Content-Length',
+    '0',
+  ])
+  t.equal(rebound.statusCode, 403)
+  t.match(JSON.parse(await textOf(rebound)), {
+    code: 'ORIGIN_REFUSED',
+    detail: /only those for localhost.*--host/,
+  })
+  const foreign = await fetch(`${gateway.url}/listener/ev1`, { headers: { origin: 'https://evil.example' } })
+  t.equal(foreign.status, 403)
+  t.match(await foreign.json(), { code: 'ORIGIN_REFUSED', detail: /a web page of "https:\/\/evil\.example"/ })
   gateway.remove('ev1')
   t.match(await problem('/listener/ev1'), { status: 404 })
 })
@@ -152,7 +173,7 @@ t.test('a client that leaves ends its request', async (t) => {
   })
   await gateway.route('ev1', port)
   const client = connect(Number(new URL(gateway.url).port), '127.0.0.1')
-  client.write('POST /listener/ev1 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n')
+  client.write('POST /listener/ev1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n')
   await left.promise
   t.pass('the listener heard of it')
 })

@@ -3,7 +3,10 @@ import { Agent, createServer, request, type IncomingMessage, type ServerResponse
 import type { AddressInfo } from 'node:net'
 
 import { ERROR_CODES, messageOf, type ErrorCode } from '../../../functions/process/errors.ts'
+import { isLoopbackHost } from '../loopback.ts'
+import { CHALLENGE_HEADER, PROOF_HEADER, type Prover } from '../proof.ts'
 import { createRoute, type Route } from './route.ts'
+import { strangerFault } from './stranger.ts'
 
 /** More than a listener accepts, so that the listener itself answers a request with too large headers. */
 const MAX_HEADER_BYTES = 128 * 1024
@@ -25,6 +28,8 @@ export interface GatewayOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly describe: () => unknown
+  /** Proves that the answer to `GET /` is that of this process. */
+  readonly prove: Prover['prove']
 }
 
 /** One port in front of the listeners of all events. */
@@ -45,17 +50,24 @@ export interface Gateway {
 
 /**
  * Starts the gateway: it forwards `/listener/<event>` and all paths below to the event's listener, with headers and body
- * unchanged. If it can not listen, throws an Error that names the fix.
+ * unchanged. At a loopback address it refuses what a web page of another place may have made a browser send. If it can not
+ * listen, throws an Error that names the fix.
  */
-export async function startGateway({ host, port, describe }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ host, port, describe, prove }: GatewayOptions): Promise<Gateway> {
   const routes = new Map<string, Route>()
   let isStarting = true
   const agent = new Agent({ keepAlive: true })
   const options = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false }
+  const isOpen = !isLoopbackHost(host)
   const server = createServer(options, (incoming, answer) => {
+    const stranger = strangerFault(incoming.rawHeaders, isOpen)
+    if (stranger === undefined) serve(incoming, answer)
+    else sendProblem(answer, 'ORIGIN_REFUSED', stranger)
+  })
+  const serve = (incoming: IncomingMessage, answer: ServerResponse) => {
     const [path = '/'] = (incoming.url ?? '/').split('?', 1)
     if (path === '/' && incoming.method === 'GET') {
-      sendJson(answer, 200, 'application/json', describe())
+      sendDescription({ incoming, answer, describe, prove })
       return
     }
     const route = routes.get(/^\/listener\/([^/]+)/.exec(path)?.[1] ?? '')
@@ -63,7 +75,7 @@ export async function startGateway({ host, port, describe }: GatewayOptions): Pr
     if (route === undefined && isStarting) sendUnavailable(answer, 'no event is served yet')
     else if (route === undefined) sendNotFound(answer, path, [...routes.keys()])
     else void forward({ incoming, answer, agent, route })
-  })
+  }
   server.maxHeadersCount = 0
   server.listen(port, host)
   try {
@@ -116,6 +128,19 @@ function throwListenError(fault: unknown, port: number): never {
   throw new Error(`could not listen on port ${port}: ${messageOf(fault)}; choose another --port or --host`, {
     cause: fault,
   })
+}
+
+interface Question extends Pick<GatewayOptions, 'describe' | 'prove'> {
+  readonly incoming: IncomingMessage
+  readonly answer: ServerResponse
+}
+
+/** Tells what is served, and proves it to whoever asks for that. */
+function sendDescription({ incoming, answer, describe, prove }: Question): void {
+  const challenge = incoming.headers[CHALLENGE_HEADER]
+  const body = jsonOf(describe())
+  if (typeof challenge === 'string') answer.setHeader(PROOF_HEADER, prove(challenge, body))
+  send(answer, 200, 'application/json', body)
 }
 
 interface Exchange {
@@ -186,9 +211,13 @@ function sendUnavailable(answer: ServerResponse, why: string): void {
 
 function sendProblem(answer: ServerResponse, code: ErrorCode, detail: string): void {
   const { status, title } = ERROR_CODES[code]
-  sendJson(answer, status, 'application/problem+json', { title, status, code, detail })
+  send(answer, status, 'application/problem+json', jsonOf({ title, status, code, detail }))
 }
 
-function sendJson(answer: ServerResponse, status: number, mediaType: string, value: unknown): void {
-  answer.writeHead(status, { 'content-type': mediaType }).end(`${JSON.stringify(value)}\n`)
+function jsonOf(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+function send(answer: ServerResponse, status: number, mediaType: string, body: string): void {
+  answer.writeHead(status, { 'content-type': mediaType }).end(body)
 }

@@ -63,7 +63,7 @@ function wordsOf(
   if (words !== undefined) return words(line, colors)
   if (line.level !== 'warn' && line.level !== 'error') return undefined
   const paint = line.level === 'error' ? colors.red : colors.yellow
-  return `${paint(line.component || line.level)}  ${line.msg}${faultOf(line)}`
+  return `${paint(line.component || line.level)}  ${printable(line.msg)}${faultOf(line)}`
 }
 
 function guestWords(line: ChildLine, { dim, yellow, red }: Colors): string {
@@ -78,7 +78,7 @@ function faultOf({ err }: ChildLine): string {
 
 function reason(line: ChildLine): string {
   const words = field(line, 'reason') || field(line, 'detail')
-  return words === '' ? '' : `: ${printable(words)}`
+  return words === '' ? '' : `: ${words}`
 }
 
 function attempts(line: ChildLine): string {
@@ -88,7 +88,7 @@ function attempts(line: ChildLine): string {
 
 function field(line: ChildLine, name: string): string {
   const value = line[name]
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  return typeof value === 'string' || typeof value === 'number' ? printable(String(value)) : ''
 }
 
 function ms(line: ChildLine, name: string): string {

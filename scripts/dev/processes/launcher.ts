@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,7 +20,7 @@ export interface Launcher {
    * loading its code takes a large part of the time from a save to the first result.
    */
   prepare(): void
-  /** Kills the standby runner. */
+  /** Kills the standby runner, and removes the bundles. */
   close(): void
 }
 
@@ -40,6 +41,7 @@ export function createLauncher(
   return {
     async expect(count) {
       if (!RUNS_FROM_SOURCE || isBundled || count < BUNDLE_FROM) return
+      rmSync(bundleDir, { recursive: true, force: true })
       await bundle(bundleDir)
       isBundled = true
     },
@@ -58,6 +60,7 @@ export function createLauncher(
     close() {
       standby?.kill('SIGKILL')
       standby = undefined
+      if (isBundled) rmSync(bundleDir, { recursive: true, force: true })
     },
   }
 }

@@ -1,17 +1,14 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { packageFile } from '../processes/entry-points.ts'
-import { stateDir } from '../instance.ts'
 
 /**
- * Writes two files for editors into `.jobico` of a folder: the schema of Job files, and a tsconfig.json with the types of
+ * Writes two files for editors into a folder `.jobico`, which is there: the schema of Job files, and a tsconfig.json with the types of
  * AssemblyScript and the path of `from "jobico"`. It has paths of this machine, so `jobico dev` writes both again.
  */
-export async function writeEditorFiles(folder: string): Promise<void> {
-  const target = stateDir(folder)
-  await mkdir(target, { recursive: true })
+export async function writeEditorFiles(target: string): Promise<void> {
   await copyFile(packageFile('crds/job.schema.json'), join(target, 'job.schema.json'))
   const tsconfig = {
     extends: fileURLToPath(import.meta.resolve('assemblyscript/std/assembly.json')),

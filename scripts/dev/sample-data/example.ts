@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+import { printableJson } from '../output/printable.ts'
 import { compiledSchema } from '../../job-files/compiled-schemas.ts'
 import type { LocalEvent } from '../../job-files/local-job.ts'
 import { sampleOf } from './sample.ts'
@@ -44,7 +45,7 @@ async function eventData(file: string): Promise<unknown> {
  */
 export function curlLine(url: string, data: unknown, tokens?: string): string {
   const auth = tokens === undefined ? '' : ` -H "authorization: Bearer $(${tokens} | head -n 1)"`
-  const body = quoted(JSON.stringify({ data: [data] }))
+  const body = quoted(printableJson(JSON.stringify({ data: [data] })))
   return `curl -H 'content-type: application/json'${auth} -d ${body} ${url}`
 }
 
