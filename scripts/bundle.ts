@@ -6,10 +6,12 @@ import ts from 'typescript'
 
 import { licences } from './bundling/licences.ts'
 import { MODULES, PROCESS_ENTRIES, ROOT as root } from './bundling/modules.ts'
+import { packagesOf } from './bundling/packages.ts'
+import { sbom, SBOM_FILE } from './bundling/sbom.ts'
 
 /**
  * Bundles the entry files into `dist` for the package: Node strips no types under `node_modules`, and a bundle starts
- * faster. The licences of all bundled packages are in dist/licences.txt.
+ * faster. The licences of all bundled packages are in dist/licences.txt, a list of them in dist/sbom.cdx.json.
  */
 
 /** The entry files; each is bundled into `dist/<name>.js`. */
@@ -36,7 +38,9 @@ await writeFile(
   join(root, 'dist', 'testing.d.ts'),
   await declarations('scripts/module-testing/load-guest.ts'),
 )
-await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
+const packages = await packagesOf(root, Object.keys(metafile.inputs))
+await writeFile(join(root, 'dist', 'licences.txt'), await licences(root, packages))
+await writeFile(join(root, 'dist', SBOM_FILE), await sbom(root, packages))
 
 /**
  * In a bundle, `await import()` of a CommonJS package gives only a default export, unlike in the sources: names of the package

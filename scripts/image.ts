@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { messageOf } from '../functions/process/errors.ts'
 import { bundleImage } from './bundling/image.ts'
+import { SBOM_FILE } from './bundling/sbom.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CONTAINERFILE = join(ROOT, 'Containerfile')
@@ -20,6 +21,7 @@ there. Prints the name of the image and its id, which is the same for the same s
   --tag NAME    the image's name (jobico:<version>); one without a version gets a hash of what goes into the image:
                 dev.local/jobico becomes dev.local/jobico:<hash>
   --base IMAGE  an image with Node 24 (node:24-bookworm-slim; name it with its digest to get the same image for ever)
+  --sbom FILE   writes the list of what is bundled (CycloneDX JSON); the image has it too, as /app/sbom.cdx.json
   --push        pushes it to the registry that its name says
 `
 
@@ -41,6 +43,7 @@ async function main(): Promise<void> {
     options: {
       tag: { type: 'string' },
       base: { type: 'string' },
+      sbom: { type: 'string' },
       push: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -57,6 +60,7 @@ async function main(): Promise<void> {
   const idFile = join(folder, 'id')
   try {
     await bundleImage(ROOT, bundle)
+    if (values.sbom !== undefined) await copyFile(join(bundle, SBOM_FILE), values.sbom)
     const name = await fullName(values.tag ?? `jobico:${version}`, bundle, values.base)
     const base = values.base === undefined ? [] : [`--build-arg=NODE_IMAGE=${values.base}`]
     const options = [...builder.options, ...base, `--build-arg=VERSION=${version}`, `--iidfile=${idFile}`]

@@ -6,6 +6,8 @@ import { build, type BuildOptions } from 'esbuild'
 import { licences } from './licences.ts'
 import { compiledMetaSchemas } from './meta-schemas.ts'
 import { lazyModules } from './lazy-modules.ts'
+import { packagesOf } from './packages.ts'
+import { sbom, SBOM_FILE } from './sbom.ts'
 
 /** The entry points of the image's processes and worker threads; each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
@@ -59,7 +61,7 @@ const OPTIONS = {
 
 /**
  * Empties `folder` and bundles the processes into it. Each has a `<name>.code.js` with all its code, and a `<name>.js` that
- * runs it. Adds the licences, and compile.js, which compiles the code in advance for the Node that runs compile.js.
+ * runs it. Adds the licences, the SBOM, and compile.js, which compiles the code in advance for the Node that runs compile.js.
  */
 export async function bundleImage(root: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
@@ -78,7 +80,9 @@ export async function bundleImage(root: string, folder: string): Promise<void> {
   for (const name of Object.keys(IMAGE_ENTRIES)) await writeFile(join(folder, `${name}.js`), STARTER)
   await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n')
   await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'))
-  await writeFile(join(folder, 'licences.txt'), await licences(root, Object.keys(metafile.inputs)))
+  const packages = await packagesOf(root, Object.keys(metafile.inputs))
+  await writeFile(join(folder, 'licences.txt'), await licences(root, packages))
+  await writeFile(join(folder, SBOM_FILE), await sbom(root, packages))
 }
 
 /** A single character beyond ASCII would double the memory of all the code. esbuild leaves some in regular expressions. */

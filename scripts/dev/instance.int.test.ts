@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -33,11 +33,10 @@ async function startStranger(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
-/** A folder with a `dev.json` that somebody else wrote, and its lock, held by this process. */
-async function plant(t: Test, instance: Partial<RunningInstance>): Promise<string> {
-  const folder = testFolder(t, {
-    '.jobico': { 'dev.json': JSON.stringify({ pid: process.pid, ...instance }) },
-  })
+/** Puts a `dev.json` that somebody else wrote into a folder, and its lock, held by this process. */
+async function plant(t: Test, folder: string, instance: Partial<RunningInstance>): Promise<string> {
+  mkdirSync(join(folder, '.jobico'), { recursive: true })
+  writeFileSync(join(folder, '.jobico', 'dev.json'), JSON.stringify({ pid: process.pid, ...instance }))
   const lock = await takeLock(join(folder, '.jobico', 'dev.lock'))
   t.teardown(() => lock?.release())
   return folder
@@ -53,13 +52,14 @@ const SECRETS = { JOBICO_TOKEN: 'secret-of-the-environment', NATS_CREDS_FILE: '/
 
 t.test('a stranger that dev.json names is asked for a proof, and gets nothing else', async (t) => {
   const made = { natsUrl: 'nats://127.0.0.1:4222', natsPid: 1, events: [] }
-  for (const proof of [undefined, '', 'x'.repeat(43)]) {
+  const folder = testFolder(t)
+  for (const [index, proof] of [undefined, '', 'x'.repeat(43)].entries()) {
     const { url, asked } = await startStranger(t, () =>
       Promise.resolve([JSON.stringify({ ...made, url }), proof]),
     )
-    const folder = await plant(t, { ...made, url })
+    const project = await plant(t, join(folder, String(index)), { ...made, url })
     for (const command of COMMANDS) {
-      const { code, stdout, stderr } = await runCli(command, folder, { environment: SECRETS })
+      const { code, stdout, stderr } = await runCli(command, project, { environment: SECRETS })
       t.match({ code, stdout }, { code: 1, stdout: '' })
       t.match(
         stderr,
@@ -72,29 +72,30 @@ t.test('a stranger that dev.json names is asked for a proof, and gets nothing el
 })
 
 t.test('a stranger that passes the question on to the true one is found out', async (t) => {
-  const true_ = testFolder(t)
-  const { dev } = await startEchoHere(t, true_)
+  const folder = testFolder(t, { true: {}, other: {}, cache: {} })
+  const own = join(folder, 'true')
+  const { dev } = await startEchoHere(t, own)
   const { url, asked } = await startStranger(t, async (headers) => {
     const challenge = String(headers['jobico-challenge'])
     const answer = await fetch(dev.instance().url, { headers: { 'jobico-challenge': challenge } })
     return [await answer.text(), answer.headers.get('jobico-proof') ?? undefined]
   })
-  const file = join(true_, '.jobico', 'dev.json')
+  const file = join(own, '.jobico', 'dev.json')
   const before = readFileSync(file, 'utf8')
   writeFileSync(file, before.replaceAll(dev.instance().url, url))
-  const inPlace = await runCli(['status'], true_, { environment: SECRETS })
+  const inPlace = await runCli(['status'], own, { environment: SECRETS })
   t.match(inPlace, { code: 1, stderr: /the jobico dev that answers serves another address/ })
-  const elsewhere = await runCli(['status'], await plant(t, dev.instance()))
+  const elsewhere = await runCli(['status'], await plant(t, join(folder, 'other'), dev.instance()))
   t.match(
     elsewhere,
     { code: 1, stderr: /no jobico dev of yours in this folder answers/ },
     'the one of another folder',
   )
   writeFileSync(file, before)
-  t.match(await runCli(['status'], true_), { code: 0, stdout: /job-for-ev1/ }, 'the true one is believed')
-  const otherKey = { environment: { XDG_CACHE_HOME: t.testdir({}) } }
+  t.match(await runCli(['status'], own), { code: 0, stdout: /job-for-ev1/ }, 'the true one is believed')
+  const otherKey = { environment: { XDG_CACHE_HOME: join(folder, 'cache') } }
   t.match(
-    await runCli(['status'], true_, otherKey),
+    await runCli(['status'], own, otherKey),
     { code: 1, stderr: /no jobico dev of yours/ },
     'by its user only',
   )
@@ -102,13 +103,14 @@ t.test('a stranger that passes the question on to the true one is found out', as
 })
 
 t.test('an address that is not of this machine is not asked', async (t) => {
+  const folder = testFolder(t)
   for (const url of [
     'http://192.0.2.1:8080',
     'https://127.0.0.1:1',
     'http://localhost.example',
     'file:///etc/passwd',
   ])
-    t.match(await runCli(['status'], await plant(t, { url })), {
+    t.match(await runCli(['status'], await plant(t, mkdtempSync(join(folder, 'project-')), { url })), {
       code: 1,
       stderr: /^error: .*which is no http address of this machine; stop what runs there and remove the file/,
     })
@@ -121,7 +123,9 @@ t.test(
     const { dev } = await startEchoHere(t, folder)
     const args = ['send', 'ev1', '--data', JSON.stringify(PERSON), '--wait']
     t.match(await runCli(args, folder, { environment: SECRETS }), { code: 0, stdout: /Andres/ })
-    const { url, asked } = await startStranger(t, () => Promise.resolve(['{"accepted":[{"key":"k"}]}', undefined] as const))
+    const { url, asked } = await startStranger(t, () =>
+      Promise.resolve(['{"accepted":[{"key":"k"}]}', undefined] as const),
+    )
     await runCli(['send', 'ev1', '--data', '{}', '--url', url], folder, { environment: SECRETS })
     t.match(
       asked,
@@ -159,5 +163,4 @@ t.test('files that are no dev.json and no lock are not opened', async (t) => {
   const lock = await takeLock(join(folder, 'other', '.jobico', 'dev.lock'))
   t.throws(() => readFileSync(journal), { code: 'ENOENT' })
   lock?.release()
-  chmodSync(folder, 0o755)
 })
