@@ -4,7 +4,13 @@ import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 
 const ROOT = join(import.meta.dirname, '..')
-const PAGES = ['README.md', 'docs/**/*.md', 'wasm-examples/*/README.md', 'scripts/cluster/README.md']
+const PAGES = [
+  'README.md',
+  'SECURITY.md',
+  'docs/**/*.md',
+  'wasm-examples/*/README.md',
+  'scripts/cluster/README.md',
+]
 const FENCED = /^```[^]*?^```$/gm
 
 /** The text of a page without its code. */

@@ -117,7 +117,7 @@ t.test('an address that is not of this machine is not asked', async (t) => {
 })
 
 t.test(
-  'the tokens of the environment are not sent to a jobico dev, one of the command line is',
+  'a jobico dev that proves whose it is is used, without the credentials of the environment',
   async (t) => {
     const folder = testFolder(t)
     const { dev } = await startEchoHere(t, folder)

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 
 import { isOwn, type CacheEnvironment } from '../user-cache.ts'
 import { isLocked, takeLock } from './folder-lock.ts'
-import { isLoopbackUrl } from './loopback.ts'
+import { isLocalUrl } from './loopback.ts'
 import { CHALLENGE_HEADER, createProver, PROOF_HEADER } from './proof.ts'
 import { openStateDir, stateDir, stateDirFault } from './state-dir.ts'
 
@@ -147,7 +147,7 @@ async function proven(folder: string, url: string, environment: CacheEnvironment
     new Error(
       `${instanceFile(folder)} names ${url}, ${why}; stop what runs there and remove the file, or name a cluster with -n or --context`,
     )
-  if (!isLoopbackUrl(url, 'http:')) throw refuse('which is no http address of this machine')
+  if (!isLocalUrl(url, 'http:')) throw refuse('which is no http address of this machine')
   const prover = createProver(environment, folder)
   const challenge = randomUUID()
   const answer = await fetch(url, {
@@ -162,7 +162,7 @@ async function proven(folder: string, url: string, environment: CacheEnvironment
     throw refuse('but no jobico dev of yours in this folder answers there')
   const instance = JSON.parse(body) as RunningInstance
   // Somebody else could pass the question on to the true one, which serves another address.
-  if (instance.url !== url || !isLoopbackUrl(instance.natsUrl, 'nats:'))
+  if (instance.url !== url || !isLocalUrl(instance.natsUrl, 'nats:'))
     throw refuse('but the jobico dev that answers serves another address')
   return instance
 }

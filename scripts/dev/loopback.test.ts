@@ -1,6 +1,8 @@
+import { networkInterfaces } from 'node:os'
+
 import t from 'tap'
 
-import { isLoopbackHost, isLoopbackUrl } from './loopback.ts'
+import { isLoopbackHost, isLocalUrl } from './loopback.ts'
 
 t.test('hosts', (t) => {
   for (const host of [
@@ -33,8 +35,11 @@ t.test('hosts', (t) => {
 
 t.test('URLs', (t) => {
   for (const url of ['http://127.0.0.1:8080', 'http://localhost', 'http://[::1]:8080/listener/ev1'])
-    t.ok(isLoopbackUrl(url, 'http:'), url)
-  t.ok(isLoopbackUrl('nats://127.0.0.1:4222', 'nats:'))
+    t.ok(isLocalUrl(url, 'http:'), url)
+  t.ok(isLocalUrl('nats://127.0.0.1:4222', 'nats:'))
+  const own = Object.values(networkInterfaces()).flatMap((each = []) => each)
+  for (const { address, family } of own.filter(({ scopeid = 0 }) => scopeid === 0))
+    t.ok(isLocalUrl(`http://${family === 'IPv6' ? `[${address}]` : address}:8080`, 'http:'), address)
   for (const url of [
     undefined,
     1,
@@ -47,7 +52,7 @@ t.test('URLs', (t) => {
     'nats://127.0.0.1',
     'file:///etc/passwd',
   ])
-    t.notOk(isLoopbackUrl(url, 'http:'), String(url))
-  t.notOk(isLoopbackUrl('nats://10.0.0.1:4222', 'nats:'))
+    t.notOk(isLocalUrl(url, 'http:'), String(url))
+  t.notOk(isLocalUrl('nats://192.0.2.1:4222', 'nats:'))
   t.end()
 })

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
 
 /** Whether a host reaches only this machine: `localhost`, a name below it, or a loopback address; IPv6 also in brackets. Pure. */
 export function isLoopbackHost(host: string): boolean {
@@ -11,9 +12,18 @@ export function isLoopbackHost(host: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost')
 }
 
-/** Whether a URL of one of these protocols, such as `http:`, leads to this machine by a loopback name or address. Pure. */
-export function isLoopbackUrl(url: unknown, protocol: 'http:' | 'nats:'): boolean {
+/**
+ * Whether a URL of one of these protocols leads to this machine: by a loopback name or address or, for `jobico dev --host`, by
+ * an address or the name that it has in a network.
+ */
+export function isLocalUrl(url: unknown, protocol: 'http:' | 'nats:'): boolean {
   if (typeof url !== 'string' || !URL.canParse(url)) return false
-  const parsed = new URL(url)
-  return parsed.protocol === protocol && parsed.username === '' && isLoopbackHost(parsed.hostname)
+  const { protocol: own, username, hostname: host } = new URL(url)
+  return own === protocol && username === '' && (isLoopbackHost(host) || isOwnHost(host))
+}
+
+function isOwnHost(host: string): boolean {
+  const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each)
+  const name = host.replace(/^\[(.*)\]$/, '$1')
+  return name === hostname().toLowerCase() || addresses.some(({ address }) => address === name)
 }

@@ -35,10 +35,11 @@ use \`pods/portforward\`, besides those to read Jobs, and for \`deploy\` to appl
 
 | variable | meaning |
 |---|---|
-| \`JOBICO_TOKEN\` | the bearer token for events with auth, if there is no \`--token\` |
+| \`JOBICO_TOKEN\` | the bearer token for events with auth, if there is no \`--token\`; not sent to a \`jobico dev\` |
 | \`KUBECONFIG\` | the kubeconfig, as for kubectl |
 | \`NATS_SERVER\` | the nats-server program that \`jobico dev\` starts, instead of the one on PATH |
-| \`NATS_CREDS_FILE\` | a credentials file with which the CLI connects to NATS |
+| \`NATS_CREDS_FILE\` | a credentials file with which the CLI connects to the NATS of a cluster |
+| \`XDG_CACHE_HOME\` | where Jobico keeps what it downloads, compiles and believes, in a folder \`jobico\`; \`~/.cache\` by default |
 | \`NO_COLOR\` | no colours |
 | \`JOBICO_DEBUG\` | print the stack traces of errors |
 

@@ -15,7 +15,7 @@ export function targeted(command: Command): Command {
     )
     .option(
       '--token <token>',
-      'the bearer token, if the event needs one (default: the variable JOBICO_TOKEN)',
+      'the bearer token, if the event needs one (default: the variable JOBICO_TOKEN, but not for a jobico dev)',
     )
 }
 

@@ -55,7 +55,11 @@ function addDev(program: Command): void {
       wholeNumber(0, MAX_PORT),
       8080,
     )
-    .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option(
+      '--host <address>',
+      'the address to listen on; one that is not of this machine alone lets others send events',
+      '127.0.0.1',
+    )
     .option('-v, --verbose', 'print more of what the processes log')
     .addOption(outputOption())
     .addOption(jsonOption())
