@@ -257,3 +257,13 @@ function readsEnvironment(node: ts.Node): boolean {
   if (ts.isPropertyAccessExpression(node) && node.getText() === 'process.env') return true
   return ts.forEachChild(node, readsEnvironment) ?? false
 }
+
+t.test('commands print by scripts/cli/terminal, which lets nothing act on the terminal', (t) => {
+  const printers = [...sources]
+    .filter(([file]) => /^scripts\/(cli|dev|job-files|module-testing)\//.test(file))
+    .filter(([file]) => !file.startsWith('scripts/cli/terminal/'))
+    .filter(([, source]) => /\bprocess\.std(out|err)\.write\b|\bconsole\./.test(source.text))
+    .map(([file]) => file)
+  t.same(printers, [])
+  t.end()
+})

@@ -48,9 +48,7 @@ function componentOf(
   { name, version, license }: Pick<BundledPackage, 'name' | 'version' | 'license'>,
   type: Enums.ComponentType,
 ): Models.Component {
-  const parts = name.split('/')
-  const bare = parts.at(-1) ?? name
-  const [scope] = parts.length > 1 ? parts : []
+  const [, scope, bare = name] = /^(@[^/]+)\/(.*)$/.exec(name) ?? []
   const purl = `pkg:npm/${scope === undefined ? '' : `${encodeURIComponent(scope)}/`}${bare}@${version}`
   const component = new Models.Component(type, bare, {
     ...(scope === undefined ? {} : { group: scope }),

@@ -40,7 +40,7 @@ export function repeatedKey(document: Document): number | undefined {
   let found: number | undefined
   visit(document, {
     Map: (_key, map) => {
-      found = repeatedIn(map as YAMLMap)
+      found = repeatedIn(map)
       return found === undefined ? undefined : visit.BREAK
     },
   })
