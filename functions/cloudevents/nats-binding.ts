@@ -28,6 +28,12 @@ export function eventOfMessage(fields: MsgHdrs | undefined, data: Uint8Array): C
   return { attributes: checkAttributes(attributes), data: data.length > 0 ? data : undefined, trace }
 }
 
+/** An attribute in the headers of a message that may be no event, decoded if it can be; empty if it is not there. Pure. */
+export function rawAttribute(fields: MsgHdrs | undefined, name: string): string {
+  const value = fields?.get(PREFIX + name) ?? ''
+  return percentDecode(value) ?? value
+}
+
 function decoded(name: string, value: string): string {
   const text = percentDecode(value)
   if (text === undefined)

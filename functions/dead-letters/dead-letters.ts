@@ -1,6 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
 
-import { eventOfMessage } from '../cloudevents/nats-binding.ts'
+import { eventOfMessage, rawAttribute } from '../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../cloudevents/cloudevent.ts'
 import type { ErrorCode } from '../process/errors.ts'
 import { manage, subjectsIn } from '../jetstream/manager.ts'
@@ -10,7 +10,8 @@ import type { RetryOptions } from '../process/retry.ts'
 import type { Requests } from '../jetstream/requests.ts'
 import { isVerdict, newestRecord } from '../outcomes/event-state.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
-import { verdictOfMessage, type AttemptError } from '../outcomes/verdict.ts'
+import { originalHeaders } from '../outcomes/kept-message.ts'
+import { deadVerdictOf, type AttemptError } from '../outcomes/verdict.ts'
 
 /** The codes that a dead verdict can have. */
 export const DEATH_CODES = [
@@ -25,6 +26,7 @@ export const DEATH_CODES = [
   'OUTPUT_INVALID',
   'SINK_UNAVAILABLE',
   'SINK_REFUSED',
+  'MESSAGE_UNREADABLE',
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[]
 
@@ -32,14 +34,15 @@ export const DEATH_CODES = [
 export interface DeadLetter {
   readonly event: string
   readonly key: string
-  readonly code: ErrorCode
+  /** One of DEATH_CODES, or of a later version's. */
+  readonly code: string
   readonly reason: string
   readonly attempts: number
   /** When the verdict was made, RFC 3339. */
   readonly time: string
   /** Digest of the module that ran. */
   readonly module: string
-  /** Attributes of the CloudEvent. */
+  /** Attributes of the CloudEvent; of one that this version can not read, as they are found, and empty if they are not there. */
   readonly id: string
   readonly source: string
   readonly type: string
@@ -48,7 +51,7 @@ export interface DeadLetter {
 /** Selects dead letters. A letter matches if it meets all conditions that are given. */
 export interface DeadLetterFilter {
   readonly event?: string | undefined
-  readonly codes?: readonly ErrorCode[] | undefined
+  readonly codes?: readonly string[] | undefined
   /** Verdicts of this time or later, in milliseconds since the epoch. */
   readonly since?: number | undefined
   /** Verdicts from before this time, in milliseconds since the epoch. */
@@ -68,15 +71,15 @@ export interface DeadLetterOptions extends RetryOptions {
 /** Whether a dead letter matches a filter. Pure. */
 export function matchesFilter(
   { event, key, code, time }: DeadLetter,
-  { event: wanted = event, codes, since = -Infinity, before = Infinity, keys }: DeadLetterFilter,
+  { event: wanted = event, codes, since, before, keys }: DeadLetterFilter,
 ): boolean {
   const made = Date.parse(time)
   return (
     event === wanted &&
     (codes === undefined || codes.includes(code)) &&
     (keys === undefined || keys.includes(key)) &&
-    made >= since &&
-    made < before
+    (since === undefined || made >= since) &&
+    (before === undefined || made < before)
   )
 }
 
@@ -87,27 +90,15 @@ export interface BodyMessage {
   readonly data: Uint8Array
 }
 
-/** Reads a dead letter from its body; undefined if the message is none. Pure. */
-export function deadLetterOfMessage(body: BodyMessage): DeadLetter | undefined {
-  const read = readBody(body)
-  return read && toLetter(read)
-}
-
-type ReadBody = NonNullable<ReturnType<typeof readBody>>
-
-function readBody({ subject, headers, data }: BodyMessage) {
-  try {
-    const verdict = verdictOfMessage({ headers, data })
-    if (verdict.kind !== 'dead') return undefined
-    const { event, key } = parseSubject(subject)
-    return { event, key, ...verdict, cloudEvent: eventOfMessage(headers, data) }
-  } catch {
-    return undefined
-  }
-}
-
-function toLetter({ event, key, code, reason, attempts, time, module, cloudEvent }: ReadBody): DeadLetter {
-  const { id, source, type } = cloudEvent.attributes
+/** Reads a dead letter, also one with a verdict or an event that this version can not read. Pure. */
+export function deadLetterOfMessage({ subject, headers, data }: BodyMessage): DeadLetter {
+  const { event, key } = parseSubject(subject)
+  const { code, reason, attempts, time, module } = deadVerdictOf({ headers, data })
+  const [id, source, type] = [
+    rawAttribute(headers, 'id'),
+    rawAttribute(headers, 'source'),
+    rawAttribute(headers, 'type'),
+  ]
   return { event, key, code, reason, attempts, time, module, id, source, type }
 }
 
@@ -131,12 +122,21 @@ export async function currentStateOf(
   return { kind: newest !== undefined && newest.seq > seq && !isVerdict(newest) ? 'pending' : 'leftover' }
 }
 
-/** A dead letter with its errors and its CloudEvent. */
-export interface FullDeadLetter {
+/** A message as it came: the values of its headers by name, and its data. */
+export interface RawMessage {
+  readonly headers: Readonly<Record<string, readonly string[]>>
+  readonly data: Uint8Array
+}
+
+/** A dead letter with its errors and its CloudEvent, or its message as it came if this version can not read the event. */
+export type FullDeadLetter = LetterDetails &
+  ({ readonly cloudEvent: CloudEvent } | { readonly cloudEvent: undefined; readonly message: RawMessage })
+
+/** What is known of any dead letter. */
+interface LetterDetails {
   readonly letter: DeadLetter
   /** The error of each attempt, as far as they are kept. */
   readonly errors: readonly AttemptError[]
-  readonly cloudEvent: CloudEvent
   /** Whether it was redriven, and has not ended yet. */
   readonly isPending: boolean
 }
@@ -157,13 +157,20 @@ export async function readDeadLetters(
   const letters: FullDeadLetter[] = []
   for (const subject of [...bodies.keys()].sort()) {
     const body = await lastMessage(requests, events, subject)
-    const read = body && readBody(body)
-    if (body === undefined || read === undefined) continue
-    const { seq } = body
-    const current = await currentStateOf(requests, { ...ref, event: read.event }, { key, seq })
+    if (body === undefined) continue
+    const letter = deadLetterOfMessage(body)
+    const current = await currentStateOf(requests, { ...ref, event: letter.event }, { key, seq: body.seq })
     if (current.kind === 'leftover') continue
-    const { errors, cloudEvent } = read
-    letters.push({ letter: toLetter(read), errors, cloudEvent, isPending: current.kind === 'pending' })
+    const { errors } = deadVerdictOf(body)
+    letters.push({ letter, errors, ...contentOf(body), isPending: current.kind === 'pending' })
   }
   return letters
+}
+
+function contentOf({ headers, data }: BodyMessage) {
+  try {
+    return { cloudEvent: eventOfMessage(headers, data) }
+  } catch {
+    return { cloudEvent: undefined, message: { headers: Object.fromEntries(originalHeaders(headers)), data } }
+  }
 }

@@ -2,7 +2,6 @@ import type { NatsConnection } from '@nats-io/transport-node'
 
 import { currentStateOf, type DeadLetter, type DeadLetterOptions } from './dead-letters.ts'
 import { scanDeadLetters, type FoundDeadLetter } from './scan.ts'
-import type { ErrorCode } from '../process/errors.ts'
 import { forEachConcurrently } from '../process/concurrency.ts'
 import { streamNames, type JobRef } from '../queues/names.ts'
 import { lastSequence } from '../outcomes/follow-outcomes.ts'
@@ -13,7 +12,7 @@ import { deleteMessage } from '../jetstream/stored-message.ts'
 /** How many dead letters of one kind there are. */
 export interface DeadCount {
   readonly event: string
-  readonly code: ErrorCode
+  readonly code: string
   readonly letters: number
 }
 

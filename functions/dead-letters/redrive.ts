@@ -1,6 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { eventHeaders, eventOfMessage } from '../cloudevents/nats-binding.ts'
 import { currentStateOf, type DeadLetter, type DeadLetterOptions } from './dead-letters.ts'
 import { scanDeadLetters, type FoundDeadLetter } from './scan.ts'
 import { JobicoError, messageOf } from '../process/errors.ts'
@@ -11,7 +10,7 @@ import { queueNotFound } from '../queues/queue-not-found.ts'
 import { createRateLimit } from '../process/rate-limit.ts'
 import { createRetry, whyStopped, type Retry } from '../process/retry.ts'
 import { expectNewest, publish, throwRefusal } from '../jetstream/publish.ts'
-import { readHistory, setLineage } from '../outcomes/history.ts'
+import { freshHeaders } from '../outcomes/kept-message.ts'
 import { isClosed } from '../queues/lifecycle.ts'
 import { createRequests, type Outgoing, type Requests } from '../jetstream/requests.ts'
 import { createBackpressure } from '../queues/backpressure.ts'
@@ -189,8 +188,8 @@ function refuse({ tally: { reasons } }: RedriveContext, { key }: DeadLetter, rea
 }
 
 /**
- * The message that redrives a dead letter: its event with its lineage, to be stored only while the dead letter is the newest
- * record of the event. Pure.
+ * The message that redrives a dead letter: the event's message with its lineage, as it came, whether or not this version can
+ * read it. It is to be stored only while the dead letter is the newest record of the event. Pure.
  */
 export function redrivenCopy(
   ref: EventRef,
@@ -198,9 +197,8 @@ export function redrivenCopy(
   { headers, data, seq }: Pick<StoredMessage, 'headers' | 'data' | 'seq'>,
 ): Outgoing {
   const subjects = eventSubjects(ref)
-  const fields = eventHeaders(eventOfMessage(headers, data))
+  const fields = freshHeaders(headers)
   fields.set(JOBICO_HEADERS.redrive, String(seq))
-  setLineage(fields, readHistory(headers))
   expectNewest(fields, subjects.records(key), seq)
   return { subject: subjects.record(key, 'due'), headers: fields, payload: data }
 }

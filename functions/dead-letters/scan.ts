@@ -53,8 +53,7 @@ export async function* scanDeadLetters(
     for (const message of page) {
       if (message.seq > last) return
       const letter = deadLetterOfMessage(message)
-      if (letter !== undefined && matchesFilter(letter, filter))
-        yield { letter, seq: message.seq, left: message.pending }
+      if (matchesFilter(letter, filter)) yield { letter, seq: message.seq, left: message.pending }
     }
 }
 

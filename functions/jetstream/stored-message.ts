@@ -1,7 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node'
-import { MsgHdrsImpl } from '@nats-io/nats-core/internal'
 
 import { JobicoError } from '../process/errors.ts'
+import { readHeaderBlock } from './header-block.ts'
 import type { Requests } from './requests.ts'
 
 /** A message as a stream holds it. */
@@ -9,6 +9,8 @@ export interface StoredMessage {
   readonly subject: string
   readonly seq: number
   readonly headers: MsgHdrs | undefined
+  /** The bytes of the headers, if `headers` can not hold all of them. */
+  readonly rawHeaders?: Uint8Array
   readonly data: Uint8Array
   /** When the stream stored it, RFC 3339. */
   readonly time: string
@@ -61,11 +63,14 @@ async function getMessage(
 }
 
 function storedMessage({ subject, seq, hdrs, data, time }: NonNullable<RawAnswer['message']>): StoredMessage {
+  const rawHeaders = hdrs === undefined ? undefined : Buffer.from(hdrs, 'base64')
+  const block = rawHeaders && readHeaderBlock(rawHeaders)
   return {
     subject,
     seq,
     time,
-    headers: hdrs === undefined ? undefined : MsgHdrsImpl.decode(Buffer.from(hdrs, 'base64')),
+    headers: block?.headers,
+    ...(rawHeaders && block?.isExact === false ? { rawHeaders } : {}),
     data: data === undefined ? new Uint8Array() : Buffer.from(data, 'base64'),
   }
 }

@@ -6,7 +6,8 @@ import { eventSubjects, parseSubject, streamNames, type EventRef, type RecordKin
 import type { Requests } from '../jetstream/requests.ts'
 import { lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import { progressOf, type Progress } from './history.ts'
-import { verdictOfMessage, type Verdict } from './verdict.ts'
+import { JobicoError, messageOf } from '../process/errors.ts'
+import { deadVerdictOf, verdictOfMessage, type Verdict } from './verdict.ts'
 
 /** Whether an event is known, waits, or how it ended. */
 export type EventState =
@@ -43,9 +44,25 @@ export async function newestRecord(
   return message && kind && { ...message, kind }
 }
 
-/** The verdict that a record holds; undefined if it is an event that is still to run. Throws EVENT_INVALID. Pure. */
+/**
+ * The verdict that a record holds; undefined if it is an event that is still to run. Throws MESSAGE_UNREADABLE if its result
+ * is not one that this version can read. Pure.
+ */
 export function verdictOf(record: StoredRecord): Verdict | undefined {
-  return isVerdict(record) ? verdictOfMessage(record) : undefined
+  if (record.kind === 'dead') return deadVerdictOf(record)
+  return record.kind === 'done' ? doneVerdictOf(record) : undefined
+}
+
+function doneVerdictOf(record: StoredRecord): Verdict {
+  try {
+    return verdictOfMessage(record)
+  } catch (cause) {
+    throw new JobicoError(
+      'MESSAGE_UNREADABLE',
+      `the event is done, but this version can not read its result: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
 }
 
 /** Whether a record says how its event ended. Pure. */
@@ -55,7 +72,7 @@ export function isVerdict({ kind }: StoredRecord): boolean {
 
 /**
  * Finds an event by its key. It looks into the queue first and at the records then, in the order in which an event moves, so
- * that it is not missed while it moves. Throws QUEUE_UNAVAILABLE.
+ * that it is not missed while it moves. Throws QUEUE_UNAVAILABLE, and MESSAGE_UNREADABLE as verdictOf does.
  */
 export async function eventState(requests: Requests, ref: EventRef, key: string): Promise<EventState> {
   const queued = await lastMessage(requests, streamNames(ref).queue, eventSubjects(ref).queued(key))
@@ -67,6 +84,12 @@ export async function eventState(requests: Requests, ref: EventRef, key: string)
   if (pending === undefined) return { state: 'unknown' }
   const { headers } = pending
   return { state: 'pending', progress: progressOf(headers), identity: identityOf(headers) }
+}
+
+/** Whether an event is pending, or has an outcome that is kept. Looks in the order of eventState. Throws QUEUE_UNAVAILABLE. */
+export async function isKnown(requests: Requests, ref: EventRef, key: string): Promise<boolean> {
+  const queued = await lastMessage(requests, streamNames(ref).queue, eventSubjects(ref).queued(key))
+  return queued !== undefined || (await newestRecord(requests, ref, key)) !== undefined
 }
 
 /** Id and source of the event in a message's headers; undefined if they carry none. Pure. */

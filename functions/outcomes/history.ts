@@ -13,6 +13,8 @@ export interface History {
   readonly suspect: boolean
   /** The sequence of the dead letter that a redriven event is to replace. */
   readonly redrive: number | undefined
+  /** The sequence of the record with which its attempts began; outcomes of an earlier one do not count. */
+  readonly since?: number | undefined
   /** How many hand-overs led to it. */
   readonly hops: number
   /** The key of the event with which these hand-overs began. */
@@ -28,6 +30,7 @@ export function readHistory(fields: MsgHdrs | undefined): History {
     errors: decodeErrors(text(JOBICO_HEADERS.errors)),
     suspect: text(JOBICO_HEADERS.suspect) !== '',
     redrive: count(JOBICO_HEADERS.redrive) || undefined,
+    since: count(JOBICO_HEADERS.since) || undefined,
     hops: count(JOBICO_HEADERS.hops),
     root: text(JOBICO_HEADERS.root) || undefined,
   }
@@ -35,12 +38,13 @@ export function readHistory(fields: MsgHdrs | undefined): History {
 
 /** The headers of an event that is to run later, with its history. Pure. */
 export function historyHeaders(event: CloudEvent, history: History): MsgHdrs {
-  const { attempts, errors, suspect, redrive } = history
+  const { attempts, errors, suspect, redrive, since } = history
   const fields = eventHeaders(event)
   fields.set(JOBICO_HEADERS.attempt, String(attempts))
   if (errors.length > 0) fields.set(JOBICO_HEADERS.errors, encodeErrors(errors))
   if (suspect) fields.set(JOBICO_HEADERS.suspect, '1')
   if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
+  if (since !== undefined) fields.set(JOBICO_HEADERS.since, String(since))
   setLineage(fields, history)
   return fields
 }

@@ -2,7 +2,7 @@ import { headers, type MsgHdrs } from '@nats-io/transport-node'
 
 import { eventHeaders, eventOfMessage } from '../cloudevents/nats-binding.ts'
 import type { CloudEvent } from '../cloudevents/cloudevent.ts'
-import { ERROR_CODES, JobicoError, type ErrorCode } from '../process/errors.ts'
+import { JobicoError } from '../process/errors.ts'
 import { percentDecode, percentEncode } from '../cloudevents/percent-encoding.ts'
 import type { StoredMessage } from '../jetstream/stored-message.ts'
 
@@ -16,6 +16,8 @@ export const JOBICO_HEADERS = {
   suspect: 'Jobico-Suspect',
   /** On a redriven event: the sequence of the dead verdict that it is to replace. */
   redrive: 'Jobico-Redrive',
+  /** On a retry: the sequence of the record with which the attempts began. */
+  since: 'Jobico-Since',
   /** On an event that was handed over: how many hand-overs led to it. */
   hops: 'Jobico-Hops',
   /** On an event that was handed over: the key of the event with which the hand-overs began. */
@@ -24,6 +26,8 @@ export const JOBICO_HEADERS = {
   write: 'Jobico-Write',
   /** On a done verdict: the events to which the module emitted data, in its order, separated by commas. */
   emitted: 'Jobico-Emitted',
+  /** On the dead letter of a message whose headers can not be kept as they were: their bytes, in base64. */
+  rawHeaders: 'Jobico-Raw-Headers',
   verdict: 'Jobico-Verdict',
   attempts: 'Jobico-Attempts',
   module: 'Jobico-Module',
@@ -35,7 +39,8 @@ export const JOBICO_HEADERS = {
 /** Why one attempt failed. */
 export interface AttemptError {
   readonly attempt: number
-  readonly code: ErrorCode
+  /** One of ERROR_CODES, or of a later version's. */
+  readonly code: string
   readonly reason: string
 }
 
@@ -58,7 +63,8 @@ export type Verdict =
     } & VerdictFacts)
   | ({
       readonly kind: 'dead'
-      readonly code: ErrorCode
+      /** One of ERROR_CODES, or of a later version's. */
+      readonly code: string
       readonly reason: string
       readonly errors: readonly AttemptError[]
     } & VerdictFacts)
@@ -94,7 +100,7 @@ export function verdictOfMessage({
 }: Pick<StoredMessage, 'headers' | 'data'>): Verdict {
   const text = (name: string) => fields?.get(name) ?? ''
   const facts = {
-    attempts: Number(text(JOBICO_HEADERS.attempts)),
+    attempts: Number(text(JOBICO_HEADERS.attempts)) || 0,
     module: text(JOBICO_HEADERS.module),
     time: text(JOBICO_HEADERS.time),
   }
@@ -105,14 +111,31 @@ export function verdictOfMessage({
     return { kind, result: eventOfMessage(fields, data), ...events, ...facts }
   }
   const code = text(JOBICO_HEADERS.code)
-  if (kind !== 'dead' || !isErrorCode(code))
-    throw new JobicoError('EVENT_INVALID', 'the message is no verdict')
+  if (kind !== 'dead' || code === '') throw new JobicoError('EVENT_INVALID', 'the message is no verdict')
   const reason = percentDecode(text(JOBICO_HEADERS.reason)) ?? ''
   return { kind, code, reason, errors: decodeErrors(text(JOBICO_HEADERS.errors)), ...facts }
 }
 
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code)
+type DeadVerdict = Extract<Verdict, { kind: 'dead' }>
+
+const UNREADABLE_VERDICT = {
+  kind: 'dead',
+  code: 'MESSAGE_UNREADABLE',
+  errors: [],
+  attempts: 0,
+  module: '',
+  time: '',
+} as const
+
+/** The verdict of a dead letter; MESSAGE_UNREADABLE if this version can not read it, since the letter stays one. Pure. */
+export function deadVerdictOf(message: Pick<StoredMessage, 'headers' | 'data'>): DeadVerdict {
+  try {
+    const verdict = verdictOfMessage(message)
+    if (verdict.kind === 'dead') return verdict
+  } catch {
+    // Said by the verdict.
+  }
+  return { ...UNREADABLE_VERDICT, reason: 'the dead letter has no verdict that this version can read' }
 }
 
 /** A reason as a header value of at most 1,000 bytes. From a longer one the middle is cut out. */
@@ -151,8 +174,14 @@ export function encodeErrors(errors: readonly AttemptError[]): string {
 export function decodeErrors(value: string): readonly AttemptError[] {
   if (value === '') return []
   try {
-    return JSON.parse(percentDecode(value) ?? '[]') as readonly AttemptError[]
+    const errors: unknown = JSON.parse(percentDecode(value) ?? '[]')
+    return Array.isArray(errors) && errors.every(isAttemptError) ? errors : []
   } catch {
     return []
   }
+}
+
+function isAttemptError(value: unknown): value is AttemptError {
+  const { attempt, code, reason } = { ...(value as Partial<Record<keyof AttemptError, unknown>> | null) }
+  return typeof attempt === 'number' && typeof code === 'string' && typeof reason === 'string'
 }

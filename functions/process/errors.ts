@@ -187,6 +187,13 @@ export const ERROR_CODES = {
     meaning:
       'The sink answered with a status that does not say to try again, such as 404 or a redirection. The event is dead at once.',
   },
+  MESSAGE_UNREADABLE: {
+    status: 502,
+    title: 'The message can not be read by this version',
+    meaning:
+      'A message in the queue or among the records of events is no event or outcome that this version of Jobico can read, such as one that a later version has stored. It is kept as it is: an event is dead at once, and its dead letter holds the message.',
+    fix: 'Once a version runs that can read it, redrive the dead letter.',
+  },
 
   CONFIG_INVALID: {
     status: 500,

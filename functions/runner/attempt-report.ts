@@ -14,6 +14,8 @@ export type Report =
   | { readonly kind: 'dead'; readonly attempts: number; readonly fault: AttemptError }
   /** There is no room for what it hands over, or for a dead letter: it waits, and this was no attempt. */
   | { readonly kind: 'waits'; readonly lacks: Lack }
+  /** An execution ended well, but the event has a dead letter, which stands: the result is given up. */
+  | { readonly kind: 'late' }
   /** The event had a verdict already, so none was stored. */
   | { readonly kind: 'known' }
   /** A process stored the event's next copy and died before it deleted this one, so nothing ran. */
@@ -45,6 +47,12 @@ export function logReport(log: Log, report: Report, key: string): void {
       break
     case 'waits':
       log.warn({ key, reason: NO_ROOM[report.lacks] }, 'Event waits for room')
+      break
+    case 'late':
+      log.warn(
+        { key },
+        'Event ended well, but it is dead already: its dead letter stands, and the result is given up; redrive the dead letter to run it once more',
+      )
       break
     case 'known':
       log.info({ key }, 'Event had its verdict')

@@ -14,8 +14,14 @@ export function createRunnerMetrics(inFlight: () => number): RunnerMetrics {
   const registers = [registry]
   const outcomes = new Counter({
     name: 'jobico_runner_events_total',
-    help: 'Events by what became of them: done, retried, dead, waits, known, superseded or handed-back.',
+    help: 'Events by what became of them: done, retried, dead, waits, late, known, superseded or handed-back.',
     labelNames: ['outcome'],
+    registers,
+  })
+  const dead = new Counter({
+    name: 'jobico_runner_dead_letters_total',
+    help: 'Dead letters by the code with which the event died; MESSAGE_UNREADABLE for a message that is no event to this version.',
+    labelNames: ['code'],
     registers,
   })
   const seconds = new Histogram({
@@ -36,6 +42,7 @@ export function createRunnerMetrics(inFlight: () => number): RunnerMetrics {
     registry,
     report(report) {
       outcomes.inc({ outcome: report.kind })
+      if (report.kind === 'dead') dead.inc({ code: report.fault.code })
       if (report.kind === 'done') seconds.observe(report.durationMs / 1_000)
     },
   }

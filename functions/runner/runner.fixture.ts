@@ -21,7 +21,7 @@ import { eventState, type EventState } from '../outcomes/event-state.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 import { readConfig } from './config.ts'
 import { createRunnerMetrics } from './metrics.ts'
-import { startRunner } from './runner.ts'
+import { startRunner, type Reporting } from './runner.ts'
 
 /** A module that does what the event's data says. */
 const GUEST = `
@@ -61,12 +61,19 @@ type Ended = Exclude<EventState, { state: 'unknown' | 'pending' }>
 
 /** A nats-server, a module that does what its events say, and functions that run events through runners. */
 export interface Fixture {
+  readonly connection: NatsConnection
+  readonly port: number
   readonly requests: Requests
   readonly manager: JetStreamManager
   /** Creates the streams of a new Job with these events. */
   newJob(events?: readonly string[]): Promise<EventRef>
   /** Starts a runner in this process; the returned function stops it, as does the end of the test. */
-  startHere(t: Test, ref: EventRef, environment?: Environment): Promise<() => Promise<void>>
+  startHere(
+    t: Test,
+    ref: EventRef,
+    environment?: Environment,
+    reporting?: Partial<Reporting>,
+  ): Promise<() => Promise<void>>
   /** Starts a runner in a process of its own. */
   spawn(t: Test, ref: EventRef, environment?: Environment): ChildProcess
   /** Stores an event as the listener does, and gives its key. */
@@ -108,6 +115,8 @@ export async function startFixture(t: Test): Promise<Fixture> {
     ...more,
   })
   return {
+    connection,
+    port: server.port,
     requests,
     manager,
     async newJob(events = ['ev1']) {
@@ -120,10 +129,11 @@ export async function startFixture(t: Test): Promise<Fixture> {
       })
       return ref
     },
-    async startHere(t, ref, more = {}) {
+    async startHere(t, ref, more = {}, reporting = {}) {
       const runner = await startRunner(connection, readConfig(environment(ref, more)), {
         log: createLog('silent', {}),
         metrics: createRunnerMetrics(() => 0),
+        ...reporting,
       })
       let stopped: Promise<void> | undefined
       const stop = () => (stopped ??= runner.stop())

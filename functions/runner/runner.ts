@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
+import { cut, REASON_CHARS, type Abi, type GuestInput } from '../guests/abi.ts'
 import { abiNamed } from '../guests/abi-registry.ts'
 import { checkModuleInThread } from '../guests/check/check-in-thread.ts'
+import type { CloudEvent } from '../cloudevents/cloudevent.ts'
 import { sizeLimit } from '../cloudevents/nats-binding.ts'
-import { JobicoError } from '../process/errors.ts'
+import { JobicoError, messageOf } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
 import { replaceLostConsumer } from '../queues/consumers.ts'
 import { streamNames } from '../queues/names.ts'
@@ -20,7 +22,8 @@ import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
 import { openEmits, openOutput } from './outputs/output.ts'
 import { logReport } from './attempt-report.ts'
-import { createPool } from './workers/pool.ts'
+import { createPool, type Pool } from './workers/pool.ts'
+import type { Execution } from './workers/worker-slot.ts'
 import { createServerClock } from './attempts/server-clock.ts'
 
 /** A runner that was started. */
@@ -90,7 +93,7 @@ export async function startRunner(
     maxResultBytes: () => sizeLimit(requests.maxPayload()),
     now: clock.now,
     acquireSlot: (alone) => dispatcher.acquireSlot(alone),
-    execute: (key, event) => pool.run(key, abi.input(event)),
+    execute: (key, event) => execute(pool, abi, key, event),
     settled: (delivery) => dispatcher.settled(delivery),
   }
   const dispatcher: Dispatcher = createDispatcher({
@@ -131,6 +134,23 @@ function logPullModes(log: Log, room: Room): void {
   }
   room.onChange(logMode)
   logMode(room.mode())
+}
+
+/** Runs an event, unless its data is not what the module is given, such as JSON that is not UTF-8. */
+async function execute(
+  pool: Pool,
+  abi: Pick<Abi, 'input'>,
+  key: string,
+  event: CloudEvent,
+): Promise<Execution> {
+  let input: GuestInput
+  try {
+    input = abi.input(event)
+  } catch (thrown) {
+    const reason = cut(`this version of Jobico can not read the data: ${messageOf(thrown)}`, REASON_CHARS)
+    return { outcome: { kind: 'reject', code: 'MESSAGE_UNREADABLE', reason }, durationMs: 0 }
+  }
+  return await pool.run(key, input)
 }
 
 /** Kills the process: an exit would wait for the thread. Events that run on other threads are delivered again. */

@@ -3,7 +3,8 @@ import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
 import type { Failure } from '../../guests/abi.ts'
 import { readHistory, type History } from '../../outcomes/history.ts'
 import { isVerdict, type StoredRecord } from '../../outcomes/event-state.ts'
-import type { AttemptError } from '../../outcomes/verdict.ts'
+import { JOBICO_HEADERS, type AttemptError } from '../../outcomes/verdict.ts'
+import { messageOf } from '../../process/errors.ts'
 import type { EventRef } from '../../queues/names.ts'
 import type { Delivery } from '../dispatch/delivery.ts'
 import { handOverBytes, handOversOf, type HandOver } from '../../outcomes/hand-over.ts'
@@ -44,47 +45,98 @@ export interface AttemptContext {
   readonly settled: (delivery: Delivery) => void
 }
 
-/** One attempt at one event in this process. */
-interface Attempt {
+/** One delivery in this process, before its event is read. */
+interface Taken {
   readonly context: AttemptContext
   readonly delivery: Delivery
-  readonly event: KeyedEvent
   readonly history: History
   readonly replaces: Replaced
 }
 
+/** One attempt at one event in this process. */
+interface Attempt extends Taken {
+  readonly event: KeyedEvent
+}
+
 /**
  * Takes one delivery to its end: it gets a verdict, or is scheduled for its next attempt, or goes back to its stream. What
- * follows from an execution is stored first, and the delivered message deleted after that. Rejects only when the process
- * ends or the message is not an event.
+ * follows from an execution is stored first, and the delivered message deleted after that. A message that holds no event
+ * which this version can read becomes a dead letter. Rejects only when the process ends, or NATS does not take the outcome
+ * for its size.
  */
 export async function processDelivery(context: AttemptContext, delivery: Delivery): Promise<Report> {
-  const event = { ...eventOfMessage(delivery.headers, delivery.data), key: delivery.key }
-  const found = readHistory(delivery.headers)
-  const history = { ...found, suspect: found.suspect || delivery.deliveries > 1 }
+  const history = historyOf(delivery)
   const replaces = { seq: delivery.source === 'events' ? delivery.seq : 0 }
-  const attempt = { context, delivery, event, history, replaces }
+  const taken = { context, delivery, history, replaces }
+  let event: KeyedEvent
+  try {
+    event = { ...eventOfMessage(delivery.headers, delivery.data), key: delivery.key }
+  } catch (thrown) {
+    return await keepUnreadable(taken, messageOf(thrown))
+  }
+  const attempt = { ...taken, event }
   // A sink that got the result of an event must not get one again, so it is worth a look-up.
   const mustLook = history.suspect || context.output?.kind === 'sink'
   return mustLook ? await resume(attempt) : await run(attempt)
 }
 
+/** The history of a delivered event. Its attempts begin anew when it is handed over, or redriven. */
+function historyOf({ headers, deliveries, source, seq }: Delivery): History {
+  const found = readHistory(headers)
+  const isRetry = found.suspect || headers?.has(JOBICO_HEADERS.write) === true
+  const since = found.since ?? (source === 'events' && !isRetry ? seq : undefined)
+  return { ...found, suspect: found.suspect || deliveries > 1, since }
+}
+
+/** Makes a message a dead letter from which this version can read no event. If there is no room, it comes again later. */
+async function keepUnreadable(taken: Taken, fault: string): Promise<Report> {
+  const { context, delivery, history, replaces } = taken
+  const standing = await standingOf(taken)
+  if (standing !== undefined) return await giveUp(taken, standing.newest)
+  const message = await context.settlement.stored(delivery.source, delivery.seq)
+  if (message === undefined) return { kind: 'superseded' }
+  const { attempts, errors } = history
+  const cause = message.rawHeaders === undefined ? fault : 'it has headers that are not well-formed'
+  const reason = `this version of Jobico can not read the message: ${cause}`
+  const code = 'MESSAGE_UNREADABLE'
+  const time = new Date(context.now()).toISOString()
+  const verdict = { kind: 'dead', code, reason, errors, attempts, module: context.module, time } as const
+  const written = await context.settlement.writeUnreadable(delivery.key, message, verdict, replaces)
+  if (written.kind === 'superseded') return await giveUp(taken, written.newest)
+  if (written.kind === 'no-room') return { kind: 'waits', lacks: written.lacks }
+  return await removeReplaced(taken, written, {
+    kind: 'dead',
+    attempts,
+    fault: { attempt: attempts, code, reason },
+  })
+}
+
 /** Continues an event that another process may have had, and may have ended before it deleted the message. */
 async function resume(attempt: Attempt): Promise<Report> {
-  const { context, delivery, history, replaces } = attempt
-  const newest = await context.settlement.newest(delivery.key)
-  if ((newest?.seq ?? 0) !== replaces.seq) return await giveUp(attempt, newest)
-  const outcome = history.suspect
-    ? await context.settlement.outcome(delivery.key, history.redrive)
-    : undefined
-  if (outcome !== undefined) return await giveUp(attempt, outcome)
+  const { context, history } = attempt
+  const standing = await standingOf(attempt)
+  if (standing !== undefined) return await giveUp(attempt, standing.newest)
   return history.suspect && history.attempts >= context.retry.maxAttempts
     ? await deadLetterUnrun(attempt)
     : await run(attempt)
 }
 
+/** What stands in the place of a delivered message, if another process was first; undefined if it is the newest still. */
+async function standingOf({
+  context,
+  delivery,
+  history,
+  replaces,
+}: Taken): Promise<{ readonly newest: StoredRecord | undefined } | undefined> {
+  const newest = await context.settlement.newest(delivery.key)
+  if ((newest?.seq ?? 0) !== replaces.seq) return { newest }
+  if (!history.suspect) return undefined
+  const outcome = await context.settlement.outcome(delivery.key, history.since ?? history.redrive ?? 0)
+  return outcome && { newest: outcome }
+}
+
 /** Leaves an event to another process that was first. */
-async function giveUp(attempt: Attempt, newest: StoredRecord | undefined): Promise<Report> {
+async function giveUp(attempt: Taken, newest: StoredRecord | undefined): Promise<Report> {
   const hasEnded = newest !== undefined && isVerdict(newest)
   if (newest?.kind === 'done') await removeRedrivenLetter(attempt)
   await removeDelivered(attempt)
@@ -215,13 +267,19 @@ async function deadLetter(
   return await conclude(attempt, written, { kind: 'dead', attempts, fault })
 }
 
+/** Says so if an execution went well whose event has become a dead letter meanwhile, or had one: that stands. */
+function withLate(given: Report, meant: Report, standing: StoredRecord | undefined): Report {
+  return meant.kind === 'done' && standing?.kind === 'dead' ? { kind: 'late' } : given
+}
+
 /** How long an event waits whose outcome found no room. Others make room for hand-overs, somebody for dead letters. */
 const WAIT_FOR_ROOM_MS: Readonly<Record<Lack, number>> = { 'hand-overs': 3_000, 'dead letters': 10_000 }
 
-/** Deletes what a stored record has replaced, and gives the report; leaves the event to another process that was first. */
+/** Ends an attempt whose outcome was written; leaves the event to another process that was first. */
 async function conclude(attempt: Attempt, written: Written, report: Report): Promise<Report> {
-  const { context, delivery, event, history } = attempt
-  if (written.kind === 'superseded') return await giveUp(attempt, written.newest)
+  const { context, event, history } = attempt
+  if (written.kind === 'superseded')
+    return withLate(await giveUp(attempt, written.newest), report, written.newest)
   if (written.kind === 'no-room') {
     // As it was before: what has no room was no attempt.
     const later = await context.settlement.scheduleRetry(
@@ -232,10 +290,20 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
     )
     return await conclude(attempt, later, { kind: 'waits', lacks: written.lacks })
   }
-  if (report.kind === 'done' || report.kind === 'dead') await removeRedrivenLetter(attempt)
-  if (written.replaced === 0) await removeDelivered(attempt)
+  return await removeReplaced(attempt, written, report)
+}
+
+/** Deletes what a stored record has replaced, and gives the report. */
+async function removeReplaced(
+  taken: Taken,
+  { replaced }: Extract<Written, { kind: 'stored' }>,
+  report: Report,
+): Promise<Report> {
+  const { context, delivery } = taken
+  if (report.kind === 'done' || report.kind === 'dead') await removeRedrivenLetter(taken)
+  if (replaced === 0) await removeDelivered(taken)
   else {
-    await context.settlement.remove('events', written.replaced)
+    await context.settlement.remove('events', replaced)
     context.settled(delivery)
   }
   return report
@@ -245,12 +313,12 @@ async function conclude(attempt: Attempt, written: Written, report: Report): Pro
  * Removes a dead letter that was redriven and has a new outcome. It goes before the delivered message: a process that dies
  * in between would leave it behind.
  */
-async function removeRedrivenLetter({ context, history }: Attempt): Promise<void> {
+async function removeRedrivenLetter({ context, history }: Taken): Promise<void> {
   if (history.redrive !== undefined) await context.settlement.remove('events', history.redrive)
 }
 
 /** Deletes the delivered message, which also ends its delivery. */
-async function removeDelivered({ context, delivery }: Attempt): Promise<void> {
+async function removeDelivered({ context, delivery }: Taken): Promise<void> {
   await context.settlement.remove(delivery.source, delivery.seq)
   context.settled(delivery)
 }

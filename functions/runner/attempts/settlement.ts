@@ -6,11 +6,12 @@ import { eventHeaders, headersSize } from '../../cloudevents/nats-binding.ts'
 import type { CloudEvent, KeyedEvent } from '../../cloudevents/cloudevent.ts'
 import { newestRecord, type StoredRecord } from '../../outcomes/event-state.ts'
 import { historyHeaders, setLineage, type History, type Lineage } from '../../outcomes/history.ts'
+import { keptHeaders } from '../../outcomes/kept-message.ts'
 import { JOBICO_HEADERS, verdictHeaders, type Verdict } from '../../outcomes/verdict.ts'
 import { eventSubjects, streamNames, type EventRef } from '../../queues/names.ts'
 import { expectNewest, publish } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
-import { deleteMessage, lastMessage } from '../../jetstream/stored-message.ts'
+import { deleteMessage, lastMessage, messageAt, type StoredMessage } from '../../jetstream/stored-message.ts'
 import type { Source } from '../dispatch/delivery.ts'
 import type { Room } from '../dispatch/room.ts'
 import { handOverBytes, handOverMessage, type HandOver } from '../../outcomes/hand-over.ts'
@@ -61,9 +62,9 @@ export interface Settlement {
   newest(key: string): Promise<StoredRecord | undefined>
   /**
    * Reads the outcome of an event, also if it is not the newest record: a process that died after it had stored it may have
-   * left a retry, which has become due since. `redrive` is the sequence of a dead letter that does not count.
+   * left a retry, which has become due since. Outcomes up to the sequence `since` do not count: they are of attempts before.
    */
-  outcome(key: string, redrive: number | undefined): Promise<StoredRecord | undefined>
+  outcome(key: string, since: number): Promise<StoredRecord | undefined>
   /** Stores a done verdict together with what it hands over: both or none. */
   writeDone(
     event: KeyedEvent,
@@ -78,6 +79,15 @@ export interface Settlement {
     lineage: Lineage,
     replaces: Replaced,
   ): Promise<Written>
+  /** Stores a dead letter that holds a message as it is, since no event can be read from it. */
+  writeUnreadable(
+    key: string,
+    message: StoredMessage,
+    verdict: Extract<Verdict, { kind: 'dead' }>,
+    replaces: Replaced,
+  ): Promise<Written>
+  /** Reads a message of one of the Job's streams by its sequence; undefined if it is gone. */
+  stored(source: Source, seq: number): Promise<StoredMessage | undefined>
   /** Stores a retry of an event after `delayMs`. */
   scheduleRetry(event: KeyedEvent, history: History, delayMs: number, replaces: Replaced): Promise<Scheduled>
   /** Deletes a message of one of the Job's streams, if it is still there. */
@@ -140,18 +150,44 @@ export function createSettlement(options: SettlementOptions): Settlement {
     return written ?? NO_ROOM_TO_HAND_OVER
   }
 
+  /** Stores a dead letter, whose headers are those of the event's message and the verdict's. */
+  async function writeLetter(
+    key: string,
+    message: { readonly headers: () => MsgHdrs; readonly payload: Uint8Array },
+    verdict: Extract<Verdict, { kind: 'dead' }>,
+    replaces: Replaced,
+  ): Promise<Written> {
+    if (!(await room.has('dead'))) return { kind: 'no-room', lacks: 'dead letters' }
+    const letter = (expected: number): Outgoing => {
+      const fields = message.headers()
+      for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
+      return {
+        subject: subjects.record(key, 'dead'),
+        headers: conditional(fields, key, expected, deadRetentionSeconds),
+        payload: message.payload,
+      }
+    }
+    room.stored(bytesOf([letter(0)]))
+    return await replace({
+      ...{ key, replaces },
+      publish: (expected) => publish(requests, letter(expected)),
+      isSame: (record) => holds(record, verdict),
+    })
+  }
+
   return {
     newest,
-    async outcome(key, redrive) {
+    async outcome(key, since) {
       const read = (kind: 'done' | 'dead') =>
         persist(async () => {
           const found = await lastMessage(requests, streams.events, subjects.record(key, kind))
           return { found: found && { ...found, kind } }
         })
-      const { found: done } = await read('done')
-      if (done !== undefined) return done
-      const { found: dead } = await read('dead')
-      return dead?.seq === redrive ? undefined : dead
+      for (const kind of ['done', 'dead'] as const) {
+        const { found } = await read(kind)
+        if (found !== undefined && found.seq > since) return found
+      }
+      return undefined
     },
     families,
     familyBytes: room.familyBytes,
@@ -173,24 +209,19 @@ export function createSettlement(options: SettlementOptions): Settlement {
         : await writeTogether(handOvers, { ...write, done })
     },
     async writeDead(event, verdict, lineage, replaces) {
-      if (!(await room.has('dead'))) return { kind: 'no-room', lacks: 'dead letters' }
-      const letter = (expected: number): Outgoing => {
+      const headers = () => {
         const fields = eventHeaders(event)
-        for (const [name, [value = '']] of verdictHeaders(verdict)) fields.set(name, value)
         setLineage(fields, lineage)
-        return {
-          subject: subjects.record(event.key, 'dead'),
-          headers: conditional(fields, event.key, expected, deadRetentionSeconds),
-          payload: payloadOf(event),
-        }
+        return fields
       }
-      room.stored(bytesOf([letter(0)]))
-      return await replace({
-        ...{ key: event.key, replaces },
-        publish: (expected) => publish(requests, letter(expected)),
-        isSame: (record) => holds(record, verdict),
-      })
+      return await writeLetter(event.key, { headers, payload: payloadOf(event) }, verdict, replaces)
     },
+    async writeUnreadable(key, message, verdict, replaces) {
+      const kept = { headers: () => keptHeaders(message), payload: message.data }
+      return await writeLetter(key, kept, verdict, replaces)
+    },
+    stored: async (source, seq) =>
+      (await persist(async () => ({ found: await messageAt(requests, streams[source], seq) }))).found,
     async scheduleRetry(event, history, delayMs, replaces) {
       const id = `${process}.${++writes}`
       const retry = (expected: number): Outgoing => {

@@ -14,6 +14,7 @@ export interface Delivery {
   readonly seq: number
   /** How often it was delivered, this time included. */
   readonly deliveries: number
+  /** Undefined also if the client of NATS can not read them. */
   readonly headers: MsgHdrs | undefined
   readonly data: Uint8Array
   /** Where to acknowledge it. */
@@ -24,11 +25,21 @@ export interface Delivery {
 export const NAK = '-NAK'
 export const WORKING = '+WPI'
 
-/** Reads a message that JetStream delivered; undefined for any other. */
+/** The headers of a message; undefined if there are none, or if the client can not read them, at which it throws. */
+function headersOf(message: Msg): MsgHdrs | undefined {
+  try {
+    return message.headers
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a message that JetStream delivered; undefined for any other. Never throws: that would end the connection. */
 export function readDelivery(source: Source, message: Msg): Delivery | undefined {
-  const { reply: ackSubject = '', subject, headers, data } = message
+  const { reply: ackSubject = '', subject, data } = message
   const ack = readAckSubject(ackSubject)
   if (ack === undefined) return undefined
   const { deliveries, seq } = ack
+  const headers = headersOf(message)
   return { source, key: parseSubject(subject).key, seq, deliveries, headers, data, ackSubject }
 }

@@ -2,8 +2,7 @@ import { EventEmitter, once } from 'node:events'
 
 import { messageOf } from '../../process/errors.ts'
 import type { Log } from '../../process/log.ts'
-import { deleteMessage } from '../../jetstream/stored-message.ts'
-import { streamNames, type EventRef } from '../../queues/names.ts'
+import type { EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { MAX_PREFETCH } from '../../queues/stream-config.ts'
 import { NAK, WORKING, type Delivery, type Source } from './delivery.ts'
@@ -70,7 +69,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (report.kind === 'handed-back') nak(delivery)
       options.onReport(report, delivery.key)
     } catch (err) {
-      if (!closing) onUnsettled(options, delivery, err)
+      // It is delivered again when its ack wait ends.
+      if (!closing) log.error({ key: delivery.key, err }, 'Event could not be settled; it will come again')
       else if (unacknowledged.has(delivery)) nak(delivery)
     } finally {
       unacknowledged.delete(delivery)
@@ -127,18 +127,4 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       clearInterval(heartbeat)
     },
   }
-}
-
-/** Removes a message that is no event from the queue. Any other is delivered again when its ack wait ends. */
-function onUnsettled({ requests, ref, log }: DispatcherOptions, delivery: Delivery, err: unknown): void {
-  const { key, source, seq } = delivery
-  if (err instanceof Error && 'code' in err && err.code === 'EVENT_INVALID') {
-    log.error(
-      { key, reason: messageOf(err) },
-      'Message dropped: it is no CloudEvent, so no listener has accepted it',
-    )
-    void deleteMessage(requests, streamNames(ref)[source], seq).catch(() => undefined)
-    return
-  }
-  log.error({ key, err }, 'Event could not be settled; it will come again')
 }

@@ -1,4 +1,4 @@
-import { createInbox, type Msg } from '@nats-io/transport-node'
+import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node'
 
 import { streamNames, type EventRef } from '../../queues/names.ts'
 import type { Requests } from '../../jetstream/requests.ts'
@@ -77,16 +77,19 @@ export function createPuller(options: PullerOptions): Puller {
   const receive = (consumer: PulledConsumer, pullRequest: PullRequest, message: Msg) => {
     consumer.lastMessageAt = performance.now()
     const delivery = readDelivery(consumer.source, message)
-    const status = message.headers?.code ?? 0
-    if (delivery !== undefined) {
+    if (delivery === undefined) onStatus(consumer, pullRequest, message.headers)
+    else {
       pullRequest.open = Math.max(0, pullRequest.open - 1)
       reportHealth(options, consumer, undefined)
       options.onDelivery(delivery)
-    } else if (status !== STATUS.heartbeat) {
-      pullRequest.open = 0
-      reportHealth(options, consumer, troubleOf(status, message.headers?.description))
     }
     refill()
+  }
+  const onStatus = (consumer: PulledConsumer, pullRequest: PullRequest, headers: MsgHdrs | undefined) => {
+    const status = headers?.code ?? 0
+    if (status === STATUS.heartbeat) return
+    pullRequest.open = 0
+    reportHealth(options, consumer, troubleOf(status, headers?.description))
   }
   const refillConsumer = (consumer: PulledConsumer, other: PulledConsumer) => {
     if (stopped || !requests.isOnline() || performance.now() < consumer.retryAt) return

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
+import type { CloudEvent } from '../../../functions/cloudevents/cloudevent.ts'
 import type { DeadLetterFilter, FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
 import { eventKey } from '../../../functions/queues/names.ts'
 import { confirmed } from '../terminal/confirm.ts'
@@ -96,10 +97,12 @@ t.test('JSON for people keeps every digit', (t) => {
   t.end()
 })
 
+type ReadableLetter = Extract<FullDeadLetter, { cloudEvent: CloudEvent }>
+
 function whole(
-  more: Partial<FullDeadLetter> = {},
+  more: Partial<ReadableLetter> = {},
   data: Uint8Array | undefined = Buffer.from('{"n":1e400}'),
-): FullDeadLetter {
+): ReadableLetter {
   return {
     letter: {
       ...{ event: 'ev1', key: A, code: 'TIMEOUT', reason: 'too\u001b[1m long', attempts: 2 },

@@ -1,17 +1,13 @@
-import {
-  isJsonMediaType,
-  toStructuredJson,
-  type CloudEvent,
-} from '../../../functions/cloudevents/cloudevent.ts'
+import { isJsonMediaType, toStructuredJson } from '../../../functions/cloudevents/cloudevent.ts'
 import type { FullDeadLetter } from '../../../functions/dead-letters/dead-letters.ts'
 import { printable } from '../../dev/output/printable.ts'
 import { compactJson, prettyJson } from '../terminal/output.ts'
 import { tableLines } from '../terminal/table.ts'
 
 /** A dead letter with all its details, for people. Pure. */
-export function letterLines({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string[] {
+export function letterLines(full: FullDeadLetter): string[] {
+  const { letter, errors, isPending } = full
   const { key, event, code, reason, attempts, time, module } = letter
-  const { attributes, trace } = cloudEvent
   const facts = [
     ['key', key],
     ['event', event],
@@ -26,10 +22,24 @@ export function letterLines({ letter, errors, cloudEvent, isPending }: FullDeadL
   return [
     ...aligned(facts),
     ...section('attempts', [['ATTEMPT', 'CODE', 'REASON'], ...faults], faults.length > 0),
+    ...contentLines(full),
+  ]
+}
+
+/** The event; if this version can not read it, the message as it came. */
+function contentLines(full: FullDeadLetter): string[] {
+  if (full.cloudEvent === undefined) {
+    const { headers, data } = full.message
+    const values = Object.entries(headers).flatMap(([name, all]) => all.map((value) => [name, value]))
+    const mediaType = headers['ce-datacontenttype']?.[0] ?? 'of unknown type'
+    return [...section('headers of the message', values), '', ...dataLines(data, mediaType)]
+  }
+  const { attributes, trace, data } = full.cloudEvent
+  return [
     ...section('attributes', Object.entries(attributes)),
     ...section('trace', Object.entries(trace)),
     '',
-    ...dataLines(cloudEvent),
+    ...dataLines(data, attributes['datacontenttype'] ?? 'application/json'),
   ]
 }
 
@@ -45,9 +55,8 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
   return tableLines(rows.map((row) => row.map(printable)))
 }
 
-function dataLines({ attributes, data }: CloudEvent): string[] {
-  if (data === undefined) return ['no data']
-  const mediaType = attributes['datacontenttype'] ?? 'application/json'
+function dataLines(data: Uint8Array | undefined, mediaType: string): string[] {
+  if (data === undefined || data.length === 0) return ['no data']
   const title = `data (${printable(mediaType)}, ${data.length} bytes)`
   const text = textOf(data)
   if (text === undefined) return [`${title}; --data writes it as it is`]
@@ -66,14 +75,32 @@ function textOf(data: Uint8Array): string | undefined {
 }
 
 /**
- * A dead letter with all its details as one line of JSON; the event comes last, in the JSON event format of CloudEvents.
- * Pure.
+ * A dead letter with all its details as one line of JSON. The event comes last, in the JSON event format of CloudEvents; in
+ * its place, if this version can not read it, the message as it came, with its data in base64. Pure.
  */
-export function letterJson({ letter, errors, cloudEvent, isPending }: FullDeadLetter): string {
+export function letterJson(full: FullDeadLetter): string {
+  const { letter, errors, isPending } = full
   const { key, event, code, reason, attempts, time, module } = letter
-  const state = isPending ? 'pending' : 'dead'
-  const { trace } = cloudEvent
-  const head = JSON.stringify({ key, event, state, code, reason, attempts, time, module, errors, trace })
+  const head = {
+    key,
+    event,
+    state: isPending ? 'pending' : 'dead',
+    code,
+    reason,
+    attempts,
+    time,
+    module,
+    errors,
+  }
+  if (full.cloudEvent === undefined) {
+    const { headers, data } = full.message
+    return JSON.stringify({
+      ...head,
+      message: { headers, data_base64: Buffer.from(data).toString('base64') },
+    })
+  }
+  const { cloudEvent } = full
   // The event is inserted as text, so that no number loses digits.
-  return `${head.slice(0, -1)},"cloudEvent":${compactJson(toStructuredJson(cloudEvent))}}`
+  const text = JSON.stringify({ ...head, trace: cloudEvent.trace })
+  return `${text.slice(0, -1)},"cloudEvent":${compactJson(toStructuredJson(cloudEvent))}}`
 }

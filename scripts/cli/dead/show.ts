@@ -52,5 +52,6 @@ async function writeData(letters: readonly FullDeadLetter[]): Promise<void> {
     const events = letters.map(({ letter }) => letter.event).join(' and ')
     throw new Error(`there are dead letters with this key at ${events}; choose one with --event`)
   }
-  await writeBytes(first?.cloudEvent.data ?? new Uint8Array())
+  const data = first?.cloudEvent === undefined ? first?.message.data : first.cloudEvent.data
+  await writeBytes(data ?? new Uint8Array())
 }
