@@ -7,7 +7,7 @@ import { createLog } from '../process/log.ts'
 import { eventKey, eventSubjects, streamNames } from '../queues/names.ts'
 import { ensureQueues } from '../queues/lifecycle.ts'
 import { createRequests, type Requests } from '../jetstream/requests.ts'
-import { deleteMessage, lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
+import { deleteMessage, deleteOlder, lastMessage, type StoredMessage } from '../jetstream/stored-message.ts'
 import type { QueueSettings } from '../queues/stream-config.ts'
 import { historyHeaders, type History } from '../outcomes/history.ts'
 import { verdictHeaders, type Verdict } from '../outcomes/verdict.ts'
@@ -138,6 +138,8 @@ export interface Fixture {
   count(): Promise<number>
   /** Settles an event as a runner does: stores the verdict, and removes the event from the queue. */
   settle(key: string, verdict: Verdict): Promise<void>
+  /** Deletes all records of an event, as a purge does. */
+  forget(key: string): Promise<void>
   /** Stores an event with this id among the retries, due now or at a time in RFC 3339; gives its key. */
   retry(id: string, history: History, dueAt?: string): Promise<string>
   /** Creates the streams of another Job, and gives its event. */
@@ -189,6 +191,9 @@ export async function createFixture(test: Scope, url: string): Promise<Fixture> 
       })
       const event = await queued(key)
       if (event !== undefined) await deleteMessage(requests, streams.queue, event.seq)
+    },
+    async forget(key) {
+      await deleteOlder(requests, streams.events, subjects.records(key), Number.MAX_SAFE_INTEGER)
     },
     async retry(id, history, dueAt) {
       const attributes = { specversion: '1.0', type: 'a', source: '/s', id }

@@ -9,11 +9,13 @@ import {
   BATCH,
   binary,
   createFixture,
+  DEAD,
   done,
   keyOf,
   post,
   problemOf,
   REF,
+  STRUCTURED,
   structuredEvent,
 } from '../listener.fixture.ts'
 import { eventKey, eventSubjects } from '../../queues/names.ts'
@@ -66,6 +68,71 @@ t.test('an event that is pending still, though its window is over, is a duplicat
   t.same(await duplicates(a), [true])
   t.same(await duplicates(a, c, b, d), [true, false, true, false])
   t.same(await duplicates(a, b), [true, true])
+})
+
+t.test('an event of which nothing is known any more is new, also within its window', async (t) => {
+  const listener = fixture.app(t)
+  const purged = async () => {
+    const event = structuredEvent()
+    await listener.inject(post(STRUCTURED, event))
+    const key = eventKey('/s', event.id)
+    await fixture.settle(key, DEAD)
+    await fixture.forget(key)
+    return event
+  }
+  const accepted = async (...events: object[]) => {
+    const answer = await listener.inject(
+      events.length === 1 ? post(STRUCTURED, events[0]) : post(BATCH, events),
+    )
+    t.equal(answer.statusCode, 202, answer.body)
+    const all = acceptedOf(answer)
+    for (const { key } of all) {
+      const state = await listener.inject({ url: `/events/${key}` })
+      t.equal(state.statusCode, 200, 'a 202 has a state behind it')
+    }
+    return all.map(({ duplicate }) => duplicate)
+  }
+  const one = await purged()
+  t.same(await accepted(one), [false], 'alone')
+  t.same(await accepted(one), [true], 'and only once')
+  await fixture.settle(eventKey('/s', one.id), DEAD)
+  await fixture.forget(eventKey('/s', one.id))
+  t.same(await accepted(one), [false], 'purged again')
+
+  const [a, b] = [await purged(), await purged()]
+  const [fresh, dead, pending] = [structuredEvent(), structuredEvent(), structuredEvent()]
+  t.same(await accepted(dead, pending), [false, false])
+  await fixture.settle(eventKey('/s', dead.id), DEAD)
+  t.same(await accepted(a, dead, fresh, b, pending, a), [false, true, false, false, true, true], 'in a batch')
+  t.same(await accepted(fresh), [true])
+  await fixture.settle(eventKey('/s', fresh.id), DEAD)
+  await fixture.forget(eventKey('/s', fresh.id))
+  t.same(
+    await accepted(fresh, structuredEvent()),
+    [false, false],
+    'NATS knows the id of what was new in a batch',
+  )
+
+  const racing = await purged()
+  const answers = await Promise.all(Array.from({ length: 10 }, () => accepted(racing)))
+  t.equal(answers.flat().filter((duplicate) => !duplicate).length, 1, 'one of many requests stores it')
+  const many = await Promise.all(Array.from({ length: 150 }, purged))
+  t.notOk((await accepted(...many)).includes(true), 'more than are looked up at a time')
+})
+
+t.test('an event whose outcome this version can not read is known', async (t) => {
+  const listener = fixture.app(t)
+  const event = structuredEvent()
+  await listener.inject(post(STRUCTURED, event))
+  const key = eventKey('/s', event.id)
+  await fixture.settle(key, done(key, '1'))
+  await fixture.requests.send({ subject: eventSubjects(REF).record(key, 'done'), payload: 'x' })
+  for (const events of [[event], [event, structuredEvent()]]) {
+    const answer = await listener.inject(post(BATCH, events))
+    t.match(acceptedOf(answer)[0], { duplicate: true })
+  }
+  const state = await listener.inject({ url: `/events/${key}` })
+  t.match(problemOf(state), { status: 502, code: 'MESSAGE_UNREADABLE' })
 })
 
 t.test('a full batch of 1,000 events, then again with one more', async (t) => {

@@ -3,7 +3,7 @@ import { headers as newHeaders } from '@nats-io/transport-node'
 import { eventHeaders } from '../../cloudevents/nats-binding.ts'
 import { JobicoError } from '../../process/errors.ts'
 import { eventKey, eventSubjects, type EventRef } from '../../queues/names.ts'
-import { expectNewest, publish, publishBatch, throwRefusal, type PubAck } from '../../jetstream/publish.ts'
+import { publish, publishBatch, throwRefusal, type PubAck } from '../../jetstream/publish.ts'
 import type { Outgoing, Requests } from '../../jetstream/requests.ts'
 import { isKnown } from '../../outcomes/event-state.ts'
 import type { CheckedEvent } from './check-events.ts'
@@ -60,13 +60,13 @@ export function createStore(ref: EventRef): Store {
   }
 
   /**
-   * Whether NATS still knows the id of an event. It tells of an id before it looks at anything else, so a message that can not
-   * be stored finds it out.
+   * Whether NATS still knows the id of an event. It looks for the id before it looks at a rollup, so a message with a rollup
+   * that there is not, which is never stored, finds it out.
    */
   async function hasId(requests: Requests, { key }: KeyedEvent): Promise<boolean> {
     const headers = newHeaders()
     headers.set('Nats-Msg-Id', messageId(key))
-    expectNewest(headers, queued(key), Number.MAX_SAFE_INTEGER)
+    headers.set('Nats-Rollup', 'none')
     const ack = await publish(requests, { subject: queued(key), headers })
     return ack.stored && ack.duplicate
   }
