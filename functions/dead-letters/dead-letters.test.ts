@@ -107,21 +107,28 @@ t.test(
   },
 )
 
-t.test('what no runner has written is no dead letter', (t) => {
+t.test('whatever is among the dead letters is one, also if this version can not read it', (t) => {
   const subject = 'jobico-event.ns.job.ev1.k1.dead'
-  t.match(deadLetterOfMessage({ subject, headers: bodyHeaders(), data: DATA }), {
-    event: 'ev1',
-    key: 'k1',
-    id: 'ü 1',
-  })
-  t.equal(deadLetterOfMessage({ subject, data: DATA }), undefined)
-  t.equal(deadLetterOfMessage({ subject, headers: headers(), data: DATA }), undefined)
-  const noEvent = bodyHeaders()
-  noEvent.delete('ce-id')
-  t.equal(deadLetterOfMessage({ subject, headers: noEvent, data: DATA }), undefined)
+  const place = { event: 'ev1', key: 'k1' }
+  t.match(deadLetterOfMessage({ subject, headers: bodyHeaders(), data: DATA }), { ...place, id: 'ü 1' })
+  const unread = { ...place, code: 'MESSAGE_UNREADABLE', reason: /no verdict that this version can read/ }
+  t.match(deadLetterOfMessage({ subject, data: DATA }), { ...unread, id: '', time: '' })
+  t.match(deadLetterOfMessage({ subject, headers: headers(), data: DATA }), unread)
   const done = bodyHeaders()
   done.set(JOBICO_HEADERS.verdict, 'done')
-  t.equal(deadLetterOfMessage({ subject, headers: done, data: DATA }), undefined)
+  t.match(deadLetterOfMessage({ subject, headers: done, data: DATA }), { ...unread, id: 'ü 1' })
+  const noEvent = bodyHeaders()
+  noEvent.delete('ce-id')
+  noEvent.set('ce-source', '%')
+  t.match(deadLetterOfMessage({ subject, headers: noEvent, data: DATA }), {
+    code: 'REJECTED',
+    id: '',
+    source: '%',
+  })
+  const later = bodyHeaders()
+  later.set(JOBICO_HEADERS.code, 'CANCELLED')
+  t.match(deadLetterOfMessage({ subject, headers: later, data: DATA }), { code: 'CANCELLED', reason: 'no' })
+  t.ok(matchesFilter(deadLetterOfMessage({ subject, data: DATA }), {}), 'without a time, it is among all')
   t.end()
 })
 

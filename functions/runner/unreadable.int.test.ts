@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 import { readDeadLetters } from '../dead-letters/dead-letters.ts'
 import { planPurge, purgeDeadLetters } from '../dead-letters/purge.ts'
@@ -11,7 +11,7 @@ import { listDeadLetters } from '../dead-letters/scan.ts'
 import { eventHeaders } from '../cloudevents/nats-binding.ts'
 import { publish } from '../jetstream/publish.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
-import { eventState, isKnown, newestRecord } from '../outcomes/event-state.ts'
+import { eventState, isKnown, newestRecord, type StoredRecord } from '../outcomes/event-state.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 import { ERROR_CODES } from '../process/errors.ts'
 import { eventKey, eventSubjects, streamNames, type EventRef } from '../queues/names.ts'
@@ -43,15 +43,30 @@ function block(fields: Readonly<Record<string, string>>): Buffer {
 
 const DATA = Buffer.from('{"do":"ok"}')
 
-/** Messages that a more lenient version, or none at all, may have stored. */
-const unreadable: readonly {
+interface Unreadable {
   readonly name: string
   readonly fields: Readonly<Record<string, string>>
-  readonly data?: Buffer
-  readonly reason?: RegExp
+  readonly data: Buffer
+  readonly reason: RegExp
   /** What is left out of the headers of the letter, which then has all of them as bytes. */
-  readonly lost?: readonly string[]
-}[] = [
+  readonly lost: readonly string[]
+}
+
+function defined(
+  messages: readonly (Pick<Unreadable, 'name' | 'fields'> & Partial<Unreadable>)[],
+): readonly Unreadable[] {
+  return messages.map((each) => ({ data: DATA, reason: /can not read the message/, lost: [], ...each }))
+}
+
+/** The newest record of the message's event. */
+async function newest(ref: EventRef): Promise<StoredRecord & { readonly headers: MsgHdrs }> {
+  const record = await newestRecord(fixture.requests, ref, KEY)
+  if (record?.headers === undefined) throw new Error('there is no record with headers')
+  return { ...record, headers: record.headers }
+}
+
+/** Messages that a more lenient version, or none at all, may have stored. */
+const unreadable = defined([
   {
     name: 'a name of 65 letters',
     fields: { ...ATTRIBUTES, [`ce-${'x'.repeat(65)}`]: 'one too many' },
@@ -89,11 +104,27 @@ const unreadable: readonly {
     data: Buffer.from([0xff, 0xfe]),
     reason: /can not read the data: the JSON is not valid UTF-8/,
   },
-]
+])
+
+async function checkKept(t: Test, ref: EventRef, { name, fields, data, lost }: Unreadable) {
+  const letter = await newest(ref)
+  t.same(Buffer.from(letter.data), data, `${name}: the data is kept as it was`)
+  for (const [header, value] of Object.entries(fields))
+    if (!lost.includes(header)) t.equal(letter.headers.get(header), value, `${name}: ${header} is kept`)
+  const raw = lost.length === 0 ? '' : block(fields).toString('base64')
+  t.equal(letter.headers.get(JOBICO_HEADERS.rawHeaders), raw, `${name}: all headers are kept`)
+}
+
+async function checkListed(t: Test, ref: EventRef, { name, fields }: Unreadable) {
+  const { letters, total } = await listDeadLetters(fixture.connection, ref, { limit: 10 })
+  t.match({ letters, total }, { letters: [{ key: KEY, code: 'MESSAGE_UNREADABLE' }], total: 1 }, name)
+  t.equal(letters[0]?.id, fields['ce-id'] ?? '')
+}
 
 for (const source of ['queue', 'events'] as const)
   t.test(`a message in the stream "${source}" that this version can not read`, async (t) => {
-    for (const { name, fields, data = DATA, reason = /can not read the message/, lost = [] } of unreadable) {
+    for (const message of unreadable) {
+      const { name, fields, data, reason } = message
       const ref = await fixture.newJob()
       const subjects = eventSubjects(ref)
       const subject = source === 'queue' ? subjects.queued(KEY) : subjects.record(KEY, 'due')
@@ -103,22 +134,12 @@ for (const source of ['queue', 'events'] as const)
       await fixture.startHere(t, ref, {}, { metrics })
       const end = await fixture.ended(ref, KEY)
       t.match(end, { state: 'dead', verdict: { code: 'MESSAGE_UNREADABLE', reason } }, name)
-      const letter = await newestRecord(fixture.requests, ref, KEY)
-      t.same(Buffer.from(letter?.data ?? []), data, `${name}: the data is kept as it was`)
-      for (const [header, value] of Object.entries(fields))
-        if (!lost.includes(header)) t.equal(letter?.headers?.get(header), value, `${name}: ${header} is kept`)
-      const raw = letter?.headers?.get(JOBICO_HEADERS.rawHeaders) ?? ''
-      t.equal(raw, lost.length === 0 ? '' : block(fields).toString('base64'), `${name}: all headers are kept`)
-
+      await checkKept(t, ref, message)
       await until(async () => (await fixture.messages(streamNames(ref).queue)) === 0)
       await until(async () => (await fixture.messages(streamNames(ref).events)) === 1)
-      const { letters, total } = await listDeadLetters(fixture.connection, ref, { limit: 10 })
-      t.match({ letters, total }, { letters: [{ key: KEY, code: 'MESSAGE_UNREADABLE' }], total: 1 }, name)
-      t.equal(letters[0]?.id, fields['ce-id'] ?? '')
-      t.match(
-        await metrics.registry.metrics(),
-        'jobico_runner_dead_letters_total{code="MESSAGE_UNREADABLE"} 1',
-      )
+      await checkListed(t, ref, message)
+      const counted = 'jobico_runner_dead_letters_total{code="MESSAGE_UNREADABLE"} 1'
+      t.match(await metrics.registry.metrics(), counted)
       const next = await fixture.accept(ref, newEvent({ do: 'ok' }))
       t.equal((await fixture.ended(ref, next)).state, 'done', `${name}: the next event runs`)
     }
@@ -141,6 +162,7 @@ t.test('such a dead letter is shown, sent again as it came, and purged', async (
   await until(async () => (await fixture.messages(streamNames(ref).events)) === 1)
   await stop()
 
+  const letter = await newest(ref)
   const raw = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, [value]]))
   const [full] = await readDeadLetters(requests, ref, KEY)
   t.match(full, {
@@ -156,18 +178,17 @@ t.test('such a dead letter is shown, sent again as it came, and purged', async (
     rate: 100,
   })
   t.match(sent, { sent: 1, refused: 0, stopped: undefined })
-  const copy = await newestRecord(requests, ref, KEY)
-  t.equal(copy?.kind, 'due')
-  t.same(Object.fromEntries(ownFields(copy?.headers)), {
-    ...fields,
-    [JOBICO_HEADERS.redrive]: String(copy?.seq && copy.seq - 1),
-  })
-  t.same(Buffer.from(copy?.data ?? []), DATA)
+  const copy = await newest(ref)
+  t.equal(copy.kind, 'due')
+  const redriven = { [JOBICO_HEADERS.redrive]: String(letter.seq) }
+  t.same(Object.fromEntries(ownFields(copy.headers)), { ...fields, ...redriven })
+  t.same(Buffer.from(copy.data), DATA)
 
   const again = await fixture.startHere(t, ref)
   await until(async () => (await fixture.messages(streamNames(ref).events)) === 1)
-  t.match(await newestRecord(requests, ref, KEY), { kind: 'dead' }, 'dead again: there is one letter still')
-  t.ok(((await newestRecord(requests, ref, KEY))?.seq ?? 0) > (copy?.seq ?? 0))
+  const last = await newest(ref)
+  t.equal(last.kind, 'dead', 'dead again: there is one letter still')
+  t.not(last.seq, letter.seq)
   await again()
 
   const { upTo, total, counts } = await planPurge(connection, ref, { ...NO_LIMIT, filter: {} })
@@ -176,10 +197,8 @@ t.test('such a dead letter is shown, sent again as it came, and purged', async (
   t.equal((await eventState(requests, ref, KEY)).state, 'unknown')
 })
 
-function ownFields(fields: MsgHdrs | undefined): [string, string][] {
-  return [...(fields ?? [])]
-    .filter(([name]) => !/^nats-/i.test(name))
-    .map(([name, [value = '']]) => [name, value])
+function ownFields(fields: MsgHdrs): [string, string][] {
+  return [...fields].filter(([name]) => !/^nats-/i.test(name)).map(([name, [value = '']]) => [name, value])
 }
 
 t.test('where dead letters have no room, it waits, and is dead once there is', async (t) => {

@@ -38,7 +38,7 @@ const filters: readonly {
   { options: { code: ['rejected'] }, want: /code rejected, .* did you mean REJECTED\?/ },
   {
     options: { code: ['DATA_INVALID'] },
-    want: /with the code DATA_INVALID, only with REJECTED, .*SINK_REFUSED, INTERNAL; /,
+    want: /with the code DATA_INVALID, only with REJECTED, .*MESSAGE_UNREADABLE, INTERNAL; /,
   },
   { options: { since: '2026-01-31T12:00:00+01:00' }, want: { since: Date.parse('2026-01-31T11:00:00Z') } },
   { options: { since: '30s' }, want: { since: NOW - 30_000 } },
@@ -169,6 +169,33 @@ t.test('all about a letter, for people', (t) => {
   t.equal(ofType('text/plain', undefined).at(-1), 'no data')
   t.notMatch(ofType('text/plain', undefined).join('\n'), /trace:|attempts:/, 'no section without content')
   t.match(letterLines(whole({ isPending: true }))[2], /pending again/)
+  t.end()
+})
+
+t.test('a message that this version can not read is shown as it came', (t) => {
+  const { letter } = whole()
+  const headers = { 'ce-specversion': ['2.0'], other: ['a', 'b\u001b[1m'] }
+  const unread = {
+    letter,
+    errors: [],
+    cloudEvent: undefined,
+    message: { headers, data: Buffer.from('{"n":1}') },
+    isPending: false,
+  }
+  t.same(letterLines(unread).slice(-7), [
+    'headers of the message:',
+    '  ce-specversion  2.0',
+    '  other           a',
+    '  other           b [1m',
+    '',
+    'data (of unknown type, 7 bytes):',
+    '{"n":1}',
+  ])
+  t.match(JSON.parse(letterJson(unread)), {
+    state: 'dead',
+    message: { headers, data_base64: 'eyJuIjoxfQ==' },
+  })
+  t.notOk('cloudEvent' in (JSON.parse(letterJson(unread)) as object))
   t.end()
 })
 
