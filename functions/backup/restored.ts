@@ -5,9 +5,6 @@ import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS } from '../outcomes/verdict.ts'
 import { descendantsSubject, eventSubjects, isEventKey, parseSubject, type JobRef } from '../queues/names.ts'
 
-/** On a restored record that nothing has replaced since: the id of the backup, and the record's sequence there. */
-const RESTORED = 'Jobico-Restored'
-
 /** Where a record of a backup stands in its Job. */
 export interface Place {
   /** Matches all messages of which the newest is the state. */
@@ -44,7 +41,7 @@ export function restoredSeq(
   { headers: fields }: Pick<StoredMessage, 'headers'>,
   backup: string,
 ): number | undefined {
-  const [id, seq] = (fields?.get(RESTORED) ?? '').split(' ')
+  const [id, seq] = (fields?.get(JOBICO_HEADERS.restored) ?? '').split(' ')
   return id === backup ? Number(seq) : undefined
 }
 
@@ -87,7 +84,9 @@ export interface RestoredRecord {
 export function restoredHeaders({ message, lifetime, backup, redrive }: RestoredRecord): MsgHdrs {
   const { subject, seq, headers: old } = message
   const fields = ownHeaders(old)
-  fields.set(RESTORED, `${backup} ${seq}`)
+  fields.set(JOBICO_HEADERS.restored, `${backup} ${seq}`)
+  // Both are sequences of the stream that was backed up.
+  fields.delete(JOBICO_HEADERS.since)
   fields.delete(JOBICO_HEADERS.redrive)
   if (redrive !== undefined) fields.set(JOBICO_HEADERS.redrive, String(redrive))
   if (lifetime.seconds !== undefined) fields.set('Nats-TTL', `${lifetime.seconds}s`)

@@ -82,6 +82,8 @@ t.test(
     const ref = { namespace: 'ns', job: 'job', event: 'ev1' }
     const letter = bodyHeaders()
     letter.set(JOBICO_HEADERS.hops, '3')
+    letter.set(JOBICO_HEADERS.restored, 'b 7')
+    letter.set(JOBICO_HEADERS.attempt, '2')
     letter.set(JOBICO_HEADERS.root, 'k0')
     const {
       subject,

@@ -5,7 +5,7 @@ import type { StoredMessage } from '../jetstream/stored-message.ts'
 import { JOBICO_HEADERS } from './verdict.ts'
 
 /** What a dead letter adds to the headers of its event's message. */
-const ADDED = ['verdict', 'attempts', 'module', 'time', 'code', 'reason', 'errors'] as const
+const ADDED = ['verdict', 'attempts', 'module', 'time', 'code', 'reason', 'errors', 'restored'] as const
 /** What a message says about attempts that are over. */
 const PAST = ['attempt', 'suspect', 'redrive', 'since', 'write'] as const
 
@@ -15,6 +15,7 @@ const PAST = ['attempt', 'suspect', 'redrive', 'since', 'write'] as const
  */
 export function keptHeaders({ headers, rawHeaders }: Pick<StoredMessage, 'headers' | 'rawHeaders'>): MsgHdrs {
   const fields = ownHeaders(headers)
+  fields.delete(JOBICO_HEADERS.restored)
   if (rawHeaders !== undefined)
     fields.set(JOBICO_HEADERS.rawHeaders, Buffer.from(rawHeaders).toString('base64'))
   return fields

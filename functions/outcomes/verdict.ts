@@ -22,6 +22,8 @@ export const JOBICO_HEADERS = {
   hops: 'Jobico-Hops',
   /** On an event that was handed over: the key of the event with which the hand-overs began. */
   root: 'Jobico-Root',
+  /** On a restored record that nothing has replaced since: the id of the backup, and the record's sequence there. */
+  restored: 'Jobico-Restored',
   /** On a retry: which process stored it, and when, so that this process knows it again. */
   write: 'Jobico-Write',
   /** On a done verdict: the events to which the module emitted data, in its order, separated by commas. */
