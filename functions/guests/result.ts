@@ -1,5 +1,4 @@
-import { parseJson } from '../cloudevents/json.ts'
-import { JobicoError } from '../process/errors.ts'
+import { findJsonFault } from '../cloudevents/json-check.ts'
 import { REASON_CHARS, cut, type Outcome } from './abi.ts'
 
 /** The maximum length of a result, in UTF-16 units, or in bytes if it is UTF-8. NATS limits what is stored further. */
@@ -15,24 +14,14 @@ export function jsonOutcome(text: string): Outcome {
 
 /** Says why a listener would refuse a text as not well-formed JSON; undefined if it would not. `what` names the text. */
 export function jsonFault(what: string, text: string): string | undefined {
-  try {
-    parseJson(text)
-    return undefined
-  } catch (thrown) {
-    if (!(thrown instanceof JobicoError)) throw thrown
-    const fault = thrown.message
-    return fault.startsWith('not JSON') ? `${what} is ${fault}` : `${what} would be refused: ${fault}`
-  }
+  const fault = findJsonFault(text)
+  if (fault === undefined) return undefined
+  return fault.isJson ? `${what} would be refused: ${fault.message}` : `${what} is ${fault.message}`
 }
 
 /** Whether a text is JSON, if only by its grammar. */
 export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
+  return findJsonFault(text)?.isJson ?? true
 }
 
 /** Decodes a result; undefined if it is not UTF-8. */

@@ -110,7 +110,8 @@ function ending(outcome: Outcome): Command {
 
 function valueOf(members: Members, name: string): unknown {
   const text = members.get(name)
-  return text === undefined ? undefined : JSON.parse(text)
+  // Never an object or an array: what a parser makes of those may take more memory than there is.
+  return text === undefined || /^[[{]/.test(text) ? undefined : JSON.parse(text)
 }
 
 /** The members of an object, each value as its text; undefined if the JSON is no object. */

@@ -20,7 +20,8 @@ export function lineSplitter(onLine: (line: string) => void): LineSplitter {
   const keep = (bytes: Uint8Array) => {
     const part = bytes.subarray(0, KEPT_BYTES - size)
     if (part.length === 0) return
-    kept.push(part)
+    // A copy: a view would keep all that was written, which may be as large as the guest's memory.
+    kept.push(part.slice())
     size += part.length
   }
   const endLine = () => {

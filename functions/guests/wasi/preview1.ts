@@ -36,6 +36,23 @@ const NAME = 'module' // argv[0]
 const IOV_MAX = 1024
 const VECTORED = new Set(['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite'])
 const VECTOR_COUNT = 2 // the index of the argument
+/** A part: its pointer and its length. */
+const PART_BYTES = 8
+/** The longest path, as on Linux: the shim copies each. */
+const PATH_MAX = 4096
+/** Where calls have the lengths of paths among their arguments. */
+const PATH_LENGTHS: ReadonlyMap<string, readonly number[]> = new Map([
+  ['path_create_directory', [2]],
+  ['path_filestat_get', [3]],
+  ['path_filestat_set_times', [3]],
+  ['path_link', [3, 6]],
+  ['path_open', [3]],
+  ['path_readlink', [2]],
+  ['path_remove_directory', [2]],
+  ['path_rename', [2, 5]],
+  ['path_symlink', [1, 4]],
+  ['path_unlink_file', [2]],
+])
 
 /** File descriptor 3, for writing only. A program that looks for preopened directories there must find the end of them. */
 class ControlFd extends ConsoleStdout {
@@ -59,6 +76,18 @@ export function createPreview1(guest: Guest): Preview1 {
   const own: Record<string, Call> = {
     proc_exit: (status) => end(guest, exited(Number(status))),
     proc_raise: (signal) => end(guest, trapped(`it raised the signal ${signal}`)),
+    // The shim would copy each part, however long, before it is looked at.
+    fd_write(fd, table, count, writtenAt) {
+      const stream = shim.fds[Number(fd)]
+      const put = (bytes: Uint8Array) => stream?.fd_write(bytes)
+      return write(put, memory(), [table, count, writtenAt].map(Number))
+    },
+    fd_pwrite(fd, table, count, ...[offset = 0, writtenAt]) {
+      const stream = shim.fds[Number(fd)]
+      const put = (bytes: Uint8Array, written: number) =>
+        stream?.fd_pwrite(bytes, BigInt(offset) + BigInt(written))
+      return write(put, memory(), [table, count, writtenAt].map(Number))
+    },
     poll_oneoff: (...args) => pollOneoff(memory(), args.map(Number)),
     // The shim treats standard input as a file, and would resize it to any size in the memory of the host.
     fd_allocate: () => ERRNO.notSupported,
@@ -99,12 +128,36 @@ function hasExited(status: number): Outcome {
   return trapped(`it exited with status ${status}`)
 }
 
+/** Puts a part of what is written, of which so many bytes were written before; undefined if there is no such stream. */
+type Put = (bytes: Uint8Array, written: number) => { ret: number; nwritten: number } | undefined
+
+/** Writes the parts at `table` as views of the guest's memory. */
+function write(put: Put, { buffer }: WebAssembly.Memory, args: readonly number[]): number {
+  const [table = 0, count = 0, writtenAt = 0] = args
+  const view = new DataView(buffer)
+  const bytes = new Uint8Array(buffer)
+  let written = 0
+  for (let part = table; part < table + count * PART_BYTES; part += PART_BYTES) {
+    const start = view.getUint32(part, true)
+    const given = put(bytes.subarray(start, start + view.getUint32(part + 4, true)), written)
+    if (given === undefined) return ERRNO.badFile
+    if (given.ret !== ERRNO.success) {
+      view.setUint32(writtenAt, written, true)
+      return given.ret
+    }
+    written += given.nwritten
+  }
+  view.setUint32(writtenAt, written, true)
+  return ERRNO.success
+}
+
 /** An i32 from WebAssembly comes as a signed number. */
 function unsigned(value: number | bigint): number | bigint {
   return typeof value === 'number' ? value >>> 0 : value
 }
 
 function guarded(name: string, call: Call, args: (number | bigint)[]): unknown {
+  if (PATH_LENGTHS.get(name)?.some((at) => Number(args[at]) > PATH_MAX) === true) return ERRNO.nameTooLong
   if (VECTORED.has(name) && Number(args[VECTOR_COUNT]) > IOV_MAX) return ERRNO.invalid
   try {
     return call(...args) ?? ERRNO.success
