@@ -2,7 +2,7 @@
 export const PREVIEW1 = 'wasi_snapshot_preview1'
 
 /** The errno results that Jobico itself returns. */
-export const ERRNO = { success: 0, badFile: 8, invalid: 28, nameTooLong: 37, notSupported: 58 } as const
+export const ERRNO = { success: 0, badFile: 8, invalid: 28, notSupported: 58 } as const
 
 const PARAMETERS: Readonly<Record<string, string>> = {
   args_get: 'i32, i32',

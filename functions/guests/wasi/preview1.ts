@@ -38,7 +38,7 @@ const VECTORED = new Set(['fd_read', 'fd_write', 'fd_pread', 'fd_pwrite'])
 const VECTOR_COUNT = 2 // the index of the argument
 /** A part: its pointer and its length. */
 const PART_BYTES = 8
-/** The longest path, as on Linux: the shim copies each. */
+/** How much of a path is read, of which the shim makes a copy. There are no files, whatever its rest is. */
 const PATH_MAX = 4096
 /** Where calls have the lengths of paths among their arguments. */
 const PATH_LENGTHS: ReadonlyMap<string, readonly number[]> = new Map([
@@ -136,6 +136,7 @@ function write(put: Put, { buffer }: WebAssembly.Memory, args: readonly number[]
   const [table = 0, count = 0, writtenAt = 0] = args
   const view = new DataView(buffer)
   const bytes = new Uint8Array(buffer)
+  if (put(bytes.subarray(0, 0), 0) === undefined) return ERRNO.badFile
   let written = 0
   for (let part = table; part < table + count * PART_BYTES; part += PART_BYTES) {
     const start = view.getUint32(part, true)
@@ -157,7 +158,7 @@ function unsigned(value: number | bigint): number | bigint {
 }
 
 function guarded(name: string, call: Call, args: (number | bigint)[]): unknown {
-  if (PATH_LENGTHS.get(name)?.some((at) => Number(args[at]) > PATH_MAX) === true) return ERRNO.nameTooLong
+  for (const at of PATH_LENGTHS.get(name) ?? []) args[at] = Math.min(Number(args[at]), PATH_MAX)
   if (VECTORED.has(name) && Number(args[VECTOR_COUNT]) > IOV_MAX) return ERRNO.invalid
   try {
     return call(...args) ?? ERRNO.success
