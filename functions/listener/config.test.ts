@@ -25,6 +25,7 @@ t.test('the least of settings, and the defaults', (t) => {
     port: 8080,
     metricsPort: 9464,
     maxInFlight: 256,
+    maxConnections: 2_048,
     authFile: undefined,
     exposeResults: false,
     logLevel: 'info',

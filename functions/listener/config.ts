@@ -14,6 +14,8 @@ export interface ListenerConfig {
   /** 0 serves no metrics. */
   readonly metricsPort: number
   readonly maxInFlight: number
+  /** The most connections at once. */
+  readonly maxConnections: number
   readonly authFile: string | undefined
   /** Whether the state of an event shows its result and the details of its error. */
   readonly exposeResults: boolean
@@ -27,6 +29,8 @@ const EVENT_NAME = /^[A-Za-z0-9]{1,10}$/
 const MAX_PORT = 65_535
 /** Each request in flight may hold a body of up to max_payload and its parsed form: a few MiB. */
 const DEFAULT_IN_FLIGHT = 256
+/** Each may hold 64 KiB of headers that are still arriving. */
+const DEFAULT_CONNECTIONS = 2_048
 
 /** Reads the settings from environment variables. Throws one CONFIG_INVALID that names every fault. */
 export function readConfig(environment = process.env): ListenerConfig {
@@ -45,6 +49,11 @@ export function readConfig(environment = process.env): ListenerConfig {
       port: env.integer('PORT', { min: 0, max: MAX_PORT, fallback: 8080 }),
       metricsPort: env.integer('METRICS_PORT', { min: 0, max: MAX_PORT, fallback: 9464 }),
       maxInFlight: env.integer('JOBICO_MAX_IN_FLIGHT', { min: 1, max: 100_000, fallback: DEFAULT_IN_FLIGHT }),
+      maxConnections: env.integer('JOBICO_MAX_CONNECTIONS', {
+        min: 1,
+        max: 1_000_000,
+        fallback: DEFAULT_CONNECTIONS,
+      }),
       authFile,
       exposeResults: env.flag('JOBICO_EXPOSE_RESULTS', authFile !== undefined),
       logLevel: readLogLevel(env),

@@ -222,6 +222,7 @@ function testApp(test: Scope, requests: Requests, over: Partial<AppOptions>): Fa
     log: createLog('silent', {}),
     metrics: createMetrics(REF.event),
     maxInFlight: 100,
+    maxConnections: 2_048,
     authorize: undefined,
     exposeResults: false,
     stopping: new AbortController().signal,

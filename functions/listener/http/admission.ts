@@ -1,24 +1,37 @@
 import type { IncomingMessage } from 'node:http'
 
-import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 
 import { JobicoError } from '../../process/errors.ts'
 import type { Authorize } from './auth.ts'
 import type { ListenerMetrics } from '../metrics.ts'
+import type { LoadLimits } from './load-limits.ts'
 import { OPEN_PATHS } from './paths.ts'
+import { asJobicoError } from './problem.ts'
 
 /** What admission needs. */
 export interface Admission {
   /** Undefined admits everybody. */
   readonly authorize: Authorize | undefined
   readonly metrics: ListenerMetrics
+  readonly load: Pick<LoadLimits, 'requests'>
 }
 
-/** Makes the hook that measures each request and admits it, or fails with REQUEST_INVALID or UNAUTHORIZED. */
-export function admission({ authorize, metrics }: Admission): onRequestHookHandler {
+/** The most headers of a request. */
+export const MAX_HEADERS = 200
+/** Memory that a header takes beside its characters. */
+const HEADER_BYTES = 64
+
+/**
+ * Makes the hook that measures each request and admits it, or fails with REQUEST_INVALID, TOO_LARGE, TOO_MANY_REQUESTS or
+ * UNAUTHORIZED.
+ */
+export function admission({ authorize, metrics, load }: Admission): onRequestHookHandler {
   const errorFor = (request: FastifyRequest): JobicoError | undefined => {
     const fault = framingFault(request.raw)
     if (fault !== undefined) return new JobicoError('REQUEST_INVALID', fault)
+    if (request.raw.rawHeaders.length > MAX_HEADERS * 2)
+      return new JobicoError('TOO_LARGE', `the request has more than ${MAX_HEADERS} headers`)
     if (isOpen(request)) return undefined
     if (authorize?.(request.headers.authorization) === false) {
       return new JobicoError('UNAUTHORIZED', 'send a valid token as "Authorization: Bearer <token>"')
@@ -28,7 +41,7 @@ export function admission({ authorize, metrics }: Admission): onRequestHookHandl
 
   return (request, reply, done) => {
     const began = performance.now()
-    const refused = errorFor(request)
+    const refused = errorFor(request) ?? roomFault(request, reply)
     metrics.began()
     reply.raw.once('close', () => {
       const status = reply.raw.writableEnded ? reply.raw.statusCode : 0
@@ -36,6 +49,23 @@ export function admission({ authorize, metrics }: Admission): onRequestHookHandl
     })
     done(refused)
   }
+
+  /** Takes the memory of the headers. */
+  function roomFault({ raw }: FastifyRequest, reply: FastifyReply): JobicoError | undefined {
+    try {
+      load.requests.take(memoryOf(raw.rawHeaders), reply.raw)
+      return undefined
+    } catch (thrown) {
+      return asJobicoError(thrown)
+    }
+  }
+}
+
+/** The memory of headers, which are names and values in turn. */
+function memoryOf(rawHeaders: readonly string[]): number {
+  let bytes = 0
+  for (const text of rawHeaders) bytes += text.length
+  return bytes + (rawHeaders.length / 2) * HEADER_BYTES
 }
 
 /** Finds a fault in a request's framing that Node's parser accepts. */

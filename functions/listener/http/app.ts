@@ -1,12 +1,15 @@
+import type { Server } from 'node:http'
+
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { JobicoError } from '../../process/errors.ts'
 import { HEALTH } from '../../process/health.ts'
 import type { Log } from '../../process/log.ts'
-import { admission } from './admission.ts'
+import { admission, MAX_HEADERS } from './admission.ts'
 import { problemResponse } from './responses.ts'
 import type { Authorize } from './auth.ts'
 import { createClientErrors } from './client-errors.ts'
+import { limitConnections } from './connections.ts'
 import { createResponseSender, type ResponseSender } from './send-response.ts'
 import { getState } from './get-state.ts'
 import { createLoadLimits } from './load-limits.ts'
@@ -23,6 +26,8 @@ export interface AppOptions extends Omit<PostEventsOptions, 'load'> {
   readonly authorize: Authorize | undefined
   readonly metrics: ListenerMetrics
   readonly log: Log
+  /** The most connections, with requests or without. */
+  readonly maxConnections: number
   /** How long a request may take to arrive. */
   readonly requestTimeoutMs?: number
 }
@@ -68,11 +73,8 @@ export function createApp(options: AppOptions): FastifyInstance {
     // A request whose path can not be decoded comes here, and no hook is called for it.
     frameworkErrors: (_fault, request, reply) => answerFault(notFound(request.url, ref.event), reply),
   })
-  // Node would silently drop headers beyond 2,000.
-  app.server.maxHeadersCount = 0
+  prepareServer(app.server, options.maxConnections)
   app.server.on('connect', clientErrors.refuseTunnel)
-  // Node would answer an unknown Expect with 417, which no client waits for; RFC 9110, section 10.1.1, lets us ignore it.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   // The handlers read the bodies themselves, because their size limit is known only once NATS is connected.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
@@ -82,13 +84,21 @@ export function createApp(options: AppOptions): FastifyInstance {
     clientErrors.track(reply.raw)
     done()
   })
-  app.addHook('onRequest', admission(options))
+  app.addHook('onRequest', admission({ ...options, load }))
   app.addHook('onClose', (_app, done) => {
     sender.close()
     done()
   })
   addRoutes(app, { ...options, load, sender })
   return app
+}
+
+function prepareServer(server: Server, maxConnections: number): void {
+  // Node silently drops the headers beyond this number: one more than is taken, so that admission sees that there are more.
+  server.maxHeadersCount = MAX_HEADERS + 1
+  limitConnections(server, maxConnections)
+  // Node would answer an unknown Expect with 417, which no client waits for; RFC 9110, section 10.1.1, lets us ignore it.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 }
 
 interface RouteOptions extends AppOptions, PostEventsOptions {
@@ -108,7 +118,7 @@ function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     })
     app.options(path, handshake)
     app.get<{ Params: { key: string } }>(`${prefix}/events/:key`, async ({ params }, reply) =>
-      sender.send(reply, await load.handle(() => getState(options, params.key))),
+      sender.send(reply, await load.look(() => getState(options, params.key))),
     )
   }
   app.get(HEALTH.live, (_request, reply) => reply.send({ status: 'live' }))

@@ -4,10 +4,11 @@ import { Socket } from 'node:net'
 import t from 'tap'
 
 import { JobicoError } from '../../process/errors.ts'
-import { readBody } from './body.ts'
+import { readBody, type BodyMemory } from './body.ts'
 
 const LIMIT = 1_000
 const free = () => undefined
+const memory = (take: BodyMemory['take'] = free): BodyMemory => ({ take, arriving: free, arrived: free })
 
 function request(): IncomingMessage {
   return new IncomingMessage(new Socket())
@@ -21,21 +22,34 @@ function arrive(incoming: IncomingMessage, parts: readonly string[]): void {
 
 t.test('a body is what came', async (t) => {
   const incoming = request()
-  const body = readBody(incoming, LIMIT, free)
+  const body = readBody(incoming, LIMIT, memory())
   arrive(incoming, ['{"a"', ':1}'])
   t.equal((await body).toString(), '{"a":1}')
 })
 
-t.test('parts count for more than their bytes', async (t) => {
-  const taken: number[] = []
+t.test('small parts are put together, so that they take no more memory than their bytes', async (t) => {
+  const sizes = [1, 1, 5_000, 1, ...Array.from({ length: 30_000 }, () => 1), 16_000, 1]
+  const sent = sizes.map((size, at) => String.fromCharCode(97 + (at % 26)).repeat(size))
+  let taken = 0
   const incoming = request()
-  const body = readBody(incoming, LIMIT, (bytes) => taken.push(bytes))
-  arrive(
+  const body = readBody(
     incoming,
-    Array.from({ length: 100 }, () => 'x'),
+    100_000,
+    memory((bytes) => void (taken += bytes)),
   )
-  t.equal((await body).length, 100)
-  t.ok(taken.reduce((sum, bytes) => sum + bytes, 0) > 100 * 200, 'as each takes memory of its own')
+  arrive(incoming, sent)
+  t.equal((await body).toString(), sent.join(''))
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  t.ok(taken < total + 4 * 17 * 1024, `${taken} bytes of memory for ${total}`)
+})
+
+t.test('a body that loses its memory to another is refused', async (t) => {
+  const incoming = request()
+  const lost = Promise.withResolvers<Parameters<BodyMemory['arriving']>[0]>()
+  const body = readBody(incoming, LIMIT, { ...memory(), arriving: lost.resolve })
+  incoming.push('x')
+  ;(await lost.promise)(new JobicoError('TOO_MANY_REQUESTS', 'another is quicker'))
+  await t.rejects(body, { code: 'TOO_MANY_REQUESTS' })
 })
 
 const faults: readonly [
@@ -64,7 +78,7 @@ function noRoom(): never {
 for (const [name, code, take, arriving] of faults) {
   t.test(name, async (t) => {
     const incoming = request()
-    const body = readBody(incoming, LIMIT, take)
+    const body = readBody(incoming, LIMIT, memory(take))
     arriving(incoming)
     await t.rejects(body, { code })
   })

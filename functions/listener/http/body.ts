@@ -6,48 +6,106 @@ import { asJobicoError } from './problem.ts'
 /** How many bytes of a body that is too large are read and dropped, so that its sender can read the answer. */
 const MAX_DRAIN = 16 * 1024 * 1024
 
-/** Memory that a part of a body takes beside its bytes: a body may come in a million parts of one byte. */
+/** Memory that a part of a body takes beside its bytes. */
 const PART_BYTES = 256
+/** Parts below this size are put together, since a body may come in a million parts of one byte. */
+const SMALL_PART = 4 * 1024
+const BLOCK_BYTES = 16 * 1024
+/** After so many small parts a connection is not read for a moment, so that it does not take all of the time. */
+const PARTS_AT_A_TIME = 500
+const REST_MS = 20
+
+/** Where the memory of a body comes from. */
+export interface BodyMemory {
+  /** Takes memory for the next part. Throws TOO_MANY_REQUESTS. */
+  take(bytes: number): void
+  /** The body is arriving: `evict` is called, with what to answer, if its memory is given to another. */
+  arriving(evict: (error: JobicoError) => void): void
+  /** The body is complete. */
+  arrived(): void
+}
 
 /**
- * Reads the body of a request. Before it keeps a part, it calls `take` with the memory that the part needs; `take` may
- * throw. Throws TOO_LARGE if the body has more than `limit` bytes, and REQUEST_INVALID if it ends before it is complete.
+ * Reads the body of a request. Throws TOO_LARGE if it has more than `limit` bytes, REQUEST_INVALID if it ends before it is
+ * complete, and what its memory throws.
  */
-export function readBody(
-  request: IncomingMessage,
-  limit: number,
-  take: (bytes: number) => void,
-): Promise<Buffer> {
-  let parts: Buffer[] = []
+export function readBody(request: IncomingMessage, limit: number, memory: BodyMemory): Promise<Buffer> {
+  const parts = createParts(memory)
   let length = 0
+  let small = 0
   return new Promise((resolve, reject) => {
     const fail = (fault: JobicoError) => {
-      parts = []
+      parts.drop()
       length = Infinity
       reject(fault)
     }
     const keep = (part: Buffer) => {
       try {
-        take(part.length + PART_BYTES)
-        parts.push(part)
+        parts.add(part)
       } catch (fault) {
         fail(asJobicoError(fault))
       }
     }
+    memory.arriving(fail)
     request.on('data', (part: Buffer) => {
       length += part.length
       if (length <= limit) keep(part)
-      else parts = []
+      else parts.drop()
       if (length > MAX_DRAIN) fail(tooLarge(limit))
+      if (part.length < SMALL_PART && ++small % PARTS_AT_A_TIME === 0) rest(request)
     })
     request.once('end', () => {
+      memory.arrived()
       if (length > limit) fail(tooLarge(limit))
-      else resolve(Buffer.concat(parts))
+      else resolve(parts.joined())
     })
     request.once('error', (cause) => fail(incomplete(cause)))
     request.once('close', () => fail(incomplete()))
     if (Number(request.headers['content-length']) > MAX_DRAIN) fail(tooLarge(limit))
   })
+}
+
+/** Parts of a body. Small ones are copied into blocks, but the first part is kept as it is: mostly there is only one. */
+function createParts({ take }: Pick<BodyMemory, 'take'>) {
+  let parts: Buffer[] = []
+  let block: Buffer | undefined
+  let used = 0
+  const endBlock = () => {
+    if (block !== undefined) parts.push(block.subarray(0, used))
+    block = undefined
+    used = 0
+  }
+  return {
+    add(part: Buffer) {
+      if (parts.length === 0 || part.length >= SMALL_PART) {
+        take(part.length + PART_BYTES)
+        endBlock()
+        parts.push(part)
+        return
+      }
+      if (block === undefined || used + part.length > block.length) {
+        take(BLOCK_BYTES + PART_BYTES)
+        endBlock()
+        block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+      }
+      used += part.copy(block, used)
+    },
+    drop() {
+      parts = []
+      block = undefined
+    },
+    joined() {
+      endBlock()
+      const [only] = parts
+      return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts)
+    },
+  }
+}
+
+/** Reads no more of a request's connection for a moment. */
+function rest({ socket }: IncomingMessage): void {
+  socket.pause()
+  setTimeout(() => socket.resume(), REST_MS)
 }
 
 function tooLarge(limit: number): JobicoError {

@@ -27,7 +27,7 @@ t.test('so many requests are handled at once', async (t) => {
 })
 
 t.test('what exchanges hold is bounded in all, and free again when they are over', (t) => {
-  const { bodies, responses: answers } = createLoadLimits(2)
+  const { requests: bodies, responses: answers } = createLoadLimits(2)
   const [one, other] = [exchange(), exchange()]
   bodies.take(MiB, one)
   bodies.take(MiB, other)

@@ -1,6 +1,5 @@
-import type { ServerResponse } from 'node:http'
-
 import { JobicoError } from '../../process/errors.ts'
+import { createByteBudget, type ByteBudget } from './byte-budget.ts'
 
 /**
  * Limits what a listener has in flight. A request counts only while it is handled, so that slow senders and slow readers do
@@ -9,53 +8,57 @@ import { JobicoError } from '../../process/errors.ts'
 export interface LoadLimits {
   /** Runs the handler of a request. Throws TOO_MANY_REQUESTS if the most that are allowed run already. */
   handle<T>(task: () => Promise<T>): Promise<T>
-  /** The memory of bodies, from their first byte until their request is answered. */
-  readonly bodies: ByteBudget
+  /** The same for requests that only look, so that they do not keep events out. */
+  look<T>(task: () => Promise<T>): Promise<T>
+  /** Runs what waits for an outcome; undefined if the most that are allowed wait already. */
+  wait<T>(task: () => Promise<T>): Promise<T | undefined>
+  /** The memory of headers and bodies, from their first byte until their request is answered. */
+  readonly requests: ByteBudget
   /** The memory of answers that their clients have not read yet. */
   readonly responses: ByteBudget
 }
 
-/** A number of bytes that all exchanges share. */
-export interface ByteBudget {
-  /** Takes bytes until the exchange is over. Throws TOO_MANY_REQUESTS if fewer are left. */
-  take(bytes: number, response: ServerResponse): void
-}
-
-/** The budget for each request's body, on average: as much as NATS takes in one message by default. */
-const BODY_BYTES = 1024 * 1024
+/** The budget for each request, on average: as much as NATS takes in one message by default. */
+const REQUEST_BYTES = 1024 * 1024
 const RESPONSE_BYTES = 256 * 1024
 
-/** Makes the limits of a listener that handles at most `maxInFlight` requests at once. */
+/** Makes the limits of a listener that handles at most `maxInFlight` requests at once, and as many looks and waits. */
 export function createLoadLimits(maxInFlight: number): LoadLimits {
-  let inFlight = 0
+  const [handled, looks, waits] = [
+    createSlots(maxInFlight),
+    createSlots(maxInFlight),
+    createSlots(maxInFlight),
+  ]
+  const refuse = () => {
+    throw tooMany(`${maxInFlight} requests are in flight`)
+  }
   return {
-    bodies: createByteBudget(maxInFlight * BODY_BYTES),
-    responses: createByteBudget(maxInFlight * RESPONSE_BYTES),
-    async handle(task) {
-      if (inFlight >= maxInFlight) throw tooMany(`${maxInFlight} requests are in flight`)
-      inFlight++
+    requests: createByteBudget(maxInFlight * REQUEST_BYTES, tooManyBytes),
+    responses: createByteBudget(maxInFlight * RESPONSE_BYTES, tooManyBytes),
+    handle: async (task) => (handled.isFull() ? refuse() : await handled.run(task)),
+    look: async (task) => (looks.isFull() ? refuse() : await looks.run(task)),
+    wait: async (task) => (waits.isFull() ? undefined : await waits.run(task)),
+  }
+}
+
+/** So many tasks may run at once. */
+function createSlots(most: number) {
+  let taken = 0
+  return {
+    isFull: () => taken >= most,
+    async run<T>(task: () => Promise<T>): Promise<T> {
+      taken++
       try {
         return await task()
       } finally {
-        inFlight--
+        taken--
       }
     },
   }
 }
 
-function createByteBudget(limit: number): ByteBudget {
-  const held = new WeakMap<ServerResponse, number>()
-  let taken = 0
-  return {
-    take(bytes, response) {
-      if (response.destroyed) return
-      if (taken + bytes > limit) throw tooMany(`requests in flight hold ${taken} bytes`)
-      taken += bytes
-      const before = held.get(response)
-      held.set(response, (before ?? 0) + bytes)
-      if (before === undefined) response.once('close', () => (taken -= held.get(response) ?? 0))
-    },
-  }
+function tooManyBytes(held: number): JobicoError {
+  return tooMany(`requests in flight hold ${held} bytes`)
 }
 
 function tooMany(why: string): JobicoError {

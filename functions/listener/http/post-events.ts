@@ -11,7 +11,7 @@ import { isVerdict, newestRecord } from '../../outcomes/event-state.ts'
 import { checkEvents, type CheckedEvent } from '../storing/check-events.ts'
 import { acceptedResponse, verdictResponse, type ResponseParts } from './responses.ts'
 import { bareDataDefaults } from '../decoding/bare-data.ts'
-import { readBody } from './body.ts'
+import { readBody, type BodyMemory } from './body.ts'
 import { decodeRequest } from '../decoding/decode.ts'
 import type { StateOptions } from './get-state.ts'
 import type { LoadLimits } from './load-limits.ts'
@@ -20,7 +20,7 @@ import { waitSeconds } from './prefer.ts'
 import { openRequests } from '../storing/nats-access.ts'
 import { collectHeaders } from '../decoding/request-headers.ts'
 import { createStore, type StoredEvent } from '../storing/store.ts'
-import { watchVerdict } from '../storing/wait-for-verdict.ts'
+import { watchVerdict, type VerdictWatch } from '../storing/wait-for-verdict.ts'
 
 /** What accepting events needs. */
 export interface PostEventsOptions extends StateOptions {
@@ -54,12 +54,25 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
   return async (exchange) => {
     const limit = sizeLimit(openRequests(options.requests).maxPayload())
     assertStorage(options.lowStorage())
-    const take = (bytes: number) => options.load.bodies.take(bytes, exchange.response)
-    const body = await readBody(exchange.request, limit, take)
-    return await options.load.handle(() => answerTo(exchange, body, limit))
+    const body = await readBody(exchange.request, limit, memoryOf(exchange))
+    const answer = await options.load.handle(() => accept(exchange, body, limit))
+    if (typeof answer !== 'function') return answer
+    // What is stored need not be held while its outcome is waited for.
+    options.load.requests.release(exchange.response)
+    return await answer()
   }
 
-  async function answerTo(exchange: Exchange, body: Uint8Array, limit: number): Promise<ResponseParts> {
+  function memoryOf({ response }: Exchange): BodyMemory {
+    const { requests } = options.load
+    return {
+      take: (bytes) => requests.take(bytes, response),
+      arriving: (evict) => requests.arriving(response, evict),
+      arrived: () => requests.arrived(response),
+    }
+  }
+
+  /** Stores the events of a request; gives the answer, or the function that waits for it. */
+  async function accept(exchange: Exchange, body: Uint8Array, limit: number): Promise<Answer> {
     const { rawHeaders } = exchange.request
     const requests = openRequests(options.requests)
     const headers = collectHeaders(rawHeaders)
@@ -74,9 +87,11 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
     if (only === undefined || events.length > 1 || seconds === undefined) {
       return acceptedResponse(await storeAll(), exchange.prefix)
     }
-    return await answerAfterVerdict(only, { options, requests, exchange, seconds, storeAll })
+    return await storeBeforeWait(only, { options, requests, exchange, seconds, storeAll })
   }
 }
+
+type Answer = ResponseParts | (() => Promise<ResponseParts>)
 
 /** Throws STORAGE_LOW. Which server it is and how large are for those who run it, not for everybody who sends. */
 function assertStorage(low: StorageReport | undefined): void {
@@ -96,25 +111,39 @@ interface Waiting {
   readonly storeAll: () => Promise<readonly StoredEvent[]>
 }
 
-/** Stores an event and waits for its verdict before it answers. */
-async function answerAfterVerdict({ event }: CheckedEvent, waiting: Waiting): Promise<ResponseParts> {
+/** Stores an event; gives the function that waits for its verdict, or the answer if there is nothing to wait for. */
+async function storeBeforeWait({ event }: CheckedEvent, waiting: Waiting): Promise<Answer> {
   const { options, requests, exchange, seconds } = waiting
+  const context = { options, exchange, seconds }
   const key = eventKey(event.attributes.source, event.attributes.id)
   const watch = watchVerdict(requests, options.ref, key)
   try {
     const stored = await storeFirst(key, waiting)
     // Anybody who knows an event's source and id can send it again, so a result that is not exposed is for its first sender.
     const isFirst = stored.every(({ duplicate }) => !duplicate)
-    if (!isFirst && !options.exposeResults) return acceptedResponse(stored, exchange.prefix)
-    const verdict = await watch.wait(seconds, AbortSignal.any([options.stopping, leaving(exchange.response)]))
-    const answer =
-      verdict === undefined
-        ? acceptedResponse(stored, exchange.prefix)
-        : verdictResponse(verdict, stored, exchange.prefix)
-    return { ...answer, headers: { ...answer.headers, 'preference-applied': `wait=${seconds}` } }
-  } finally {
+    if (isFirst || options.exposeResults)
+      return async () => await answerAfterVerdict(watch, stored, context).finally(() => watch.close())
     watch.close()
+    return acceptedResponse(stored, exchange.prefix)
+  } catch (thrown) {
+    watch.close()
+    throw thrown
   }
+}
+
+/** Waits for the verdict of an event that is stored. If too many wait already, it is accepted, and that is the answer. */
+async function answerAfterVerdict(
+  watch: VerdictWatch,
+  stored: readonly StoredEvent[],
+  { options, exchange, seconds }: Pick<Waiting, 'options' | 'exchange' | 'seconds'>,
+): Promise<ResponseParts> {
+  const accepted = acceptedResponse(stored, exchange.prefix)
+  const left = AbortSignal.any([options.stopping, leaving(exchange.response)])
+  const waited = await options.load.wait(async () => ({ verdict: await watch.wait(seconds, left) }))
+  if (waited === undefined) return accepted
+  const answer =
+    waited.verdict === undefined ? accepted : verdictResponse(waited.verdict, stored, exchange.prefix)
+  return { ...answer, headers: { ...answer.headers, 'preference-applied': `wait=${seconds}` } }
 }
 
 /**
