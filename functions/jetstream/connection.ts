@@ -1,21 +1,19 @@
-import { readFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { NatsConnectionImpl } from '@nats-io/nats-core/internal'
-import { connect, credsAuthenticator, type NatsConnection, type Server } from '@nats-io/transport-node'
+import { connect, createInbox, type NatsConnection, type Server } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
+import { authentication, type CredentialsSource } from './credentials.ts'
 
 /** The oldest nats-server with the features that Jobico needs: message schedules in work queues, atomic batches, TTLs. */
 export const OLDEST_NATS = '2.15.0'
 
 /** Where NATS is, and how to connect. */
-export interface NatsOptions {
+export interface NatsOptions extends CredentialsSource {
   /** One URL, or several separated by commas. */
   readonly url: string
-  /** Path of a credentials file. */
-  readonly credsFile?: string | undefined
   /** The connection's name in NATS's monitoring. */
   readonly name: string
   /** Connects only to the given URLs, never to other servers of the cluster, which may be unreachable from here. */
@@ -36,11 +34,11 @@ const SILENT_LOOKS_OUTSIDE = 15
 /**
  * Connects to NATS, and reconnects for ever. A server that is silent is left within four seconds, for another one if there is
  * one; while anything comes from it, or goes to it, it is not silent, however long an answer takes. Throws NATS_TOO_OLD for
- * a server older than OLDEST_NATS, and what the client throws if the first connection fails within `firstWithinMs`. The
+ * a server older than OLDEST_NATS, CONFIG_INVALID for credentials that can not be read, and what the client throws if the first connection fails within `firstWithinMs`. The
  * caller closes the connection.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
-  const { url, credsFile, name, onlyGiven = false, firstWithinMs } = options
+  const { url, name, onlyGiven = false, firstWithinMs } = options
   const connection = await connect({
     servers: url.split(','),
     name,
@@ -52,7 +50,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     noAsyncTraces: true,
-    ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(await readFile(credsFile)) }),
+    ...authentication(options),
   })
   void endStaleConnections(connection)
   leaveSilentServers(connection, onlyGiven ? SILENT_LOOKS_OUTSIDE : SILENT_LOOKS)
@@ -62,6 +60,11 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     throw tooOld(version, url)
   }
   return connection
+}
+
+/** A new inbox, with the prefix of the connection. */
+export function newInbox(connection: NatsConnection): string {
+  return createInbox(connection instanceof NatsConnectionImpl ? connection.options.inboxPrefix : undefined)
 }
 
 /** Otherwise the client would first try the server again that it has just left. */

@@ -1,6 +1,7 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node'
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 
 import { JobicoError } from '../process/errors.ts'
+import { newInbox } from './connection.ts'
 
 /** The most messages of one pull. */
 const PAGE = 1_000
@@ -25,7 +26,7 @@ export interface Page {
  * QUEUE_UNAVAILABLE if NATS stops answering.
  */
 export async function pullPage(connection: NatsConnection, { stream, consumer }: ConsumerRef): Promise<Page> {
-  const inbox = createInbox()
+  const inbox = newInbox(connection)
   const subscription = connection.subscribe(inbox)
   // A message that is larger than the limit would never come.
   const max_bytes = Math.max(PAGE_BYTES, 2 * (connection.info?.max_payload ?? 0))

@@ -1,6 +1,7 @@
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 
 import { JobicoError, messageOf } from '../process/errors.ts'
+import { newInbox } from './connection.ts'
 
 /** How long a request to JetStream waits for its answer; a client of the listener must get its answer within 2 s. */
 export const REQUEST_TIMEOUT_MS = 1_500
@@ -53,7 +54,7 @@ interface Waiting {
 
 /** Opens the shared inbox on a connection. */
 export function createRequests(connection: NatsConnection): Requests {
-  const inbox = createInbox()
+  const inbox = newInbox(connection)
   const waiting = new Map<string, Waiting>()
   let sent = 0
   let online = true

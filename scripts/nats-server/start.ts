@@ -6,6 +6,10 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import type { AccountName } from '../../functions/identity/issue.ts'
+import type { InstallationKeys } from '../../functions/identity/keys.ts'
+import { serverConfig } from '../../functions/identity/server-config.ts'
+import { adoptStreams } from './adopt-streams.ts'
 import { findNatsServer } from './find.ts'
 import { createUseMark, isInUse, removeUseMark } from './store-use.ts'
 
@@ -54,6 +58,15 @@ export interface StartOptions {
   readonly maxFileStore?: string
   /** The cluster that the server is in; without it, it stands alone. */
   readonly cluster?: ClusterMember
+  /** Whom the server lets in; without it, everybody who reaches it. */
+  readonly identities?: ServerIdentities
+}
+
+/** With these, a server takes connections with credentials only, and each namespace has an account of its own. */
+export interface ServerIdentities {
+  readonly keys: InstallationKeys
+  /** The accounts that it knows at its start, beside those of the installation; more can be added later. */
+  readonly accounts: readonly AccountName[]
 }
 
 /** A server's place in a cluster. */
@@ -85,11 +98,13 @@ export interface NatsServer {
 export async function startNatsServer(options: StartOptions): Promise<NatsServer> {
   const { storeDir, environment = {}, progress = () => undefined, wrapper = [] } = options
   const program = await findNatsServer({ environment, progress })
-  await mkdir(storeDir, { recursive: true })
+  await mkdir(join(storeDir, 'accounts'), { recursive: true, mode: 0o700 })
   await earlierEnded(storeDir, progress)
   await forgetPorts(storeDir)
   const configFile = join(storeDir, 'nats.conf')
-  await writeFile(configFile, configuration(options))
+  await writeFile(configFile, configuration(options), { mode: 0o600 })
+  if (options.identities !== undefined)
+    await adoptStreams(join(storeDir, 'jetstream'), options.identities.keys)
   const command = [...wrapper, program, '-c', configFile]
   const mark = await createUseMark(storeDir)
   const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', ...command], {
@@ -121,7 +136,7 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
 }
 
 function configuration(options: StartOptions): string {
-  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, cluster } = options
+  const { storeDir, host = '127.0.0.1', port = -1, syncInterval, cluster, identities } = options
   const { maxFileStore = MAX_FILE_STORE } = options
   const text = (value: string) => JSON.stringify(value)
   const sync = syncInterval === undefined ? '' : `, sync_interval: ${text(syncInterval)}`
@@ -132,8 +147,13 @@ function configuration(options: StartOptions): string {
     `ports_file_dir: ${text(storeDir)}`,
     `jetstream { store_dir: ${text(storeDir)}, max_file_store: ${maxFileStore}${sync} }`,
     ...(cluster === undefined ? [] : clusterConfiguration(host, cluster)),
+    ...(identities === undefined ? [] : [identityConfiguration(storeDir, identities)]),
     '',
   ].join('\n')
+}
+
+function identityConfiguration(storeDir: string, { keys, accounts }: ServerIdentities): string {
+  return serverConfig(keys, join(storeDir, 'accounts'), accounts)
 }
 
 /** As in knative/install/base, but with addresses instead of names. */

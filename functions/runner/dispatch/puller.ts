@@ -1,6 +1,7 @@
-import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs } from '@nats-io/transport-node'
 
 import { streamNames, type EventRef } from '../../queues/names.ts'
+import { newInbox } from '../../jetstream/connection.ts'
 import type { Requests } from '../../jetstream/requests.ts'
 import { readDelivery, type Delivery, type Source } from './delivery.ts'
 
@@ -69,8 +70,8 @@ interface PulledConsumer {
 export function createPuller(options: PullerOptions): Puller {
   const { requests, ref } = options
   const streams = streamNames(ref)
-  const queue = pulledConsumer('queue', streams.queue, ref.event)
-  const events = pulledConsumer('events', streams.events, ref.event)
+  const queue = pulledConsumer(requests, 'queue', streams.queue, ref.event)
+  const events = pulledConsumer(requests, 'events', streams.events, ref.event)
   let stopped = false
   let reconnects = requests.reconnects()
 
@@ -141,11 +142,16 @@ export function createPuller(options: PullerOptions): Puller {
   }
 }
 
-function pulledConsumer(source: Source, stream: string, consumer: string): PulledConsumer {
+function pulledConsumer(
+  { connection }: Requests,
+  source: Source,
+  stream: string,
+  consumer: string,
+): PulledConsumer {
   return {
     source,
     pullSubject: `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-    pulls: Array.from({ length: OPEN_PULLS }, () => ({ inbox: createInbox(), open: 0 })),
+    pulls: Array.from({ length: OPEN_PULLS }, () => ({ inbox: newInbox(connection), open: 0 })),
     lastMessageAt: 0,
     retryAt: 0,
     inTrouble: false,
