@@ -7,6 +7,8 @@ import { inboxPrefix, permissionsOf, type NamespacePart, type Permissions } from
 export type AccountName =
   /** That of a namespace, with the streams of its Jobs and its modules. */
   | `namespace/${string}`
+  /** That of all namespaces of a `jobico dev`. */
+  | 'dev'
   /** That of the processes beside the servers, which say how full the disks are. */
   | 'storage'
   /** That of the servers, by which accounts are made. */
@@ -95,8 +97,8 @@ function permissionsIn(account: AccountName, part: Part): Permissions {
   if (part === 'operator') return { publish: ['>'], subscribe: ['>'] }
   if (part === 'storage' && account === 'storage')
     return { publish: [STORAGE_SUBJECT], subscribe: [ASK_SUBJECT, `${inboxPrefix(part)}.>`] }
-  const [kind, namespace] = account.split('/')
-  if (part === 'storage' || kind !== 'namespace' || namespace === undefined)
+  const namespace = account === 'dev' ? '*' : /^namespace\/(.+)$/.exec(account)?.[1]
+  if (part === 'storage' || namespace === undefined)
     throw new RangeError(`${part} has nothing to do in the account ${account}`)
   return permissionsOf(part, namespace)
 }

@@ -53,7 +53,7 @@ async function startShop(t: Test) {
   const start = (port?: number) =>
     startNatsServer({
       ...{ storeDir: join(folder, 'nats'), environment: process.env },
-      identities: { keys, accounts: [SHOP] },
+      identities: { keys, accounts: [SHOP], accountOf },
       ...(port === undefined ? {} : { port }),
     })
   let server = await start()
@@ -182,7 +182,9 @@ t.test('all that the parts do, they may do', async (t) => {
     const report = await backup(cli, {
       ...work,
       jobs: [JOB],
-      write: async (bytes) => void (await handle.write(bytes)),
+      write: async (bytes) => {
+        await handle.write(bytes)
+      },
     })
     t.match(report, { modules: 2, jobs: [JOB] })
     const { upTo, counts } = await planPurge(cli, JOB, work)
@@ -225,9 +227,9 @@ t.test('keys are rotated while events come', async (t) => {
   const { keys, post, restartWith, writeCreds, cli, connect } = await startShop(t)
   const before = keys()
   const accepted: string[] = []
-  let sending = true
+  const sending = new AbortController()
   const sender = (async () => {
-    for (let n = 0; sending; n++) {
+    for (let n = 0; !sending.signal.aborted; n++) {
       const answer = await post({ n }, { 'idempotency-key': `n${n}` })
       const body = (await answer.json()) as { accepted?: readonly { key: string }[] }
       accepted.push(...(body.accepted ?? []).map(({ key }) => key))
@@ -245,7 +247,7 @@ t.test('keys are rotated while events come', async (t) => {
   await writeCreds()
   await restartWith(endRotation(keys()))
   await more()
-  sending = false
+  sending.abort()
   await sender
   await t.rejects(
     connectNats({

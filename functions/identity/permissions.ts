@@ -17,7 +17,10 @@ export function inboxPrefix(part: string): string {
   return `_INBOX_${part}`
 }
 
-/** What a part of a namespace may do, in the account of the namespace, which holds nothing of another one. Pure. */
+/**
+ * What a part of a namespace may do, in the account of the namespace, which holds nothing of another one; with `*`, what a
+ * part of any namespace may do. Pure.
+ */
 export function permissionsOf(part: NamespacePart, namespace: string): Permissions {
   const own = OWN[part](namespace)
   return {
@@ -51,7 +54,7 @@ const OWN: Readonly<Record<NamespacePart, (namespace: string) => Permissions>> =
     publish: [
       ...subjectsOf(namespace).queue,
       ...subjectsOf(namespace).events,
-      `$O.${moduleBucket(namespace)}.>`,
+      `$O.${namespace === '*' ? '*' : moduleBucket(namespace)}.>`,
       `${API}.>`,
       '$JS.ACK.>',
     ],

@@ -23,7 +23,7 @@ export async function startIdentityServer(t: Test, namespaces: readonly string[]
   const server = await startNatsServer({
     storeDir: testFolder(t),
     environment: process.env,
-    identities: { keys, accounts: namespaces.map(accountOf) },
+    identities: { keys, accounts: namespaces.map(accountOf), accountOf },
   })
   t.teardown(() => server.stop())
   const connect = async (text: string | undefined) => {

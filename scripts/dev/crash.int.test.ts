@@ -3,10 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import t from 'tap'
 
-import { connectNats } from '../../functions/jetstream/connection.ts'
 import { heldVerdicts, keepVerdicts, keptVerdicts } from '../testing/kept-verdicts.fixture.ts'
 import { PERSON } from '../cli/cli.fixture.ts'
-import { startEchoHere } from './dev.fixture.ts'
+import { connectToDev, startEchoHere } from './dev.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const REF = { namespace: 'default', job: 'job-for-ev1' }
@@ -23,7 +22,7 @@ t.test(
     const { dev, notes } = await startEchoHere(t, folder)
     const url = dev.instance().events[0]?.url ?? ''
 
-    const connection = await connectNats({ url: dev.instance().natsUrl, name: 'test' })
+    const connection = await connectToDev(folder, dev.instance().natsUrl)
     t.teardown(() => connection.close())
     const manager = await jetstreamManager(connection)
     await keepVerdicts(manager, REF)

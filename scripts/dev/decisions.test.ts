@@ -12,7 +12,10 @@ import { sampleOf } from './sample-data/sample.ts'
 import { coalesce } from './coalesce.ts'
 import { jsonView, textView } from './output/view.ts'
 
-const SURROUNDINGS = { natsUrl: 'nats://127.0.0.1:4222', runDir: '/run', logLevel: 'info' }
+const SURROUNDINGS = {
+  ...{ natsUrl: 'nats://127.0.0.1:4222', runDir: '/run', logLevel: 'info' },
+  credentials: { listener: 'those of listeners', runner: 'those of runners' },
+}
 
 function event(name: string, changes: Partial<PreparedEvent> = {}): PreparedEvent {
   return {
@@ -65,6 +68,8 @@ t.test('the children of a Job', (t) => {
     JOBICO_JOB: 'shop',
     JOBICO_EVENT: 'a',
   }
+  t.equal(contentOf('listener/a', 'NATS_CREDS_FILE'), SURROUNDINGS.credentials.listener)
+  t.equal(contentOf('runner/b', 'NATS_CREDS_FILE'), SURROUNDINGS.credentials.runner)
   t.match(environmentOf('listener/a'), {
     ...contract,
     HOST: '127.0.0.1',

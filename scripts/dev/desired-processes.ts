@@ -47,6 +47,8 @@ export interface Desired {
 /** Settings of the children that do not come from Jobs. */
 export interface ChildSettings {
   readonly natsUrl: string
+  /** The credentials of each component, as the content of a file. */
+  readonly credentials: Readonly<Record<Component, string>>
   /** The folder of the children's files. */
   readonly runDir: string
   readonly logLevel: string
@@ -67,8 +69,14 @@ export function desiredOf(jobs: readonly PreparedJob[], settings: ChildSettings)
     job.events.flatMap((event) => {
       const common = commonEnvironment(job, event, settings)
       return [
-        child('listener', event, { ...common, ...listenerEnvironment(event, place) }),
-        child('runner', event, { ...common, ...runnerEnvironment(job, event, place) }),
+        child('listener', event, {
+          ...{ ...common, NATS_CREDS_FILE: place(settings.credentials.listener, '.creds') },
+          ...listenerEnvironment(event, place),
+        }),
+        child('runner', event, {
+          ...{ ...common, NATS_CREDS_FILE: place(settings.credentials.runner, '.creds') },
+          ...runnerEnvironment(job, event, place),
+        }),
       ]
     }),
   )

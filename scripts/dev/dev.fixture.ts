@@ -1,11 +1,15 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import type { NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
 
+import { connectNats } from '../../functions/jetstream/connection.ts'
 import { ECHO_JOB, startCli, type ProgramOptions, type RunningCli } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev, type Dev } from './dev.ts'
+import { stateDir } from './instance.ts'
+import { devAccess } from './keys.ts'
 import type { Report } from './output/report.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
@@ -35,6 +39,12 @@ export async function startEcho(t: Test, ...args: readonly string[]) {
   const dev = startDevCli(t, folder, args)
   const [, body = '', url = ''] = await dev.waitFor(STARTED)
   return { folder, dev, body, url }
+}
+
+/** Connects to the NATS of a `jobico dev` in a folder, with all rights. The caller closes the connection. */
+export async function connectToDev(folder: string, natsUrl: string): Promise<NatsConnection> {
+  const place = { storeDir: join(stateDir(folder), 'nats'), environment: processEnvironment() }
+  return await connectNats({ ...devAccess(natsUrl, place, 'operator'), name: 'test' })
 }
 
 /** A `jobico dev` in the process of the test. */

@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
+import { credentials } from '../../functions/identity/issue.ts'
+import type { InstallationKeys } from '../../functions/identity/keys.ts'
+import type { NatsOptions } from '../../functions/jetstream/connection.ts'
 import { messageOf } from '../../functions/process/errors.ts'
 import { loadJobs } from '../job-files/load.ts'
 import type { LoadedJobs } from '../job-files/local-job.ts'
@@ -15,6 +18,7 @@ import { claimFolder, type Claim, type InstanceEvent, type RunningInstance } fro
 import { createProver } from './proof.ts'
 import { stateDir } from './state-dir.ts'
 import { userCache } from '../user-cache.ts'
+import { devAccess, devAccount, devKeys } from './keys.ts'
 import { keepQueues, makeQueues, upgradeQueues } from './processes/keep-queues.ts'
 import { guardStorage } from './processes/guard-storage.ts'
 import { createLauncher, type Launcher } from './processes/launcher.ts'
@@ -148,6 +152,9 @@ interface Runtime {
   readonly prepare: Prepare
   readonly gateway: Gateway
   readonly nats: KeptNats
+  readonly keys: InstallationKeys
+  /** How this process connects to NATS. */
+  readonly access: Pick<NatsOptions, 'url' | 'credentials'>
   readonly runFolder: RunFolder
   readonly launcher: Launcher
   readonly children: Children
@@ -169,15 +176,19 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   scope.add(() => gateway.kill())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())
+  const storeDir = join(stateDir(folder), 'nats')
+  const keys = devKeys({ storeDir, environment })
   const nats = await keepNats({
-    storeDir: join(stateDir(folder), 'nats'),
+    storeDir,
+    identities: { keys, accounts: [devAccount()], accountOf: devAccount },
     environment,
     show,
     progress: (text) => show({ kind: 'note', level: 'info', text }),
     onRestart: () => restoreQueues(runtime),
   })
   scope.add(() => nats.stop())
-  scope.add(await guardStorage(stateDir(folder), nats, show))
+  const access = devAccess(nats.url, { storeDir, environment }, 'operator')
+  scope.add(await guardStorage(stateDir(folder), nats, credentials(keys, 'storage', 'storage'), show))
   const prepare = createPrepare(compiler, {
     records: buildRecords(environment),
     warn: (text) => show({ kind: 'note', level: 'warn', text }),
@@ -187,14 +198,14 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   scope.add(() => launcher.close())
   const children = createChildren({ launch: launcher.launch, show }, gateway)
   const runtime: Runtime = {
-    ...{ options, claim, gateway, nats, runFolder, launcher, children, prepare },
+    ...{ options, claim, gateway, nats, keys, access, runFolder, launcher, children, prepare },
     jobs: [],
     plans: [],
     read: [],
     mistake: undefined,
     stopping: false,
   }
-  scope.add(keepQueues(nats.url, () => runtime.plans))
+  scope.add(keepQueues(access, () => runtime.plans))
   return runtime
 }
 
@@ -238,16 +249,20 @@ async function load(runtime: Runtime): Promise<LoadedJobs> {
  * keep serving.
  */
 async function serve(runtime: Runtime, { jobs: wanted }: LoadedJobs): Promise<readonly string[]> {
-  const { options, claim, nats, runFolder, launcher, children } = runtime
+  const { options, claim, nats, keys, access, runFolder, launcher, children } = runtime
   const jobs = await runtime.prepare(wanted)
   const { logLevel } = options
-  const desired = desiredOf(jobs, { natsUrl: nats.url, runDir: runFolder.path, logLevel })
+  const desired = desiredOf(jobs, {
+    ...{ natsUrl: nats.url, runDir: runFolder.path, logLevel },
+    credentials: {
+      listener: credentials(keys, devAccount(), 'listener'),
+      runner: credentials(keys, devAccount(), 'runner'),
+    },
+  })
   // keepQueues looks after queues whose plans did not change.
   if (!isDeepStrictEqual(desired.plans, runtime.plans)) {
-    await makeQueues(nats.url, desired.plans)
-    await upgradeQueues(nats.url, desired.plans, (text) =>
-      options.show({ kind: 'note', level: 'info', text }),
-    )
+    await makeQueues(access, desired.plans)
+    await upgradeQueues(access, desired.plans, (text) => options.show({ kind: 'note', level: 'info', text }))
   }
   await runFolder.write(desired.files)
   await launcher.expect(desired.children.length)
@@ -280,7 +295,7 @@ async function reloadFiles(runtime: Runtime, watchRead: (since: number) => void)
 
 /** Makes the queues again after a restart of nats-server: queues in memory are lost with it. */
 async function restoreQueues(runtime: Runtime): Promise<void> {
-  await makeQueues(runtime.nats.url, runtime.plans)
+  await makeQueues(runtime.access, runtime.plans)
   runtime.claim.publish(instanceOf(runtime))
 }
 

@@ -1,12 +1,11 @@
 import t from 'tap'
 
-import { connectNats } from '../../functions/jetstream/connection.ts'
 import { eventSubjects } from '../../functions/queues/names.ts'
 import { PERSON, runCli } from '../cli/cli.fixture.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 import { cutForeignFile, fillDisk } from '../testing/foreign-file.fixture.ts'
 import { smallDisk } from '../testing/small-disk.fixture.ts'
-import { startEchoHere } from './dev.fixture.ts'
+import { connectToDev, startEchoHere } from './dev.fixture.ts'
 
 const MiB = 2 ** 20
 
@@ -48,7 +47,7 @@ t.test('when its disk is full, jobico dev says so, and goes on by itself once th
   )
 
   fillDisk(folder)
-  const connection = await connectNats({ url: dev.instance().natsUrl, name: 'test' })
+  const connection = await connectToDev(folder, dev.instance().natsUrl)
   t.teardown(() => connection.close())
   // What a runner would write fails as well.
   const subject = eventSubjects(ref).record('k', 'due')

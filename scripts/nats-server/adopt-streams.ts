@@ -1,10 +1,10 @@
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { accountOf } from '../../functions/identity/issue.ts'
-import { accountKey, type InstallationKeys } from '../../functions/identity/keys.ts'
+import { accountKey } from '../../functions/identity/keys.ts'
 import { namespaceOfBucket } from '../../functions/modules/module-store.ts'
 import { jobOfAnyStream } from '../../functions/queues/names.ts'
+import type { ServerIdentities } from './start.ts'
 
 /** The account of a server that lets everybody in. */
 const GLOBAL = '$G'
@@ -14,7 +14,10 @@ const OBJECTS = 'OBJ_'
  * Gives the streams that a server without identities has stored to the accounts of their namespaces. `folder` is the
  * server's `jetstream`; the server must not run, and must stand alone. Safe to break off and to repeat.
  */
-export async function adoptStreams(folder: string, keys: InstallationKeys): Promise<void> {
+export async function adoptStreams(
+  folder: string,
+  { keys, accountOf }: Pick<ServerIdentities, 'keys' | 'accountOf'>,
+): Promise<void> {
   const streams = join(folder, GLOBAL, 'streams')
   for (const name of await listed(streams)) {
     const namespace = namespaceOfStream(name)

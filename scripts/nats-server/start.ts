@@ -67,6 +67,8 @@ export interface ServerIdentities {
   readonly keys: InstallationKeys
   /** The accounts that it knows at its start, beside those of the installation; more can be added later. */
   readonly accounts: readonly AccountName[]
+  /** Gets the streams that the server has stored without identities, by their namespace. */
+  readonly accountOf: (namespace: string) => AccountName
 }
 
 /** A server's place in a cluster. */
@@ -103,8 +105,7 @@ export async function startNatsServer(options: StartOptions): Promise<NatsServer
   await forgetPorts(storeDir)
   const configFile = join(storeDir, 'nats.conf')
   await writeFile(configFile, configuration(options), { mode: 0o600 })
-  if (options.identities !== undefined)
-    await adoptStreams(join(storeDir, 'jetstream'), options.identities.keys)
+  if (options.identities !== undefined) await adoptStreams(join(storeDir, 'jetstream'), options.identities)
   const command = [...wrapper, program, '-c', configFile]
   const mark = await createUseMark(storeDir)
   const child = spawn('/bin/sh', ['-c', GUARD, 'nats-server', ...command], {

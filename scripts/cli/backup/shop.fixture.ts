@@ -5,10 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import type { Test } from 'tap'
 
-import { connectNats } from '../../../functions/jetstream/connection.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
 import { streamNames } from '../../../functions/queues/names.ts'
-import { startDevCli } from '../../dev/dev.fixture.ts'
+import { connectToDev, startDevCli } from '../../dev/dev.fixture.ts'
 import { descendants } from '../../dev/processes/processes.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
 import { writer } from '../../testing/nats.fixture.ts'
@@ -57,7 +56,7 @@ export async function startShop(t: Test, folder: string) {
   await dev.waitFor(/http:\S+\/listener\/order\n/)
   await holdRunner(t, dev.pid)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
-  const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
+  const connection = await connectToDev(folder, instance.natsUrl)
   const requests = createRequests(connection)
   t.teardown(async () => {
     requests.close()

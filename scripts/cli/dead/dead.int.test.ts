@@ -6,14 +6,13 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import t, { type Test } from 'tap'
 
 import { readBacklog } from '../../../functions/queues/backlog.ts'
-import { connectNats } from '../../../functions/jetstream/connection.ts'
 import { forEachConcurrently } from '../../../functions/process/concurrency.ts'
 import { eventKey } from '../../../functions/queues/names.ts'
 import { heldVerdicts, keepVerdicts, keptVerdicts } from '../../testing/kept-verdicts.fixture.ts'
 import { keyOf, newIds, traceOf, writer } from '../../testing/nats.fixture.ts'
 import { followOutcomes, type Outcome } from '../../../functions/outcomes/follow-outcomes.ts'
 import { createRequests } from '../../../functions/jetstream/requests.ts'
-import { edit, startDevCli } from '../../dev/dev.fixture.ts'
+import { connectToDev, edit, startDevCli } from '../../dev/dev.fixture.ts'
 import type { RunningInstance } from '../../dev/instance.ts'
 import { runCli, startCli, type RunningCli } from '../cli.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
@@ -58,7 +57,7 @@ async function startChain(t: Test) {
   const dev = startDevCli(t, folder)
   const [, url = ''] = await dev.waitFor(/(http:\S+\/listener\/ev1)\n/)
   const instance = JSON.parse(readFileSync(join(folder, '.jobico', 'dev.json'), 'utf8')) as RunningInstance
-  const connection = await connectNats({ url: instance.natsUrl, name: 'test' })
+  const connection = await connectToDev(folder, instance.natsUrl)
   const requests = createRequests(connection)
   t.teardown(async () => {
     requests.close()

@@ -12,7 +12,7 @@ export interface LazyNats {
 }
 
 /** The options of a connection. */
-export interface NatsPlace extends Pick<NatsOptions, 'url' | 'onlyGiven'> {
+export interface NatsPlace extends Pick<NatsOptions, 'url' | 'onlyGiven' | 'credentials'> {
   /** Whether it was found in a folder: no credentials are sent there. */
   readonly isFound?: boolean
 }
@@ -35,7 +35,11 @@ async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Prom
   const { isFound = false, ...options } = await find()
   const credsFile = isFound ? undefined : process.env['NATS_CREDS_FILE']
   try {
-    return await connectNats({ ...options, credsFile, name: 'jobico', firstWithinMs: FIRST_CONNECTION_MS })
+    return await connectNats({
+      ...options,
+      ...(credsFile === undefined ? {} : { credsFile, credentials: undefined }),
+      ...{ name: 'jobico', firstWithinMs: FIRST_CONNECTION_MS },
+    })
   } catch (cause) {
     if (cause instanceof JobicoError) throw cause
     throw new Error(`NATS does not answer (${messageOf(cause)}); ${hint}`, { cause })

@@ -8,8 +8,15 @@ import type { Show } from '../output/report.ts'
 import type { KeptNats } from './nats.ts'
 
 /** Guards the disk of nats-server, which has its store in a folder, until the function that it gives is called. */
-export async function guardStorage(folder: string, nats: KeptNats, show: Show): Promise<() => Promise<void>> {
-  const connection = await connectNats({ url: nats.url, name: 'jobico dev: storage' })
+export async function guardStorage(
+  folder: string,
+  nats: KeptNats,
+  storageCredentials: string,
+  show: Show,
+): Promise<() => Promise<void>> {
+  const connection = await connectNats({
+    ...{ url: nats.url, name: 'jobico dev: storage', credentials: storageCredentials },
+  })
   const note = (level: 'info' | 'warn' | 'error', text: string) => show({ kind: 'note', level, text })
   let wasClosed = false
   const tell = ({ usage, closed }: StorageReport) => {

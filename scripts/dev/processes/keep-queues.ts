@@ -13,14 +13,17 @@ const EVERY_MS = 10_000
 const CONNECT_MS = 5_000
 const AGAIN_MS = 200
 
+/** Where NATS is, and with which credentials. */
+type Access = Pick<NatsOptions, 'url' | 'credentials'>
+
 /** Creates or updates the queues of plans. Throws what ensureQueues and connectNats throw. */
 export async function makeQueues(
-  url: string,
+  access: Access,
   plans: readonly QueuePlan[],
   connecting: Pick<NatsOptions, 'firstWithinMs'> = {},
 ): Promise<void> {
   // Connects anew each time, because an open connection may be slow to notice a restart of the server.
-  const connection = await connectNats({ url, name: 'jobico dev', ...connecting })
+  const connection = await connectNats({ ...access, name: 'jobico dev', ...connecting })
   try {
     for (const plan of plans) await ensureQueues(connection, plan)
   } finally {
@@ -29,13 +32,13 @@ export async function makeQueues(
 }
 
 /** Reconciles the queues with the plans every ten seconds, until the function that it returns is called. */
-export function keepQueues(url: string, plans: () => readonly QueuePlan[]): () => Promise<void> {
+export function keepQueues(access: Access, plans: () => readonly QueuePlan[]): () => Promise<void> {
   const ending = new AbortController()
   const { signal } = ending
   const keep = async () => {
     for (;;) {
       await delay(EVERY_MS, undefined, { signal, ref: false })
-      await makeQueues(url, plans(), { firstWithinMs: CONNECT_MS }).catch(() => undefined) // tries again next time
+      await makeQueues(access, plans(), { firstWithinMs: CONNECT_MS }).catch(() => undefined) // tries again next time
     }
   }
   const kept = keep().catch(() => undefined)
@@ -50,11 +53,11 @@ export function keepQueues(url: string, plans: () => readonly QueuePlan[]): () =
  * how far it is. Throws what upgradeStreams and connectNats throw.
  */
 export async function upgradeQueues(
-  url: string,
+  access: Access,
   plans: readonly LocalQueuePlan[],
   onProgress: (text: string) => void,
 ): Promise<void> {
-  const connection = await connectNats({ url, name: 'jobico dev' })
+  const connection = await connectNats({ ...access, name: 'jobico dev' })
   try {
     for (const { ref, outputs } of plans) {
       const report = ({ moved, left }: UpgradeProgress) => {

@@ -100,12 +100,12 @@ export async function startSystem(t: Test, options: SystemOptions = {}): Promise
   await eventually(
     'the queues are made',
     async () => {
-      await makeQueues(server.url, [plan])
+      await makeQueues({ url: server.url }, [plan])
       return true
     },
     { withinMs: START_LIMIT_MS },
   )
-  t.teardown(keepQueues(server.url, () => [plan]))
+  t.teardown(keepQueues({ url: server.url }, () => [plan]))
   const store = await openStore(t, server.url)
   if (keepsVerdicts) await keepVerdicts(store.manager, job, replicas)
   const proxy = await startProxy(server.members[0].url)

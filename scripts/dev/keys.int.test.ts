@@ -1,0 +1,100 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { encodeKeys, newKeys } from '../../functions/identity/keys.ts'
+import { connectNats } from '../../functions/jetstream/connection.ts'
+import { openModuleStore } from '../../functions/modules/module-store.ts'
+import { readBacklog } from '../../functions/queues/backlog.ts'
+import { ensureQueues } from '../../functions/queues/lifecycle.ts'
+import { eventSubjects } from '../../functions/queues/names.ts'
+import { startNatsServer } from '../nats-server/start.ts'
+import { testFolder } from '../testing/test-folder.fixture.ts'
+import { startEchoHere } from './dev.fixture.ts'
+import { devAccess, devAccount, devKeys } from './keys.ts'
+
+t.test('the secret is in the cache folder of the user, for him alone', (t) => {
+  const cache = testFolder(t)
+  const storeDir = join(cache, 'store')
+  const place = { storeDir, environment: { XDG_CACHE_HOME: join(cache, 'c') } }
+  const file = join(cache, 'c', 'jobico', 'nats-keys.json')
+  const keys = devKeys(place)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  t.equal(statSync(join(cache, 'c', 'jobico')).mode & 0o777, 0o700)
+  t.notOk(readFileSync(join(storeDir, 'installation-id'), 'utf8').includes(keys.current.secret))
+  t.same(devKeys(place), keys, 'it is always the same')
+  const other = devKeys({ ...place, storeDir: join(cache, 'another') })
+  t.same(
+    [other.current, other.id === keys.id],
+    [keys.current, false],
+    'each project has an account of its own',
+  )
+  rmSync(file)
+  const anew = devKeys(place)
+  t.same([anew.id, anew.current.secret === keys.current.secret], [keys.id, false], 'it is made anew')
+
+  const refused = { message: /nats-keys\.json holds the key .* not a file of yours alone; remove it/ }
+  chmodSync(file, 0o640)
+  t.throws(() => devKeys(place), refused, 'others can read it')
+  rmSync(file)
+  writeFileSync(join(cache, 'planted'), encodeKeys(newKeys(new Date())), { mode: 0o600 })
+  symlinkSync(join(cache, 'planted'), file)
+  t.throws(() => devKeys(place), refused, 'it is a link')
+  rmSync(file)
+  mkdirSync(file)
+  t.throws(() => devKeys(place), refused, 'it is a folder')
+  rmSync(file, { recursive: true })
+  writeFileSync(file, '{}', { mode: 0o600 })
+  t.throws(() => devKeys(place), { code: 'CONFIG_INVALID', message: /does not hold the keys/ })
+  t.end()
+})
+
+t.test('a stranger on this machine is not let into the NATS of jobico dev', async (t) => {
+  const folder = testFolder(t)
+  const { dev } = await startEchoHere(t, folder)
+  const url = dev.instance().natsUrl
+  await t.rejects(connectNats({ url, name: 'stranger', firstWithinMs: 5_000 }), {
+    message: /Authorization Violation/,
+  })
+})
+
+t.test('what a server without identities has stored is found by one with them', async (t) => {
+  const folder = testFolder(t)
+  const storeDir = join(folder, 'store')
+  const environment = process.env
+  const refs = [
+    { namespace: 'shop', job: 'orders' },
+    { namespace: 'default', job: 'echo' },
+  ]
+  const before = await startNatsServer({ storeDir, environment })
+  const open = await connectNats({ url: before.url, name: 'test' })
+  for (const ref of refs) {
+    await ensureQueues(open, {
+      ref,
+      queue: { storage: 'File', maxBytes: 8 * 2 ** 20, duplicateWindowSeconds: 120, replicas: 1 },
+      events: ['ev1'],
+      metadata: {},
+    })
+    const subjects = eventSubjects({ ...ref, event: 'ev1' })
+    await open.request(subjects.queued('a'), 'x')
+    await open.request(subjects.record('b', 'dead'), 'x')
+  }
+  const store = await openModuleStore(open, 'shop', { create: {} })
+  await store.put('a.wasm', Buffer.from('module'))
+  await open.close()
+  await before.stop()
+
+  const place = { storeDir, environment: { XDG_CACHE_HOME: folder } }
+  const identities = { keys: devKeys(place), accounts: [devAccount()], accountOf: devAccount }
+  for (const start of ['first', 'second']) {
+    const after = await startNatsServer({ storeDir, environment, identities })
+    const connection = await connectNats({ ...devAccess(after.url, place, 'operator'), name: 'test' })
+    for (const ref of refs)
+      t.match(await readBacklog(connection, ref), { pending: 1, dead: 1 }, `${start} start: ${ref.job}`)
+    const found = await (await openModuleStore(connection, 'shop')).read('a.wasm')
+    t.equal(Buffer.from(found ?? []).toString(), 'module')
+    await connection.close()
+    await after.stop()
+  }
+})
