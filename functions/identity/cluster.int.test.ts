@@ -57,7 +57,7 @@ t.test('an account that is made while a server is down is known to it when it is
   })
   await makeStreams(await connect(1, LATE, 'operator'), 'late')
   servers[2] = await start(2)
-  const late = await connect(2, LATE, 'listener')
+  const late = await eventually('it knows the account', () => connect(2, LATE, 'listener'))
   const subject = eventSubjects({ namespace: 'late', job: 'orders', event: 'ev1' }).queued('k')
   const stored = await eventually('it stores an event', async () =>
     (await late.request(subject, 'x', { timeout: 1_500 })).json<{ seq?: number }>(),

@@ -265,3 +265,35 @@ t.test('keys are rotated while events come', async (t) => {
   t.comment(`${new Set(accepted).size} events`)
   requests.close()
 })
+
+t.test('a connection whose credentials are refused comes back with new ones', async (t) => {
+  const folder = testFolder(t)
+  const before = newKeys(new Date())
+  const after = endRotation(rotateKeys(before, new Date()))
+  const start = (keys: InstallationKeys, port?: number) =>
+    startNatsServer({
+      ...{ storeDir: join(folder, 'nats'), environment: process.env },
+      identities: { keys, accounts: [SHOP], accountOf },
+      ...(port === undefined ? {} : { port }),
+    })
+  const first = await start(before)
+  const { url, port } = first
+  const credsFile = join(folder, 'creds')
+  await writeFile(credsFile, credentials(before, SHOP, 'cli'))
+  const connection = await connectNats({ url, name: 'test', credsFile })
+  let refusals = 0
+  void (async () => {
+    for await (const status of connection.status())
+      if (status.type === 'error' && /Authorization/.test(status.error.message)) refusals++
+  })()
+  await first.stop()
+  const second = await start(after, port)
+  await eventually('it is refused again and again', () => Promise.resolve(refusals > 3))
+  await writeFile(credsFile, credentials(after, SHOP, 'cli'))
+  const answer = await eventually('it is back', () =>
+    connection.request('$JS.API.INFO', '', { timeout: 1_000 }),
+  )
+  t.match(answer.json(), { streams: 0 })
+  await connection.close()
+  await second.stop()
+})

@@ -52,6 +52,8 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     noAsyncTraces: true,
     ...authentication(options),
   })
+  // Credentials that are refused at the start are an error; later, new ones or another server may be right.
+  if (connection instanceof NatsConnectionImpl) connection.options.ignoreAuthErrorAbort = true
   void endStaleConnections(connection)
   leaveSilentServers(connection, onlyGiven ? SILENT_LOOKS_OUTSIDE : SILENT_LOOKS)
   const version = connection.info?.version ?? ''
