@@ -78,11 +78,11 @@ function signerOf(source: KeySource, account: AccountName) {
 export function credentials(keys: InstallationKeys, account: AccountName, part: Part): string {
   const { current } = keys
   const user = deriveKey(current, 'user', `${account}/${part}`)
-  const { publish, subscribe } = permissionsIn(account, part)
+  const permissions = permissionsIn(account, part)
   const nats = {
     type: 'user',
     issuer_account: accountKey(keys, account),
-    ...{ pub: { allow: publish }, sub: { allow: subscribe } },
+    ...(permissions && { pub: { allow: permissions.publish }, sub: { allow: permissions.subscribe } }),
     ...{ subs: NO_LIMIT, data: NO_LIMIT, payload: NO_LIMIT },
     allowed_connection_types: ['STANDARD'],
   } as const
@@ -93,8 +93,9 @@ export function credentials(keys: InstallationKeys, account: AccountName, part: 
   return credentialsText(token, user.seed)
 }
 
-function permissionsIn(account: AccountName, part: Part): Permissions {
-  if (part === 'operator') return { publish: ['>'], subscribe: ['>'] }
+/** Undefined for a part that may do everything. */
+function permissionsIn(account: AccountName, part: Part): Permissions | undefined {
+  if (part === 'operator') return undefined
   if (part === 'storage' && account === 'storage')
     return { publish: [STORAGE_SUBJECT], subscribe: [ASK_SUBJECT, `${inboxPrefix(part)}.>`] }
   const namespace = account === 'dev' ? '*' : /^namespace\/(.+)$/.exec(account)?.[1]
