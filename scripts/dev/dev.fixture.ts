@@ -8,10 +8,10 @@ import { connectNats } from '../../functions/jetstream/connection.ts'
 import { ECHO_JOB, startCli, type ProgramOptions, type RunningCli } from '../cli/cli.fixture.ts'
 import { processEnvironment } from './config.ts'
 import { startDev, type Dev } from './dev.ts'
-import { stateDir } from './instance.ts'
 import { devAccess } from './keys.ts'
 import type { Report } from './output/report.ts'
 import { descendants, gone } from './processes/processes.fixture.ts'
+import { stateDir } from './state-dir.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 
 const STARTED = /curl .* -d '(.*)' (http:\S+\/listener\/ev1)\n/

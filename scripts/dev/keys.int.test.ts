@@ -1,9 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import t from 'tap'
 
-import { encodeKeys, newKeys } from '../../functions/identity/keys.ts'
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { openModuleStore } from '../../functions/modules/module-store.ts'
 import { readBacklog } from '../../functions/queues/backlog.ts'
@@ -18,7 +17,7 @@ t.test('the secret is in the cache folder of the user, for him alone', (t) => {
   const cache = testFolder(t)
   const storeDir = join(cache, 'store')
   const place = { storeDir, environment: { XDG_CACHE_HOME: join(cache, 'c') } }
-  const file = join(cache, 'c', 'jobico', 'nats-keys.json')
+  const file = join(cache, 'c', 'jobico', 'nats-key')
   const keys = devKeys(place)
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.equal(statSync(join(cache, 'c', 'jobico')).mode & 0o777, 0o700)
@@ -34,19 +33,9 @@ t.test('the secret is in the cache folder of the user, for him alone', (t) => {
   const anew = devKeys(place)
   t.same([anew.id, anew.current.secret === keys.current.secret], [keys.id, false], 'it is made anew')
 
-  const refused = { message: /nats-keys\.json holds the key .* not a file of yours alone; remove it/ }
-  chmodSync(file, 0o640)
-  t.throws(() => devKeys(place), refused, 'others can read it')
   rmSync(file)
-  writeFileSync(join(cache, 'planted'), encodeKeys(newKeys(new Date())), { mode: 0o600 })
-  symlinkSync(join(cache, 'planted'), file)
-  t.throws(() => devKeys(place), refused, 'it is a link')
-  rmSync(file)
-  mkdirSync(file)
-  t.throws(() => devKeys(place), refused, 'it is a folder')
-  rmSync(file, { recursive: true })
-  writeFileSync(file, '{}', { mode: 0o600 })
-  t.throws(() => devKeys(place), { code: 'CONFIG_INVALID', message: /does not hold the keys/ })
+  writeFileSync(file, 'short', { mode: 0o600 })
+  t.throws(() => devKeys(place), { message: /nats-key is no key of Jobico; remove it/ })
   t.end()
 })
 
