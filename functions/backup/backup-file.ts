@@ -42,9 +42,9 @@ export interface BackupFile {
   readonly bytes: number
 }
 
-const BROKEN_OFF =
-  'the file ends in the middle: the backup was broken off, or not copied completely; copy it again, or make a new backup'
-const DAMAGED = 'the file is damaged: its checksums or counts are wrong; copy it again, or make a new backup'
+const COPY_AGAIN = 'copy it again, or make a new backup'
+const BROKEN_OFF = `the file ends in the middle: the backup was broken off, or not copied completely; ${COPY_AGAIN}`
+const DAMAGED = `the file is damaged: its checksums or counts are wrong; ${COPY_AGAIN}`
 const MIXED = 'the file has what no backup has in this place; make a new backup'
 
 /**
@@ -61,16 +61,18 @@ export async function checkBackup(
   let end: EndHead | undefined
   let bytes = FIRST_LINE.length
   for await (const frame of readFrames(file, { start: bytes, end: Infinity })) {
-    if (end !== undefined) throw new Error(MIXED)
-    if (frame.head.kind === 'end') end = frame.head
-    else {
-      hash.update(frame.bytes)
-      contents.add(frame)
-    }
     bytes = frame.end
     onProgress(bytes)
+    if (frame.head.kind === 'end') {
+      end = frame.head
+      break
+    }
+    hash.update(frame.bytes)
+    contents.add(frame)
   }
   if (end === undefined) throw new Error(BROKEN_OFF)
+  const { size } = await file.stat()
+  if (size > bytes) throw new Error(`the backup ends after ${bytes} bytes, but the file has ${size}; ${COPY_AGAIN}`)
   const { id, created, modules, jobs } = contents.finish()
   const messages = jobs.reduce((sum, { queued, records }) => sum + queued.count + records.count, 0)
   const isWhole =

@@ -79,7 +79,8 @@ t.test('files that are not whole', async (t) => {
     ],
     ['a byte is wrong', flipped(half), /damaged|in the middle/],
     ['the last byte is wrong', flipped(whole.length - 1), /damaged/],
-    ['more behind it', Buffer.concat([whole, whole.subarray(16)]), /no backup has/],
+    ['more behind it', Buffer.concat([whole, whole.subarray(16)]), /ends after \d+ bytes, but the file has/],
+    ['a byte behind it', Buffer.concat([whole, Buffer.from('\n')]), /ends after \d+ bytes, but the file has/],
   ]
   const folder = await mkdtemp(join(testFolder(t), 'files-'))
   for (const [name, bytes, message] of cases) {

@@ -30,8 +30,29 @@ const NO_ROOM: Readonly<Record<Lack, string>> = {
     'it hands over to other events, and those that wait have used up their room; it goes on when some of them have ended',
 }
 
-/** Logs a report as one line. */
-export function logReport(log: Log, report: Report, key: string): void {
+/** How often it is told that events wait for room; each of them tries again every few seconds. */
+const WAITS_EVERY_MS = 60_000
+
+/** Makes the function that logs a report as one line. Of events that wait for room it tells one a minute, and how many others. */
+export function createReportLog(log: Log, now = () => performance.now()): (report: Report, key: string) => void {
+  const told = new Map<Lack, { readonly at: number; others: number }>()
+  const logWait = (lacks: Lack, key: string) => {
+    const last = told.get(lacks)
+    if (last !== undefined && now() - last.at < WAITS_EVERY_MS) {
+      last.others++
+      return
+    }
+    told.set(lacks, { at: now(), others: 0 })
+    const waitedAlso = last === undefined || last.others === 0 ? {} : { waitsSince: last.others }
+    log.warn({ key, ...waitedAlso, reason: NO_ROOM[lacks] }, 'Event waits for room')
+  }
+  return (report, key) => {
+    if (report.kind === 'waits') logWait(report.lacks, key)
+    else logReport(log, report, key)
+  }
+}
+
+function logReport(log: Log, report: Exclude<Report, { kind: 'waits' }>, key: string): void {
   switch (report.kind) {
     case 'done':
       log.info(
@@ -44,9 +65,6 @@ export function logReport(log: Log, report: Report, key: string): void {
       break
     case 'dead':
       log.error({ key, ...report.fault, attempts: report.attempts }, 'Event dead')
-      break
-    case 'waits':
-      log.warn({ key, reason: NO_ROOM[report.lacks] }, 'Event waits for room')
       break
     case 'late':
       log.warn(

@@ -21,7 +21,7 @@ import { processDelivery, type AttemptContext } from './attempts/attempt.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { readModule } from './module-source.ts'
 import { openEmits, openOutput } from './outputs/output.ts'
-import { logReport } from './attempt-report.ts'
+import { createReportLog } from './attempt-report.ts'
 import { createPool, type Pool } from './workers/pool.ts'
 import type { Execution } from './workers/worker-slot.ts'
 import { createServerClock } from './attempts/server-clock.ts'
@@ -79,6 +79,7 @@ export async function startRunner(
     }),
   ])
   logPullModes(log, room)
+  const logReport = createReportLog(log)
   const aborter = new AbortController()
   const settlement = createSettlement({ ...config, requests, clock, room, signal: aborter.signal })
   const context: AttemptContext = {
@@ -107,7 +108,7 @@ export async function startRunner(
     replaceConsumer: (source) => replaceLostConsumer(connection, ref, source),
     onReport: (report, key) => {
       metrics.report(report)
-      logReport(log, report, key)
+      logReport(report, key)
     },
   })
   return {
