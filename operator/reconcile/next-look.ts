@@ -11,7 +11,7 @@ const SOON_MS = 10_000
 /** Dead letters expire, and are purged, without a word. */
 const WITH_DEAD_MS = 60_000
 /** At rest everything that changes is told: by the API server, by JetStream, by the first event that is stored. */
-const AT_REST_MS = 300_000
+const AT_REST_MS = 600_000
 /** By how much the time at rest is varied, so that a thousand Jobs are not looked at together. */
 const SPREAD = 0.2
 

@@ -34,7 +34,7 @@ three, which takes some 40 minutes; it needs Linux, wrk, and the API server that
 
   --jobs N,N...  numbers of Jobs (1,10,100,500,1000)
   --servers N    nats-servers, and copies of each stream: 1 or 3 (1)
-  --rest N       seconds at rest that are measured (300; every Job is looked at once within five minutes)
+  --rest N       seconds at rest that are measured (600; every Job is looked at once within ten minutes)
   --events N     how many events wait, and how many outcomes there are (1000000)
   --seconds N    of each measurement of the listener (5)
   --cluster      makes Jobs on the test cluster instead (60), with Jobico installed on it; "npm run cluster -- up" starts it
@@ -60,7 +60,7 @@ export async function growth(args: readonly string[]): Promise<void> {
       help: { type: 'boolean', default: false },
       jobs: { type: 'string' },
       servers: { type: 'string', default: '1' },
-      rest: { type: 'string', default: '300' },
+      rest: { type: 'string', default: '600' },
       events: { type: 'string', default: '1000000' },
       seconds: { type: 'string', default: '5' },
       out: { type: 'string' },
