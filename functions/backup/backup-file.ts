@@ -72,7 +72,8 @@ export async function checkBackup(
   }
   if (end === undefined) throw new Error(BROKEN_OFF)
   const { size } = await file.stat()
-  if (size > bytes) throw new Error(`the backup ends after ${bytes} bytes, but the file has ${size}; ${COPY_AGAIN}`)
+  if (size > bytes)
+    throw new Error(`the backup ends after ${bytes} bytes, but the file has ${size}; ${COPY_AGAIN}`)
   const { id, created, modules, jobs } = contents.finish()
   const messages = jobs.reduce((sum, { queued, records }) => sum + queued.count + records.count, 0)
   const isWhole =

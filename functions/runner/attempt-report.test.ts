@@ -5,7 +5,9 @@ import { createReportLog } from './attempt-report.ts'
 
 t.test('of events that wait for room one is told a minute, with how many others waited since', (t) => {
   const lines: Record<string, unknown>[] = []
-  const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) }
+  const destination = {
+    write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+  }
   let now = 0
   const logReport = createReportLog(pino({}, destination), () => now)
   const wait = (lacks: 'hand-overs' | 'dead letters', key: string, at: number) => {

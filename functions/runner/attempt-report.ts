@@ -34,7 +34,10 @@ const NO_ROOM: Readonly<Record<Lack, string>> = {
 const WAITS_EVERY_MS = 60_000
 
 /** Makes the function that logs a report as one line. Of events that wait for room it tells one a minute, and how many others. */
-export function createReportLog(log: Log, now = () => performance.now()): (report: Report, key: string) => void {
+export function createReportLog(
+  log: Log,
+  now = () => performance.now(),
+): (report: Report, key: string) => void {
   const told = new Map<Lack, { readonly at: number; others: number }>()
   const logWait = (lacks: Lack, key: string) => {
     const last = told.get(lacks)
