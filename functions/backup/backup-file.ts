@@ -45,6 +45,8 @@ export interface BackupFile {
 const COPY_AGAIN = 'copy it again, or make a new backup'
 const BROKEN_OFF = `the file ends in the middle: the backup was broken off, or not copied completely; ${COPY_AGAIN}`
 const DAMAGED = `the file is damaged: its checksums or counts are wrong; ${COPY_AGAIN}`
+const goesOn = (bytes: number, size: number) =>
+  `the backup ends after ${bytes} bytes, but the file has ${size}; ${COPY_AGAIN}`
 const MIXED = 'the file has what no backup has in this place; make a new backup'
 
 /**
@@ -58,22 +60,21 @@ export async function checkBackup(
   await checkFirstLine(file)
   const hash = createHash('sha256').update(FIRST_LINE)
   const contents = createContents()
+  const { size } = await file.stat()
   let end: EndHead | undefined
   let bytes = FIRST_LINE.length
   for await (const frame of readFrames(file, { start: bytes, end: Infinity })) {
     bytes = frame.end
     onProgress(bytes)
     if (frame.head.kind === 'end') {
+      if (size > bytes) throw new Error(goesOn(bytes, size))
       end = frame.head
-      break
+    } else {
+      hash.update(frame.bytes)
+      contents.add(frame)
     }
-    hash.update(frame.bytes)
-    contents.add(frame)
   }
   if (end === undefined) throw new Error(BROKEN_OFF)
-  const { size } = await file.stat()
-  if (size > bytes)
-    throw new Error(`the backup ends after ${bytes} bytes, but the file has ${size}; ${COPY_AGAIN}`)
   const { id, created, modules, jobs } = contents.finish()
   const messages = jobs.reduce((sum, { queued, records }) => sum + queued.count + records.count, 0)
   const isWhole =
