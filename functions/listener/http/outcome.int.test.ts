@@ -243,20 +243,19 @@ t.test('a pending event tells its attempts, its last error and when it is due', 
   }
 })
 
-t.test('too many in flight', async (t) => {
+t.test('too many wait', async (t) => {
   const listener = fixture.app(t, { maxInFlight: 1, exposeResults: true })
   const slow = binary({ prefer: 'wait=30' })
   const key = keyOf(slow)
   const held = listener.inject(slow)
   await fixture.untilQueued(key)
-  const answer = await listener.inject(binary())
-  t.equal(answer.statusCode, 429)
-  t.equal(problemOf(answer).code, 'TOO_MANY_REQUESTS')
-  t.match(answer.headers['retry-after'], /^[1-5]$/)
-  t.equal((await listener.inject({ url: '/health/ready' })).statusCode, 200)
+  const answer = await listener.inject(binary({ prefer: 'wait=30' }))
+  t.equal(answer.statusCode, 202, 'it is accepted, and told at once')
+  t.equal(answer.headers['preference-applied'], undefined)
+  t.equal((await listener.inject(binary())).statusCode, 202, 'an event that does not wait is taken')
+  t.equal((await listener.inject({ url: `/events/${key}` })).statusCode, 200)
   await fixture.settle(key, done(key))
   t.equal((await held).statusCode, 204)
-  t.equal((await listener.inject(binary())).statusCode, 202)
 })
 
 t.test('reads the preference to wait', (t) => {
