@@ -176,19 +176,7 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   scope.add(() => gateway.kill())
   const runFolder = await createRunFolder(stateDir(folder))
   scope.add(() => runFolder.remove())
-  const storeDir = join(stateDir(folder), 'nats')
-  const keys = devKeys({ storeDir, environment })
-  const nats = await keepNats({
-    storeDir,
-    identities: { keys, accounts: [devAccount()], accountOf: devAccount },
-    environment,
-    show,
-    progress: (text) => show({ kind: 'note', level: 'info', text }),
-    onRestart: () => restoreQueues(runtime),
-  })
-  scope.add(() => nats.stop())
-  const access = devAccess(nats.url, { storeDir, environment }, 'operator')
-  scope.add(await guardStorage(stateDir(folder), nats, credentials(keys, 'storage', 'storage'), show))
+  const { nats, keys, access } = await openNats(options, scope, () => restoreQueues(runtime))
   const prepare = createPrepare(compiler, {
     records: buildRecords(environment),
     warn: (text) => show({ kind: 'note', level: 'warn', text }),
@@ -207,6 +195,23 @@ async function openRuntime(options: DevOptions, compiler: Compiler, scope: Scope
   }
   scope.add(keepQueues(access, () => runtime.plans))
   return runtime
+}
+
+/** Starts NATS with the keys of the folder and the user, and watches the disk on which its streams are. */
+async function openNats(options: DevOptions, scope: Scope, onRestart: () => Promise<void>) {
+  const { folder, show, environment } = options
+  const place = { storeDir: join(stateDir(folder), 'nats'), environment }
+  const keys = devKeys(place)
+  const nats = await keepNats({
+    ...place,
+    identities: { keys, accounts: [devAccount()], accountOf: devAccount },
+    show,
+    progress: (text) => show({ kind: 'note', level: 'info', text }),
+    onRestart,
+  })
+  scope.add(() => nats.stop())
+  scope.add(await guardStorage(stateDir(folder), nats, credentials(keys, 'storage', 'storage'), show))
+  return { nats, keys, access: devAccess(nats.url, place, 'operator') }
 }
 
 /**
