@@ -1,4 +1,6 @@
-import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto'
+import { createPublicKey, sign } from 'node:crypto'
+
+import { privateKeyOf } from '../jetstream/credentials.ts'
 
 /** What a key of NATS stands for; the first letter of its public form. */
 export type KeyKind = 'operator' | 'account' | 'user'
@@ -15,12 +17,11 @@ export interface Nkey {
 const PREFIXES: Readonly<Record<KeyKind, number>> = { operator: 14 << 3, account: 0, user: 20 << 3 }
 const SEED_PREFIX = 18 << 3
 const KEY_BYTES = 32
-/** What stands before the 32 bytes of a private Ed25519 key in PKCS #8 (RFC 8410). */
-const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /** The key that belongs to 32 secret bytes. Pure. */
 export function nkeyOf(kind: KeyKind, secret: Uint8Array): Nkey {
-  const key = privateKey(secret)
+  if (secret.length !== KEY_BYTES) throw new RangeError(`a key has ${KEY_BYTES} bytes, not ${secret.length}`)
+  const key = privateKeyOf(secret)
   const prefix = PREFIXES[kind]
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
   return {
@@ -34,11 +35,6 @@ export function nkeyOf(kind: KeyKind, secret: Uint8Array): Nkey {
 /** The public form of 32 bytes as a public key. Pure. */
 export function publicKeyOf(kind: KeyKind, bytes: Uint8Array): string {
   return encode([PREFIXES[kind]], bytes)
-}
-
-function privateKey(secret: Uint8Array): KeyObject {
-  if (secret.length !== KEY_BYTES) throw new RangeError(`a key has ${KEY_BYTES} bytes, not ${secret.length}`)
-  return createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, secret]), format: 'der', type: 'pkcs8' })
 }
 
 function encode(head: readonly number[], bytes: Uint8Array): string {

@@ -91,8 +91,12 @@ const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 function keyOfSeed(seed: string): KeyObject {
   const bits = Array.from(seed, (letter) => BASE32.indexOf(letter).toString(2).padStart(5, '0')).join('')
   const bytes = Buffer.from(bits.match(/.{8}/g)?.map((byte) => Number.parseInt(byte, 2)) ?? [])
-  const der = Buffer.concat([PKCS8_HEAD, bytes.subarray(2, 34)])
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  return privateKeyOf(bytes.subarray(2, 34))
+}
+
+/** The private Ed25519 key of 32 secret bytes. Pure. */
+export function privateKeyOf(secret: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, secret]), format: 'der', type: 'pkcs8' })
 }
 
 const INBOXES = /^(_INBOX[^.*>]*(?:\.[^.*>]+)*)\.>$/
