@@ -207,7 +207,7 @@ t.test('what is wrong is said', async (t) => {
   await reached(keda, ref)
   await t.rejects(keda.pending({ ...ref, event: 'ev2' }), {
     code: status.NOT_FOUND,
-    details: /JOBICO_scaled_wrong_QUEUE has no consumer ev2; see that the condition QueueReady/,
+    details: /JOBICO_scaled_wrong_(QUEUE|EVENTS) has no consumer ev2; see that the condition QueueReady/,
   })
   for (const [name, scalerMetadata] of Object.entries({
     'no Job': { event: 'ev1', target: '1' },

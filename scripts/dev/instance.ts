@@ -3,7 +3,7 @@ import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path'
 
 import { isOwn, type CacheEnvironment } from '../user-cache.ts'
-import { isLocked, takeLock } from './folder-lock.ts'
+import { isLocked, takeLock, type Lock } from './folder-lock.ts'
 import { isLocalUrl } from './loopback.ts'
 import { CHALLENGE_HEADER, createProver, PROOF_HEADER } from './proof.ts'
 import { openStateDir, stateDir, stateDirFault } from './state-dir.ts'
@@ -56,8 +56,7 @@ function lockFile(folder: string): string {
 export async function claimFolder(folder: string): Promise<Claim> {
   openStateDir(folder)
   const file = instanceFile(folder)
-  const lock = await takeLock(lockFile(folder))
-  if (lock === undefined) throw takenBy(readInstance(file))
+  const lock = await takeFolder(lockFile(folder), file)
   const publish = (instance: Instance) => {
     const draft = `${file}.${process.pid}`
     writeFileSync(draft, `${JSON.stringify(instance, null, 2)}\n`)
@@ -80,6 +79,19 @@ export async function claimFolder(folder: string): Promise<Claim> {
       remove()
       lock.release()
     },
+  }
+}
+
+/** How often a lock is tried whose holder is not known: it has just taken the lock, or is about to release it. */
+const TRIES = 5
+
+/** Takes the lock of a folder; throws an Error that names the holder if another process keeps it. */
+async function takeFolder(lockPath: string, file: string): Promise<Lock> {
+  for (let tried = 1; ; tried++) {
+    const lock = await takeLock(lockPath)
+    if (lock !== undefined) return lock
+    const holder = readInstance(file)
+    if (holder !== undefined || tried === TRIES) throw takenBy(holder)
   }
 }
 
