@@ -160,6 +160,7 @@ t.test(
     let dev = await startUntilServed(folder)
     const urlOf = ({ instance }: OuterDev) => instance.events[0]?.url ?? ''
     const sending = keepSending(() => urlOf(dev))
+    t.teardown(() => sending.stop())
     const slow: string[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const [name, end] = ENDINGS[round % ENDINGS.length] as Ending
