@@ -27,10 +27,11 @@ function isRecent(version) {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
 }
 
-/** The Node that npm installed with this package. */
+/** The Node that npm installed with this package: an optional dependency, one for each platform. */
 function ownNode() {
   try {
-    const manifest = createRequire(import.meta.url).resolve('node/package.json')
+    const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+    const manifest = createRequire(import.meta.url).resolve(`${platform}/package.json`)
     const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
     const program = join(dirname(manifest), bin.node)
     if (existsSync(program)) return program
@@ -40,7 +41,7 @@ function ownNode() {
   if (isRecent(process.versions.node)) return process.execPath
   const needed = OLDEST.join('.')
   process.stderr.write(
-    `error: Jobico needs Node ${needed} or later, this is ${process.versions.node}, and the one that comes with the package is not there; install a newer Node, or install the package again with "npm install --allow-scripts=node"\n`,
+    `error: Jobico needs Node ${needed} or later, this is ${process.versions.node}, and the one that comes with the package is not there; install a newer Node, or, on Linux and Windows, install the package again without --omit=optional\n`,
   )
   process.exit(1)
 }

@@ -22,7 +22,7 @@ there. Prints the name of the image and its id, which is the same for the same s
                 dev.local/jobico becomes dev.local/jobico:<hash>
   --base IMAGE  an image with Node 24 (node:24-bookworm-slim; name it with its digest to get the same image for ever)
   --sbom FILE   writes the list of what is bundled (CycloneDX JSON); the image has it too, as /app/sbom.cdx.json
-  --push        pushes it to the registry that its name says
+  --push        pushes it to the registry that its name says, and prints the name with the digest that the registry has
 `
 
 /** The programs that build images, each with its options to set all times to 0 and to run a step without privileges. */
@@ -69,11 +69,25 @@ async function main(): Promise<void> {
       ['build', ...options, `--file=${CONTAINERFILE}`, `--tag=${name}`, bundle],
       'where the base did not come, --base names another',
     )
-    if (values.push) run(builder.program, ['push', name], 'are you logged in to the registry of --tag?')
-    process.stdout.write(`${name} ${(await readFile(idFile, 'utf8')).trim()}\n`)
+    const pushed = values.push ? await push(builder, name, folder) : name
+    process.stdout.write(`${pushed} ${(await readFile(idFile, 'utf8')).trim()}\n`)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Pushes an image; gives its name with the digest that the registry has it under. */
+async function push({ program }: Builder, name: string, folder: string): Promise<string> {
+  const hint = 'are you logged in to the registry of --tag?'
+  if (program === 'docker') {
+    run(program, ['push', name], hint)
+    const format = '{{index .RepoDigests 0}}'
+    const { stdout } = spawnSync(program, ['inspect', `--format=${format}`, name], { encoding: 'utf8' })
+    return `${name}@${stdout.trim().replace(/^.*@/, '')}`
+  }
+  const digestFile = join(folder, 'digest')
+  run(program, ['push', `--digestfile=${digestFile}`, name], hint)
+  return `${name}@${(await readFile(digestFile, 'utf8')).trim()}`
 }
 
 function findBuilder(): Builder {

@@ -214,17 +214,28 @@ async function testCopy(t: Test, project: string, installed: string): Promise<vo
   t.match(stdout, /1 of 1 examples ended as expected[^]*fail 0/)
 }
 
-t.test('the package asks for no newer Node than its engines say', (t) => {
-  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Readonly<Record<string, { dev?: boolean; engines?: { node?: string } }>>
-  }
-  const needed = (node = '>=0') => Number(/^>= ?(\d+)/.exec(node)?.[1])
-  const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true)
-  t.ok(installed.length > DEPENDENCIES.length)
-  for (const [name, { engines }] of installed)
-    t.ok(needed(engines?.node) <= needed(packages['']?.engines?.node), name)
-  t.end()
-})
+t.test(
+  'the package asks for no newer Node than its engines say, and all that comes with it has a hash',
+  (t) => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Readonly<
+        Record<
+          string,
+          { dev?: boolean; engines?: { node?: string }; integrity?: string; hasInstallScript?: boolean }
+        >
+      >
+    }
+    const needed = (node = '>=0') => Number(/^>= ?(\d+)/.exec(node)?.[1])
+    const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true)
+    t.ok(installed.length > DEPENDENCIES.length)
+    for (const [name, { engines, integrity, hasInstallScript }] of installed) {
+      t.ok(needed(engines?.node) <= needed(packages['']?.engines?.node), name)
+      t.notOk(hasInstallScript, `${name} runs nothing when it is installed`)
+      if (name !== '') t.match(integrity, /^sha512-/, `the hash of ${name}`)
+    }
+    t.end()
+  },
+)
 
 t.test('in a clone the program runs the sources', async (t) => {
   const program = join(ROOT, 'bin', 'jobico.js')

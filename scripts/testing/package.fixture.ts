@@ -6,8 +6,8 @@ import { eventually } from './eventually.fixture.ts'
 import { mustRun } from './program.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-/** What the package needs beside itself: all else is in its bundles. */
-export const DEPENDENCIES = ['node', 'assemblyscript']
+/** What the package needs beside itself on this machine: all else is in its bundles. */
+export const DEPENDENCIES = [`node-${process.platform}-${process.arch}`, 'assemblyscript']
 /** Packing builds into one folder, so test files take turns. */
 const TURN = join(ROOT, '.tap', 'packing')
 
