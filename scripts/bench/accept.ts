@@ -72,7 +72,7 @@ export interface Load {
 
 /** Starts a listener of an event; the caller has to stop it. */
 export async function startListener(
-  place: Pick<Place, 'natsUrl' | 'folder'>,
+  place: Pick<Place, 'environmentOf' | 'folder'>,
   ref: EventRef,
   load: Load = { body: BODY, connections: CONNECTIONS },
 ): Promise<MeasuredListener> {

@@ -5,16 +5,27 @@ import { processEnvironment } from '../dev/config.ts'
 import { measureAccept } from './accept.ts'
 import { growth } from './growth/growth.ts'
 import { measureDurability, SYNC_INTERVALS } from './durability.ts'
+import { measureIdentities } from './identities.ts'
 import { measureInvocation, measureNeighbours } from './invocation.ts'
 import { openPlace, type Place } from './place.ts'
 import { measureReload } from './reload.ts'
 import { measureRun } from './run.ts'
 import { measureWake } from './wake.ts'
 
-const HELP = `npm run bench -- [--json] [--seconds N] [--rounds N] [--backlog N]
+/** What can be measured, by the word that the command line has for it. */
+const MEASUREMENTS: Readonly<Record<string, (place: Place, extent: Extent) => Promise<readonly Figure[]>>> = {
+  processes: processFigures,
+  guests: guestFigures,
+  wake: wakeFigures,
+  reload: reloadFigures,
+  durability: (_, extent) => durabilityFigures(extent),
+  identities: (_, extent) => identityFigures(extent),
+}
+
+const HELP = `npm run bench -- [WHAT...] [--json] [--seconds N] [--rounds N] [--backlog N]
 
 Measures Jobico against a bare server and a bare consumer on this machine, in one run, and prints ratios.
-Needs wrk, and the bundles of "npm run build".
+Needs wrk, and the bundles of "npm run build". WHAT is one of ${Object.keys(MEASUREMENTS).join(', ')}; all of them without it.
 
   --seconds N   of each round of the listener's measurement (5)
   --rounds N    of the listener's measurement; their median counts (3)
@@ -61,7 +72,8 @@ function rounded(value: number): number {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       help: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -74,9 +86,16 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
+  const unknown = positionals.find((name) => !Object.hasOwn(MEASUREMENTS, name))
+  if (unknown !== undefined) {
+    process.stderr.write(`error: nothing is called ${unknown}; --help names what can be measured
+`)
+    process.exitCode = 1
+    return
+  }
   const place = await openPlace(processEnvironment())
   try {
-    report(values.json, await measure(place, values))
+    report(values.json, await measure(place, positionals, values))
   } finally {
     await place.close()
   }
@@ -93,14 +112,11 @@ interface Extent {
   readonly backlog: string
 }
 
-async function measure(place: Place, extent: Extent): Promise<readonly Figure[]> {
-  return [
-    ...(await processFigures(place, extent)),
-    ...(await guestFigures(place)),
-    ...(await wakeFigures(place)),
-    ...(await reloadFigures(place)),
-    ...(await durabilityFigures(extent)),
-  ]
+async function measure(place: Place, names: readonly string[], extent: Extent): Promise<readonly Figure[]> {
+  const figures: Figure[] = []
+  for (const [name, figuresOf] of Object.entries(MEASUREMENTS))
+    if (names.length === 0 || names.includes(name)) figures.push(...(await figuresOf(place, extent)))
+  return figures
 }
 
 async function processFigures(place: Place, { seconds, rounds, backlog }: Extent) {
@@ -160,6 +176,18 @@ async function durabilityFigures({ seconds, rounds }: Extent) {
       relaxed,
     ),
   )
+}
+
+async function identityFigures({ seconds, rounds, backlog }: Extent) {
+  progress('identities: listener and runner with identities in NATS and without, in turns')
+  const extent = { seconds: Number(seconds), rounds: Number(rounds), backlog: Number(backlog) }
+  const { on, off } = await measureIdentities(processEnvironment(), extent)
+  const name = (what: string) => `${what} with identities in NATS / without`
+  return [
+    figure(name('listener accepts'), 'requests/s', on.accepted, off.accepted),
+    figure(name('runner runs echo'), 'events/s', on.run, off.run),
+    figure(name('cold start of a listener'), 'ms', on.coldStart, off.coldStart),
+  ]
 }
 
 function report(json: boolean, figures: readonly Figure[]): void {

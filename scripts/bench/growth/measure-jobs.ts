@@ -149,8 +149,9 @@ async function measurePush(
     return items.every(({ metadata }) => metadata.annotations?.[ANNOTATIONS.module] === digest)
   })
   const seconds = since()
-  const listener = await startListener({ folder, natsUrl }, ref)
-  const runner = startSubject('runner', { natsUrl }, ref, { JOBICO_MODULE: digest })
+  const place = { folder, environmentOf: () => ({ NATS_URL: natsUrl }) }
+  const listener = await startListener(place, ref)
+  const runner = startSubject('runner', place, ref, { JOBICO_MODULE: digest })
   try {
     await listener.result()
   } finally {
