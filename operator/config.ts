@@ -1,4 +1,4 @@
-import { readEnv, readLogLevel } from '../functions/process/env.ts'
+import { readEnv, readLogLevel, type EnvReader } from '../functions/process/env.ts'
 
 /** The settings of the operator, all from environment variables. */
 export interface OperatorConfig {
@@ -10,6 +10,10 @@ export interface OperatorConfig {
   readonly queueReplicas: 1 | 3 | 5
   /** The image of listeners and runners; if unset, the image of the operator's own pod. */
   readonly image: string | undefined
+  /** The host of the API server, which never is a sink; undefined outside a cluster. */
+  readonly apiServer: string | undefined
+  /** The namespaces whose Jobs are served; undefined for all. */
+  readonly namespaces: readonly string[] | undefined
   readonly podName: string
   readonly podNamespace: string
   /** The port for metrics and health checks; 0 serves neither. */
@@ -41,6 +45,8 @@ export function readConfig(environment = process.env): OperatorConfig {
       scalerAddress,
       queueReplicas: replicas as OperatorConfig['queueReplicas'],
       image: env.optional('JOBICO_IMAGE'),
+      apiServer: env.optional('KUBERNETES_SERVICE_HOST'),
+      namespaces: namespacesIn(env),
       podName: env.text('POD_NAME'),
       podNamespace,
       metricsPort: env.integer('METRICS_PORT', { min: 0, max: MAX_PORT, fallback: 9464 }),
@@ -48,4 +54,12 @@ export function readConfig(environment = process.env): OperatorConfig {
       logLevel: readLogLevel(env),
     }
   })
+}
+
+function namespacesIn(env: EnvReader): readonly string[] | undefined {
+  const names = env.optional('JOBICO_NAMESPACES')?.split(',').map((name) => name.trim())
+  const wrong = names?.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
+  if (wrong !== undefined)
+    env.fault('JOBICO_NAMESPACES', `has "${wrong}", not names of namespaces with commas in between, such as shop,bank`)
+  return names && [...new Set(names)]
 }

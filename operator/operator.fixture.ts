@@ -67,6 +67,8 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
         scalerAddress: 'scaler:9090',
         queueReplicas: 1,
         image: 'jobico:test',
+        apiServer: undefined,
+        namespaces: undefined,
         podName: 'operator-0',
         podNamespace: 'jobico-system',
         metricsPort: 0,

@@ -80,14 +80,15 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
   knative: { kube: [], resources: ['kube'], status: ['kube'] },
   operator: {
+    checks: [],
     faults: [],
     scaler: [],
     watch: [],
     objects: ['faults', 'watch'],
-    resolve: ['faults', 'objects', 'watch'],
+    resolve: ['checks', 'faults', 'objects', 'watch'],
     removal: ['faults', 'objects', 'watch'],
     reconcile: ['faults', 'objects', 'removal', 'resolve', 'watch'],
-    controller: ['reconcile', 'removal', 'resolve', 'watch'],
+    controller: ['checks', 'reconcile', 'removal', 'resolve', 'watch'],
   },
 }
 

@@ -6,6 +6,7 @@ import { digestOf, isDigest } from './digest.ts'
 import { JobicoError } from '../process/errors.ts'
 import { answerIfThere, answerTo, JETSTREAM_OPTIONS, manage, subjectsIn } from '../jetstream/manager.ts'
 import { assertModuleName } from './module-name.ts'
+import { sizeFault } from './module-size.ts'
 import { chunkSubject, metaSubject, uploadObject, type Bucket, type StoredObject } from './object-upload.ts'
 import { explainNoRoom, explainRefusal } from '../jetstream/stream-refusal.ts'
 
@@ -34,7 +35,10 @@ export interface PutModule extends StoredModule {
 export interface ModuleStore {
   /** Finds a module by its name, without reading its bytes; undefined if it is not there. */
   find(name: string): Promise<StoredModule | undefined>
-  /** Reads a module and checks its digest; undefined if it is not there. Throws MODULE_INVALID if its bytes were changed. */
+  /**
+   * Reads a module and checks its digest; undefined if it is not there. Throws MODULE_INVALID if its bytes were changed, and
+   * without reading them if there are more than a module may have.
+   */
   read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>
   /**
    * Stores a module under the name of its file, or under its digest as `sha256-<hex>`. If the same bytes are there
@@ -70,8 +74,8 @@ const HASH_PREFIX = 'sha256-'
 const UNUSED_SINCE = 'unused-since'
 /** How often a module is read again because it was replaced during the read. */
 const READ_TRIES = 5
-/** An object that claims to be larger is not ours: a module has at most a sixteenth of this. */
-const MOST_BYTES = 2 ** 30
+/** A module is stored in chunks of 128 KiB; of one in chunks smaller than this, reading would take too many requests. */
+const LEAST_CHUNK_BYTES = 1024
 
 /** The bucket of the JetStream object store that holds a namespace's modules. */
 export function moduleBucket(namespace: string): string {
@@ -150,6 +154,8 @@ function storeOf(store: Bucket, objects: ObjectStore): ModuleStore {
       for (let tries = 1; ; tries++) {
         const info = await infoOf(name)
         if (info === undefined) return undefined
+        const fault = sizeFault(name, info.size)
+        if (fault !== undefined) throw new JobicoError('MODULE_INVALID', fault)
         const bytes = await readChunks(manager, stream, info)
         if (bytes !== undefined && hasDigest(bytes, moduleOf(info))) return bytes
         if ((await infoOf(name))?.nuid === info.nuid) throw changed(bucket, name)
@@ -243,7 +249,7 @@ async function readChunks(
   stream: string,
   info: ObjectInfo,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (info.size > MOST_BYTES) return undefined
+  if (info.chunks > info.size / LEAST_CHUNK_BYTES + 1) return undefined
   const bytes = new Uint8Array(info.size)
   let [filled, seq] = [0, 1]
   for (let chunks = 0; chunks < info.chunks; chunks += 1) {

@@ -6,7 +6,13 @@ import type { RetryPolicy } from './attempts/retry-policy.ts'
 /** Where the result of an event goes, in addition to its verdict. */
 export type OutputConfig =
   | { readonly event: string; /** Path of that event's schema. */ readonly schema: string }
-  | { readonly sink: string }
+  | {
+      readonly sink: string
+      /** The host of the API server, which never is a sink. */
+      readonly apiServer: string | undefined
+      /** Whether the sink may be on this machine. */
+      readonly loopback: boolean
+    }
 
 /** The configuration of a runner. */
 export interface RunnerConfig {
@@ -74,7 +80,12 @@ function outputConfig(env: EnvReader): OutputConfig | undefined {
   const value = jsonObject(env, 'JOBICO_OUTPUT')
   if (value === undefined) return undefined
   const { event, schema, sink } = value
-  if (typeof sink === 'string' && URL.canParse(sink)) return { sink }
+  if (typeof sink === 'string' && URL.canParse(sink))
+    return {
+      sink,
+      apiServer: env.optional('KUBERNETES_SERVICE_HOST'),
+      loopback: env.flag('JOBICO_LOCAL_SINKS', false),
+    }
   if (typeof event === 'string' && typeof schema === 'string') return { event, schema }
   env.fault('JOBICO_OUTPUT', 'needs {"event", "schema"} or {"sink": "<URL>"}')
   return undefined

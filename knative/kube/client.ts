@@ -70,7 +70,11 @@ export interface Kube {
   /** For messages: the name of the context, and the server. */
   readonly place: string
   /** The object; undefined when there is none (404), also when its kind is not installed. */
-  get<T extends KubeObject>(kind: Kind, name: ObjectName): Promise<T | undefined>
+  get<T extends KubeObject>(
+    kind: Kind,
+    name: ObjectName,
+    options?: Pick<Selection, 'metadataOnly'>,
+  ): Promise<T | undefined>
   list<T extends KubeObject>(kind: Kind, selection: Selection): Promise<Listing<T>>
   /**
    * Ends when the server closes the watch (every few minutes), when nothing comes for 75 s, or when the signal aborts. A new

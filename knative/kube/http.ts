@@ -6,7 +6,6 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { text } from 'node:stream/consumers'
 
 import { messageOf } from '../../functions/process/errors.ts'
 import type { Access } from './access.ts'
@@ -14,6 +13,10 @@ import { KubeError } from './client.ts'
 
 /** How long an answer may take: with its whole body, or only its head if the body is streamed. */
 const ANSWER_TIMEOUT_MS = 15_000
+/** The most bytes of an answer, and of one event of a watch. No object of the API server comes near, but many together do. */
+export const MOST_BYTES = 16 * 2 ** 20
+/** The reason of the error for an answer that is larger. */
+export const TOO_LARGE = 'AnswerTooLarge'
 /** Cuts the body of an error that is not a Status object, as from a proxy. */
 const MAX_MESSAGE_LENGTH = 500
 /** Requests that can be repeated when it is not known whether the server got them. */
@@ -30,7 +33,10 @@ export interface HttpRequest {
   readonly onStatus: (status: number) => void
 }
 
-/** Sends a request, and gives the parsed body. Throws KubeError for a status other than 2xx and for no answer in 15 s. */
+/**
+ * Sends a request, and gives the parsed body. Throws KubeError for a status other than 2xx, for no answer in 15 s, and for
+ * more than 16 MiB, which are not read.
+ */
 export async function callJson(access: Access, request: HttpRequest): Promise<unknown> {
   const body = await exchange(access, request, text)
   try {
@@ -56,6 +62,23 @@ export function networkFault(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0)
     return thrown.errors.map(networkFault).join(', ')
   return messageOf(thrown)
+}
+
+/** Reads a body, unless it is too large. */
+async function text(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > MOST_BYTES) throw tooLarge() // leaving the loop destroys the response
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+/** The error for an answer that is larger than any that is read. */
+export function tooLarge(): KubeError {
+  return new KubeError(`the API server sent more than ${MOST_BYTES} bytes at once`, 0, TOO_LARGE)
 }
 
 interface Prepared {

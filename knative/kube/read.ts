@@ -1,11 +1,13 @@
 import { queryOf, undefinedAt, type Caller } from './call.ts'
-import type { Kube, Listing, Selection, WatchEvent, WatchSelection } from './client.ts'
-import { callStream } from './http.ts'
+import { KubeError, type Kube, type Listing, type Selection, type WatchEvent, type WatchSelection } from './client.ts'
+import { callStream, TOO_LARGE } from './http.ts'
 import { pathOf, type Kind } from './kinds.ts'
 import type { KubeObject, ObjectName } from './object.ts'
 import { watchEvents } from './watch-stream.ts'
 
 const PAGE_SIZE = 500
+/** How many times smaller a page gets that was too large. */
+const SMALLER_PAGE = 8
 /** The server ends a watch after a random time between these, so that many watches do not end at once. */
 const WATCH_SECONDS = { least: 300, most: 540 }
 const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
@@ -20,9 +22,14 @@ interface Page<T> {
 /** The methods of a client that read objects. */
 export function reader(caller: Caller): Pick<Kube, 'get' | 'list' | 'watch'> {
   return {
-    async get<T extends KubeObject>(kind: Kind, { namespace, name }: ObjectName) {
+    async get<T extends KubeObject>(
+      kind: Kind,
+      { namespace, name }: ObjectName,
+      { metadataOnly }: Pick<Selection, 'metadataOnly'> = {},
+    ) {
       const path = pathOf(kind, namespace, name)
-      const object = await caller.call('get', kind, { method: 'GET', path }).catch(undefinedAt(404))
+      const accept = metadataOnly === true ? { accept: METADATA } : {}
+      const object = await caller.call('get', kind, { method: 'GET', path, ...accept }).catch(undefinedAt(404))
       return object as T | undefined
     },
     list: (kind, selection) => listAll(caller, kind, selection),
@@ -36,12 +43,19 @@ async function listAll<T extends KubeObject>(
   { namespace, labels, metadataOnly }: Selection,
 ): Promise<Listing<T>> {
   const items: T[] = []
-  const limit = String(PAGE_SIZE)
+  let limit = PAGE_SIZE
   let next: string | undefined
   for (;;) {
-    const path = pathOf(kind, namespace) + queryOf({ labelSelector: labels, limit, continue: next })
+    const query = queryOf({ labelSelector: labels, limit: String(limit), continue: next })
     const accept = metadataOnly === true ? { accept: METADATA_LIST } : {}
-    const page = (await call('list', kind, { method: 'GET', path, ...accept })) as Page<T>
+    const path = pathOf(kind, namespace) + query
+    const page = (await call('list', kind, { method: 'GET', path, ...accept }).catch((fault: unknown) => {
+      // Objects may be large; a page of fewer is not.
+      if (limit === 1 || !(fault instanceof KubeError) || fault.reason !== TOO_LARGE) throw fault
+      limit = Math.ceil(limit / SMALLER_PAGE)
+      return undefined
+    })) as Page<T> | undefined
+    if (page === undefined) continue
     for (const item of page.items ?? []) items.push(named(kind, item))
     next = page.metadata.continue
     if (!next) return { items, resourceVersion: page.metadata.resourceVersion }

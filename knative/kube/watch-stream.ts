@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import type { Access } from './access.ts'
 import { KubeError, type WatchEvent } from './client.ts'
-import { networkFault, unreachable } from './http.ts'
+import { MOST_BYTES, networkFault, tooLarge, unreachable } from './http.ts'
 
 /** A watch is taken as broken after this time without an event: the server sends a bookmark about every minute. */
 const SILENCE_MS = 75_000
@@ -50,18 +50,22 @@ export async function* watchEvents<T>(
   }
 }
 
-/** The complete lines of a body; text after the last newline is dropped. */
+/** The complete lines of a body; text after the last newline is dropped. Throws KubeError for a line of more than 16 MiB. */
 export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void> {
   let parts: Buffer[] = []
+  let bytes = 0
   for await (const chunk of chunks) {
     let start = 0
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
       parts.push(chunk.subarray(start, end))
       yield Buffer.concat(parts).toString()
       parts = []
+      bytes = 0
       start = end + 1
     }
     if (start < chunk.length) parts.push(chunk.subarray(start))
+    bytes += chunk.length - start
+    if (bytes > MOST_BYTES) throw tooLarge()
   }
 }
 

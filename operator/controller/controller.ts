@@ -5,10 +5,12 @@ import { listQueues } from '../../functions/queues/lifecycle.ts'
 import { jobOfAnyStream } from '../../functions/queues/names.ts'
 import { listOldStreams } from '../../functions/upgrade/upgrade.ts'
 import type { Log } from '../../functions/process/log.ts'
+import { neverSinks } from '../../functions/process/never-sinks.ts'
 import type { Kube } from '../../knative/kube/client.ts'
 import type { Platform } from '../../knative/resources/plan.ts'
 import type { OperatorConfig } from '../config.ts'
 import { collectUnusedCopies } from '../removal/garbage-collection.ts'
+import { createChecks } from '../checks/checks.ts'
 import { eventRecorder } from '../event-recorder.ts'
 import type { OperatorMetrics } from '../metrics.ts'
 import { createLimits } from './limits.ts'
@@ -80,7 +82,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   )
   const storage = createStorageView(() => addAll(queue, cluster))
   const cluster: Cluster = watchCluster(
-    { kube, log, signal },
+    { kube, namespaces: config.namespaces, log, signal },
     {
       reconcile: (key) => queue.add(key),
       reconcileSoon: (key) => queue.addAfter(key, SOON_MS),
@@ -90,11 +92,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       },
     },
   )
-  const schemas = createSchemas(kube, cluster)
-  const modules = createModules({ kube, cluster, nats, replicas: config.queueReplicas })
-  options.onWork({ queue, cluster, storage })
   const limits = createLimits(kube, config.podNamespace, log)
-  await Promise.all([whenSynced(cluster), limits.read()])
+  const checks = createChecks((key) => queue.add(key))
+  const schemas = createSchemas(kube, cluster, checks)
+  const reach = (namespace: string) => limits.of(namespace)
+  const modules = createModules({ kube, cluster, nats, checks, reach, replicas: config.queueReplicas })
+  options.onWork({ queue, cluster, storage })
+  await Promise.all([whenSynced(cluster), limits.readFirst(signal)])
   log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
   reconcile.resolve(
     createReconcile({
@@ -103,7 +107,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       nats,
       schemas,
       modules,
-      outputs: createOutputs(kube),
+      outputs: createOutputs(kube, { reach, never: neverSinks(config) }),
       lowStorage: () => storage.low(),
       whenStored: (job) => changes.whenStored(job),
       limits: (namespace) => limits.of(namespace),
@@ -115,11 +119,12 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     repeat(LIMITS_MS, signal, log, async () => {
       if (await limits.read()) addAll(queue, cluster)
     }),
-    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue)),
+    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue, config.namespaces)),
     repeat(SWEEP_COPIES_MS, signal, log, () => collectUnusedCopies({ kube, cluster, nats }, new Date())),
   ]
   await Promise.all(sweeps)
   await queue.stop()
+  checks.close()
   options.onWork(undefined)
   await nats.close()
 }
@@ -143,12 +148,18 @@ function addAll(queue: WorkQueue, cluster: Cluster): void {
 /**
  * Requests a reconcile for each queue whose Job is gone. It goes through the work queue, so it never runs while a Job of
  * that name is being reconciled. A queue that is closed already and still has pending events or dead letters is left as it
- * is. Streams of version 0.1.0 are moved.
+ * is. Streams of version 0.1.0 are moved. Of other namespaces than these nothing is known.
  */
-async function sweepQueues(nats: NatsLink, cluster: Cluster, queue: WorkQueue): Promise<void> {
+async function sweepQueues(
+  nats: NatsLink,
+  cluster: Cluster,
+  queue: WorkQueue,
+  namespaces: readonly string[] | undefined,
+): Promise<void> {
   const isOrphan = (stream: string) => {
     const ref = jobOfAnyStream(stream)
-    return ref !== undefined && cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined
+    if (ref === undefined || namespaces?.includes(ref.namespace) === false) return false
+    return cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined
   }
   for (const { ref, closed } of await listQueues(nats.use(), isOrphan)) {
     const backlog = closed ? await readBacklog(nats.use(), ref) : undefined

@@ -137,5 +137,15 @@ t.test('limits are read from a ConfigMap', (t) => {
   t.equal(faults.length, 4)
   t.match(faults[0], 'wrong: "job: 1" is not one of jobs, events, replicas, storage')
   t.same(readLimits().of('anything'), {})
+  const reach = readLimits({
+    default: 'secrets: jobico- # by people who may not make pods\nsinks: https://a.example',
+    shop: 'sinks: all\nmoduleConfigMaps: none',
+    wrong: 'secrets: _',
+  })
+  const prefix = { secrets: ['jobico-'] }
+  t.same(reach.of('any'), { ...prefix, sinks: [{ scheme: 'https:', host: 'a.example', port: '' }] })
+  t.same(reach.of('shop'), { ...prefix, sinks: undefined, moduleConfigMaps: [] })
+  t.match(reach.of('wrong'), { secrets: [] }, 'what can not be read allows nothing')
+  t.match(reach.faults, [/^wrong: secrets: _ is not .*nothing is allowed/])
   t.end()
 })

@@ -3,6 +3,7 @@ import { parseQuantity } from '../../crds/quantity.ts'
 import { formatBytes } from '../../functions/jetstream/stream-refusal.ts'
 import { STORED_PER_MAX_BYTES } from '../../functions/queues/room.ts'
 import { wrong, type Fault } from '../faults/fault.ts'
+import { LIMITS_CONFIG_MAP, REACH_KEYS, readReach, type Reach } from '../resolve/reach.ts'
 
 /** What the Jobs of one namespace may have in all; what is left out has no limit. */
 export interface NamespaceLimits {
@@ -18,8 +19,6 @@ type Amounts = Required<NamespaceLimits>
 
 /** The reason of the fault of a Job that is over a limit. */
 export const LIMIT_EXCEEDED = 'LimitExceeded'
-/** Where the limits are set, for messages. */
-export const LIMITS_CONFIG_MAP = 'jobico-limits'
 
 const NAMES: Readonly<Record<keyof Amounts, string>> = {
   jobs: 'Jobs',
@@ -122,16 +121,20 @@ function olderFirst({ metadata: a }: Job, { metadata: b }: Job): number {
   return ageA - ageB || (a.name < b.name ? -1 : 1)
 }
 
-/** The limits that a ConfigMap sets, or what is wrong with it. */
+/** What the installation sets for the Jobs of one namespace. */
+export type NamespaceSettings = NamespaceLimits & Reach
+
+/** What a ConfigMap sets, or what is wrong with it. */
 export interface ReadLimits {
-  readonly of: (namespace: string) => NamespaceLimits
-  /** A sentence for each entry that can't be read; it sets no limit. */
+  readonly of: (namespace: string) => NamespaceSettings
+  /** A sentence for each entry that can't be read. A limit is not set by it; what may be reached is nothing then. */
   readonly faults: readonly string[]
 }
 
 /**
  * Reads the data of the ConfigMap of limits: the key `default` is for every namespace, and the name of a namespace for that
- * one, whose entries come before those of `default`. Each has lines such as `jobs: 100` and `storage: 50Gi`. Pure.
+ * one, whose entries come before those of `default`. Each has lines such as `jobs: 100`, `storage: 50Gi` and `secrets: jobico-`.
+ * Pure.
  */
 export function readLimits(data: Readonly<Record<string, string>> = {}): ReadLimits {
   const faults: string[] = []
@@ -140,20 +143,26 @@ export function readLimits(data: Readonly<Record<string, string>> = {}): ReadLim
   return { of: (namespace) => ({ ...common, ...parsed.get(namespace) }), faults }
 }
 
-function parseLimits(name: string, text: string, faults: string[]): NamespaceLimits {
+function parseLimits(name: string, text: string, faults: string[]): NamespaceSettings {
   const limits: Partial<Record<keyof Amounts, number>> = {}
-  for (const line of text.split('\n').map((each) => each.replace(/#.*/, '').trim())) {
+  let reach: Reach = {}
+  for (const line of text.split('\n').map((each) => each.replace(/(?:^|\s)#.*/, '').trim())) {
     if (line === '') continue
-    const [, key = '', value = ''] = /^(\w+):\s*(\S+)$/.exec(line) ?? []
+    const [, key = '', value = ''] = /^(\w+):\s*(\S.*)?$/.exec(line) ?? []
+    const ofReach = REACH_KEYS.find((each) => each === key)
     const known = KEYS.find((each) => each === key)
     const amount = known && amountOf(known, value)
-    if (known === undefined || amount === undefined)
+    if (ofReach !== undefined) {
+      const read = readReach(ofReach, value)
+      reach = { ...reach, ...read.reach }
+      if (read.fault !== undefined) faults.push(`${name}: ${key}: ${read.fault}; nothing is allowed until then`)
+    } else if (known === undefined || amount === undefined)
       faults.push(
-        `${name}: "${line}" is not one of ${KEYS.join(', ')} with a number, such as jobs: 100, storage: 50Gi`,
+        `${name}: "${line}" is not one of ${KEYS.join(', ')} with a number, such as jobs: 100, storage: 50Gi, and not one of ${REACH_KEYS.join(', ')}`,
       )
     else limits[known] = amount
   }
-  return limits
+  return { ...limits, ...reach }
 }
 
 function amountOf(key: keyof Amounts, value: string): number | undefined {

@@ -4,7 +4,7 @@ import { readBacklog, type Backlog } from '../../functions/queues/backlog.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../functions/queues/names.ts'
-import { grantedTo, LIMIT_EXCEEDED, limitFault, type NamespaceLimits } from './namespace-limits.ts'
+import { grantedTo, LIMIT_EXCEEDED, limitFault, type NamespaceSettings } from './namespace-limits.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -23,6 +23,7 @@ import { jobRef, type RemovalDeps } from '../objects/remove-objects.ts'
 import type { Modules } from '../resolve/modules.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import type { Outputs } from '../resolve/outputs.ts'
+import { refusedSecrets } from '../resolve/reach.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextLookMs, type Looked } from './next-look.ts'
@@ -44,8 +45,8 @@ export interface ReconcileDeps extends ServeDeps, RemovalDeps {
    * requested before, and did not happen yet.
    */
   readonly whenStored: (job: JobRef) => boolean
-  /** The limits of a namespace. */
-  readonly limits: (namespace: string) => NamespaceLimits
+  /** The limits of a namespace, and what its Jobs may reach. */
+  readonly limits: (namespace: string) => NamespaceSettings
   /** Replicas of each stream, unless the Job sets them. */
   readonly queueReplicas: number
 }
@@ -275,7 +276,8 @@ async function serveEvents(
       const others = job.spec.events
         .filter(({ name }) => name !== event.name)
         .map(({ name }) => ({ event: name, schema: byEvent.get(name)?.serves }))
-      return await serveEvent(deps, job, event, { schema, module, output, others, hasConsumers })
+      const refused = refusedSecrets(event, deps.limits(namespace))
+      return await serveEvent(deps, job, event, { schema, module, output, others, hasConsumers, refused })
     }),
   )
 }
@@ -378,6 +380,12 @@ function unlessGone(thrown: unknown): void {
   if (!(thrown instanceof KubeError) || thrown.status !== 404) throw thrown
 }
 
+/** For a namespace that the operator may not look into any more: what it has of it stays as it is. */
+function closedAt403(thrown: unknown): 'closed' {
+  if (thrown instanceof KubeError && thrown.status === 403) return 'closed'
+  throw thrown
+}
+
 /** Deletes the queue of a Job that is gone, unless it has pending events or dead letters; logs how many if that changed. */
 async function settleOrphanedQueue(
   { kube, nats, log }: ReconcileDeps,
@@ -385,7 +393,9 @@ async function settleOrphanedQueue(
   reported: Map<string, string>,
 ): Promise<number | undefined> {
   // Asks the API server: the cache may be behind, and a deletion can't be undone.
-  if ((await kube.get(KINDS.job, { namespace, name })) !== undefined) return SOON_MS
+  const job = await kube.get(KINDS.job, { namespace, name }).catch(closedAt403)
+  if (job === 'closed') return undefined
+  if (job !== undefined) return SOON_MS
   const end = await answerOrFault(() => endQueues(nats.use(), { namespace, job: name }, undefined))
   const key = `${namespace}/${name}`
   if ('fault' in end || end.answer.deleted) {

@@ -21,6 +21,7 @@ import { listenerService } from '../../knative/resources/service.ts'
 import { applyChild, type Applied } from '../objects/apply-child.ts'
 import { unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import type { OutputResolution } from '../resolve/outputs.ts'
+import type { RefusedParts } from '../resolve/reach.ts'
 import type { EventReport } from './job-status.ts'
 import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
 
@@ -33,6 +34,8 @@ export interface ServingParts {
   readonly others: readonly OtherEvent[]
   /** Whether the consumers exist; without them KEDA can't scale the runner. */
   readonly hasConsumers: boolean
+  /** What the event may not have, by the settings of the installation. */
+  readonly refused: RefusedParts
 }
 
 /** What is needed to serve an event. */
@@ -60,10 +63,12 @@ export async function serveEvent(
   event: JobEvent,
   parts: ServingParts,
 ): Promise<EventReport> {
-  const { schema, module } = parts
+  const { schema, module, refused } = parts
   const [listener, runner] = await Promise.all([
-    serveListener(deps, job, event, schema.serves),
-    serveRunner(deps, job, event, parts),
+    refused.listener === undefined
+      ? serveListener(deps, job, event, schema.serves)
+      : { url: earlierUrl(deps, job, event), fault: refused.listener },
+    refused.runner ?? serveRunner(deps, job, event, parts),
   ])
   return {
     name: event.name,
@@ -72,6 +77,12 @@ export async function serveEvent(
     ready: listener.fault === undefined && runner === undefined,
     faults: { schema: schema.fault, module: module.fault, listener: listener.fault, runner },
   }
+}
+
+/** The address of a listener that was made before. */
+function earlierUrl({ cluster }: ServeDeps, { metadata }: LiveJob, { name }: JobEvent): string | undefined {
+  const place = { namespace: metadata.namespace ?? '', name: listenerName(name) }
+  return cluster.services.get(place)?.status?.url
 }
 
 interface ListenerReport {

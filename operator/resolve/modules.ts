@@ -1,20 +1,24 @@
 import type { JobEvent } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
-import { checkModuleInThread } from '../../functions/guests/check/check-in-thread.ts'
 import { digestOf } from '../../functions/modules/digest.ts'
-import { JobicoError, messageOf } from '../../functions/process/errors.ts'
-import { createSerialQueue } from '../../functions/process/serial-queue.ts'
-import { openModuleStore, type ModuleStore } from '../../functions/modules/module-store.ts'
+import { MODULE_BYTES, sizeFault } from '../../functions/modules/module-size.ts'
+import { openModuleStore } from '../../functions/modules/module-store.ts'
 import type { Kube } from '../../knative/kube/client.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { LABELS } from '../../knative/resources/labels.ts'
 import type { ServedModule } from '../../knative/resources/plan.ts'
-import { configMapMemo, type ConfigMap } from '../watch/config-map-memo.ts'
+import type { CheckFailure } from '../checks/check-process.ts'
+import type { CheckAnswer } from '../checks/check-request.ts'
+import { isLarge } from '../checks/checker.ts'
+import type { Checks } from '../checks/checks.ts'
+import { createVerdicts, type Verdict } from '../checks/verdicts.ts'
 import { keepServing, unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import type { NatsLink } from '../nats-link.ts'
-import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
+import { configMapMemo, type ConfigMap } from '../watch/config-map-memo.ts'
+import { keyOf, type LiveJob, type Cluster } from '../watch/cluster-state.ts'
+import { leftOut, mayHoldModules, type Reach } from './reach.ts'
 
 /** Finds, checks and stores the modules of events. */
 export interface Modules {
@@ -26,8 +30,11 @@ export interface Modules {
 /** What is needed to find, check and store modules. */
 export interface ModulesOptions {
   readonly kube: Kube
-  readonly cluster: Pick<Cluster, 'configMaps'>
+  readonly cluster: Pick<Cluster, 'configMaps' | 'jobs'>
   readonly nats: NatsLink
+  readonly checks: Checks
+  /** What the Jobs of a namespace may reach. */
+  readonly reach: (namespace: string) => Reach
   /** Replicas of a module store that is created. */
   readonly replicas: number
 }
@@ -35,28 +42,31 @@ export interface ModulesOptions {
 /** A module that was found in a ConfigMap or, under the name of its file, in the module store. */
 interface FoundModule {
   readonly digest: string
+  readonly size: number
   readonly read: () => Promise<Uint8Array | undefined>
 }
 
-/** The result of a check: whether a valid module emits, or what is wrong with an invalid one. */
-type Checked = { readonly emits: boolean } | { readonly fault: string }
-
-const MAX_KNOWN_CHECKS = 10_000
+/** What is kept of a module in a ConfigMap. */
+type Measured = Pick<FoundModule, 'digest' | 'size'>
 
 /** Finds modules in ConfigMaps, then in the module stores of NATS. A valid module is stored under its digest. */
-export function createModules({ kube, cluster, nats, replicas }: ModulesOptions): Modules {
-  const digests = configMapMemo(kube, digestsOf)
-  const checked = new Map<string, Checked>()
-  const inTurn = createSerialQueue() // one at a time, as each module may have 64 MiB
+export function createModules(options: ModulesOptions): Modules {
+  const { kube, cluster, nats, checks, reach, replicas } = options
+  const memo = configMapMemo(kube, checks.inTurn, measure)
+  const verdicts = createVerdicts<CheckAnswer>(checks)
+
+  const labelled = (namespace: string) =>
+    cluster.configMaps.list(namespace).filter(({ metadata }) => metadata.labels?.[LABELS.modules] === 'true')
 
   const inConfigMaps = async (namespace: string, wasm: string): Promise<FoundModule | Fault | undefined> => {
-    const labelled = cluster.configMaps
-      .list(namespace)
-      .filter(({ metadata }) => metadata.labels?.[LABELS.modules] === 'true')
-    const read = await Promise.all(
-      labelled.map(async (metadata) => ({ metadata, digest: (await digests.read(metadata))?.get(wasm) })),
-    )
-    const found = read.flatMap(({ metadata, digest }) => (digest === undefined ? [] : [{ metadata, digest }]))
+    const names = wasmNames(cluster.jobs.list(namespace), wasm)
+    const found: (Measured & { readonly metadata: KubeObject })[] = []
+    // One after another, as each may have 1 MiB.
+    for (const metadata of labelled(namespace)) {
+      if (!mayHoldModules(nameOf(metadata), reach(namespace))) continue
+      const measured = (await memo.read(metadata, names))?.get(wasm)
+      if (measured !== undefined) found.push({ ...measured, metadata })
+    }
     const [first, second] = found.sort((a, b) => (nameOf(a.metadata) < nameOf(b.metadata) ? -1 : 1))
     if (first === undefined) return undefined
     if (second !== undefined)
@@ -64,92 +74,113 @@ export function createModules({ kube, cluster, nats, replicas }: ModulesOptions)
         'ModuleAmbiguous',
         `the module ${wasm} is in the ConfigMaps ${nameOf(first.metadata)} and ${nameOf(second.metadata)}; take it out of one of them`,
       )
-    return { digest: first.digest, read: () => readConfigMap(kube, first.metadata, wasm) }
+    return { ...first, read: () => readConfigMap(kube, first.metadata, wasm) }
   }
-  const inStore = async (store: ModuleStore, wasm: string): Promise<FoundModule | Fault> => {
+  const inStore = async (namespace: string, wasm: string): Promise<FoundModule | Fault> => {
+    const store = await openModuleStore(nats.use(), namespace)
     const stored = await store.find(wasm)
-    if (stored !== undefined) return { digest: stored.digest, read: () => store.read(wasm) }
-    return wrong(
-      'ModuleNotFound',
-      `the module ${wasm} was not found; push it with jobico push ${wasm}, or put it into the binaryData of a ConfigMap labelled ${LABELS.modules}=true`,
-    )
-  }
-  const check = async (module: FoundModule, { wasm, memory }: JobEvent): Promise<ServedModule | Fault> => {
-    // The name is part of the key because it is part of the fault's message.
-    const key = `${module.digest} ${memory} ${wasm}`
-    let known = checked.get(key)
-    if (known === undefined) {
-      const found = await inTurn(async () => {
-        const bytes = await module.read()
-        return bytes && (await checkOf(bytes, wasm, parseQuantity(memory)))
-      })
-      if (found === undefined) return wrong('ModuleNotFound', `the module ${wasm} was removed just now`)
-      if ('reason' in found) return found // not cached: a busy machine may have been the cause
-      if (checked.size >= MAX_KNOWN_CHECKS) checked.clear()
-      checked.set(key, found)
-      known = found
+    if (stored === undefined) {
+      const out = labelled(namespace).map(nameOf).filter((name) => !mayHoldModules(name, reach(namespace)))
+      return wrong(
+        'ModuleNotFound',
+        `the module ${wasm} was not found; push it with jobico push ${wasm}, or put it into the binaryData of a ConfigMap ` +
+          `labelled ${LABELS.modules}=true${leftOut(out)}`,
+      )
     }
-    return 'fault' in known ? wrong('ModuleInvalid', known.fault) : { ...known, digest: module.digest }
+    const { digest, size } = stored
+    const fault = sizeFault(wasm, size)
+    return fault === undefined ? { digest, size, read: () => store.read(wasm) } : wrong('ModuleInvalid', fault)
   }
-  const store = async (namespace: string, module: FoundModule): Promise<void> => {
-    const opened = await openModuleStore(nats.use(), namespace)
-    if ((await opened.find(module.digest)) !== undefined) return
-    await inTurn(async () => {
-      const bytes = await module.read()
-      if (bytes === undefined) return
-      const writable = await openModuleStore(nats.use(), namespace, { create: { replicas } })
-      await writable.put(module.digest, bytes)
-    })
+  /** Reads, checks and stores a module; gives undefined if it is another one by now. */
+  const checkAndStore = async (
+    namespace: string,
+    module: FoundModule,
+    { wasm, memory }: JobEvent,
+  ): Promise<CheckAnswer | CheckFailure | undefined> => {
+    const bytes = await module.read()
+    if (bytes === undefined || bytes.length > MODULE_BYTES || digestOf(bytes) !== module.digest)
+      return undefined
+    const request = { kind: 'module', name: wasm, memoryBytes: parseQuantity(memory) } as const
+    const answer = await checks.check(namespace, request, bytes)
+    if ('emits' in answer) {
+      const store = await openModuleStore(nats.use(), namespace, { create: { replicas } })
+      await store.put(module.digest, bytes)
+    }
+    return answer
   }
-  const resolve = async (job: LiveJob, event: JobEvent): Promise<ServedModule | Fault> => {
+  const verdictOn = async (job: LiveJob, event: JobEvent, module: FoundModule) => {
+    const { namespace = '', name } = job.metadata
+    // The name is part of the key because it is part of the fault's message.
+    const key = `${module.digest} ${event.memory} ${event.wasm}`
+    const known = await verdicts.ask(
+      { tenant: namespace, key, large: isLarge(module.size), wake: keyOf(namespace, name) },
+      () => checkAndStore(namespace, module, event),
+    )
+    if (known.kind !== 'known' || 'fault' in known.value) return known
+    const store = await openModuleStore(nats.use(), namespace)
+    if ((await store.find(module.digest)) !== undefined) return known
+    verdicts.forget(key) // to be stored again, which takes as long as a check
+    return { kind: 'pending' } as const
+  }
+  const resolve = async (
+    job: LiveJob,
+    event: JobEvent,
+    earlier: ServedModule | undefined,
+  ): Promise<ServedModule | Fault> => {
     const namespace = job.metadata.namespace ?? ''
-    const module =
-      (await inConfigMaps(namespace, event.wasm)) ??
-      (await inStore(await openModuleStore(nats.use(), namespace), event.wasm))
+    const module = (await inConfigMaps(namespace, event.wasm)) ?? (await inStore(namespace, event.wasm))
     if ('reason' in module) return module
-    const served = await check(module, event)
-    if ('digest' in served) await store(namespace, module)
-    return served
+    const verdict = await verdictOn(job, event, module)
+    if (verdict.kind === 'known' && !('fault' in verdict.value))
+      return { digest: module.digest, emits: verdict.value.emits }
+    // This very module serves already, and is checked again because this process is new.
+    if (verdict.kind === 'pending' && earlier?.digest === module.digest) return earlier
+    return faultOf(verdict, event.wasm)
   }
   return {
-    forget: digests.forget,
+    forget: memo.forget,
     async resolve(job, event, earlier) {
-      const result = await answerOrFault(() => resolve(job, event))
+      const result = await answerOrFault(() => resolve(job, event, earlier))
       const found = 'fault' in result ? { ...result.fault, status: 'Unknown' as const } : result.answer
       return 'digest' in found ? { serves: found, fault: undefined } : keepServing(found, earlier)
     },
   }
 }
 
-async function checkOf(bytes: Uint8Array, name: string, memoryBytes: number): Promise<Checked | Fault> {
-  try {
-    const { emits } = await checkModuleInThread(bytes, { name, memoryBytes })
-    return { emits }
-  } catch (thrown) {
-    const isUnchecked = thrown instanceof JobicoError && thrown.code === 'MODULE_UNCHECKED'
-    return isUnchecked ? unsure('ModuleUnchecked', messageOf(thrown)) : { fault: messageOf(thrown) }
-  }
+function faultOf(verdict: Verdict<CheckAnswer>, wasm: string): Fault {
+  if (verdict.kind === 'known')
+    return wrong('ModuleInvalid', 'fault' in verdict.value ? verdict.value.fault : `${wasm} is not valid`)
+  if (verdict.kind === 'pending') return unsure('ModuleUnchecked', `the module ${wasm} is being checked`)
+  const { failure, again } = verdict
+  const later = `it is tried again after ${again.toISOString()}`
+  if (failure.failed === 'memory')
+    return wrong('ModuleInvalid', `${wasm} takes too much memory to check; make it smaller (${later})`)
+  const why =
+    failure.failed === 'late' ? 'was not checked within 30 s' : 'could not be checked: the process that checked it ended'
+  return unsure('ModuleUnchecked', `${wasm} ${why}; ${later}; if that does not help, make it smaller`)
 }
 
 async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string) {
   const { namespace = '', name } = metadata
   const configMap = await kube.get<ConfigMap>(KINDS.configMap, { namespace, name })
-  return configMap && filesOf(configMap).get(wasm)
+  return configMap && fileIn(configMap, wasm)
 }
 
-/** The files of a ConfigMap, also those under `data`: a text put there as a module gets a fault that says so. */
-function filesOf({ data = {}, binaryData = {} }: ConfigMap): ReadonlyMap<string, Uint8Array> {
-  return new Map([
-    ...Object.entries(data).map(([name, text]): [string, Uint8Array] => [name, Buffer.from(text)]),
-    ...Object.entries(binaryData).map(([name, text]): [string, Uint8Array] => [
-      name,
-      Buffer.from(text, 'base64'),
-    ]),
-  ])
+/** A file of a ConfigMap, also one under `data`: a text put there as a module gets a fault that says so. */
+function fileIn({ data = {}, binaryData = {} }: ConfigMap, name: string): Uint8Array | undefined {
+  const [binary, text] = [binaryData, data].map((entries) => (Object.hasOwn(entries, name) ? entries[name] : undefined))
+  if (binary !== undefined) return Buffer.from(binary, 'base64')
+  return text === undefined ? undefined : Buffer.from(text)
 }
 
-function digestsOf(configMap: ConfigMap): ReadonlyMap<string, string> {
-  return new Map([...filesOf(configMap)].map(([name, bytes]) => [name, digestOf(bytes)]))
+function measure(configMap: ConfigMap, wasm: string): Measured | undefined {
+  const bytes = fileIn(configMap, wasm)
+  return bytes && { digest: digestOf(bytes), size: bytes.length }
+}
+
+/** The names of all modules of these Jobs, so that a ConfigMap is read once for all of them. */
+function wasmNames(jobs: readonly LiveJob[], wasm: string): readonly string[] {
+  return [...new Set([wasm, ...jobs.flatMap(({ spec }) => spec.events.map((event) => event.wasm))])]
 }
 
 function nameOf({ metadata }: KubeObject): string {

@@ -1,8 +1,10 @@
 import type { JobEvent, JobSinkRef } from '../../crds/job.ts'
+import type { NeverSinks } from '../../functions/process/never-sinks.ts'
 import { KubeError, type Kube } from '../../knative/kube/client.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import type { ResolvedOutput, SchemaCopy } from '../../knative/resources/plan.ts'
 import { unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
+import { refusedSink, type Reach } from './reach.ts'
 
 /** Where the results of an event go, undefined for nowhere; or why that is not known. */
 export type OutputResolution = { readonly output: ResolvedOutput | undefined } | { readonly fault: Fault }
@@ -24,8 +26,15 @@ export interface Outputs {
 const CACHE_MS = 60_000
 const MAX_CACHED = 10_000
 
+/** Which sinks may be used. */
+export interface SinkRules {
+  /** What the Jobs of a namespace may reach. */
+  readonly reach: (namespace: string) => Reach
+  readonly never: NeverSinks
+}
+
 /** Makes a resolver that looks up sinks in the cluster. */
-export function createOutputs(kube: Kube): Outputs {
+export function createOutputs(kube: Kube, { reach, never }: SinkRules): Outputs {
   const cached = new Map<string, { readonly address: string; readonly until: number }>()
 
   const addressFor = async (namespace: string, ref: JobSinkRef): Promise<string | Fault> => {
@@ -43,7 +52,9 @@ export function createOutputs(kube: Kube): Outputs {
       const { event, sink } = output
       if (event !== undefined) return outputEvent(event, schemas.get(event)?.serves)
       const address = sink?.ref === undefined ? (sink?.uri ?? '') : await addressFor(namespace, sink.ref)
-      return typeof address === 'string' ? { output: { sink: address } } : { fault: address }
+      if (typeof address !== 'string') return { fault: address }
+      const fault = refusedSink(address, reach(namespace), never)
+      return fault === undefined ? { output: { sink: address } } : { fault }
     },
   }
 }

@@ -57,3 +57,28 @@ t.test('a cache keeps all of an object but its bookkeeping', (t) => {
   t.same(cache.get({ namespace: 'shop', name: 'b' }), object('b', '1', { annotations: { mine: 'kept' } }))
   t.end()
 })
+
+t.test('what is not kept is told of all the same', (t) => {
+  const changes: [string, Change][] = []
+  const cache = createCache<KubeObject>(
+    ({ metadata }, change) => changes.push([metadata.name, change]),
+    (each) => (each.metadata.labels?.['keep'] === 'yes' ? object(each.metadata.name, 'kept') : undefined),
+  )
+  const yes = { labels: { keep: 'yes' } }
+  cache.replaceAll([object('a', '1'), object('b', '1', yes)])
+  t.match(cache.list(), [{ metadata: { name: 'b', resourceVersion: 'kept' } }])
+  cache.set(object('b', '2'))
+  t.same(cache.list(), [], 'it is not needed any more')
+  cache.set(object('a', '2', yes))
+  cache.remove(object('a', '2', yes))
+  cache.remove(object('b', '2'))
+  t.same(changes, [
+    ['a', 'added'],
+    ['b', 'added'],
+    ['b', 'changed'],
+    ['a', 'added'],
+    ['a', 'removed'],
+    ['b', 'removed'],
+  ])
+  t.end()
+})

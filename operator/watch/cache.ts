@@ -17,8 +17,14 @@ export interface Cache<T extends KubeObject> {
   replaceAll(objects: readonly T[]): void
 }
 
-/** Makes an empty cache. */
-export function createCache<T extends KubeObject>(onChange: (object: T, change: Change) => void): Cache<T> {
+/**
+ * Makes an empty cache. With `keep` it has what that makes of each object, and leaves out those of which it makes undefined;
+ * they count as changes all the same.
+ */
+export function createCache<T extends KubeObject>(
+  onChange: (object: T, change: Change) => void,
+  keep: (object: T) => T | undefined = (object) => object,
+): Cache<T> {
   const namespaces = new Map<string, Map<string, T>>()
 
   const get = ({ namespace, name }: ObjectName) => namespaces.get(namespace)?.get(name)
@@ -27,21 +33,29 @@ export function createCache<T extends KubeObject>(onChange: (object: T, change: 
       ? [...namespaces.values()].flatMap((objects) => [...objects.values()])
       : [...(namespaces.get(namespace)?.values() ?? [])]
   const set = (object: T) => {
+    const before = get(nameOf(object))
+    if (before !== undefined && isSame(before, object)) return
+    const slim = withoutBookkeeping(object)
+    const kept = keep(slim)
+    if (kept === undefined) drop(object)
+    else put(kept)
+    onChange(kept ?? slim, before === undefined ? 'added' : 'changed')
+  }
+  const put = (object: T) => {
     const { namespace, name } = nameOf(object)
     const objects = namespaces.get(namespace) ?? new Map<string, T>()
     namespaces.set(namespace, objects)
-    const before = objects.get(name)
-    if (before !== undefined && isSame(before, object)) return
-    const kept = withoutBookkeeping(object)
-    objects.set(name, kept)
-    onChange(kept, before === undefined ? 'added' : 'changed')
+    objects.set(name, object)
   }
-  const remove = (object: T) => {
+  const drop = (object: T): boolean => {
     const { namespace, name } = nameOf(object)
     const objects = namespaces.get(namespace)
-    if (objects?.delete(name) !== true) return
+    if (objects?.delete(name) !== true) return false
     if (objects.size === 0) namespaces.delete(namespace)
-    onChange(object, 'removed')
+    return true
+  }
+  const remove = (object: T) => {
+    if (drop(object) || keep(object) === undefined) onChange(object, 'removed')
   }
   return {
     get,

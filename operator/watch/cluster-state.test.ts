@@ -1,9 +1,9 @@
 import t from 'tap'
 
 import type { KubeObject } from '../../knative/kube/object.ts'
-import { childLabels, LABELS } from '../../knative/resources/labels.ts'
+import { ANNOTATIONS, childLabels, LABELS } from '../../knative/resources/labels.ts'
 import { liveJob } from '../job.fixture.ts'
-import { jobsAffectedByChild, jobsAffectedByConfigMap, jobsAffectedByNats } from './cluster-state.ts'
+import { jobsAffectedByChild, jobsAffectedByConfigMap, jobsAffectedByNats, neededOf } from './cluster-state.ts'
 import { changeOf } from './nats-changes.ts'
 
 const shop = liveJob({ name: 'shop', events: ['order'] })
@@ -76,3 +76,45 @@ for (const { name, metadata, want } of configMaps)
     t.same(jobsAffectedByConfigMap({ metadata: { namespace: 'shop', ...metadata } }, jobs), want)
     t.end()
   })
+
+const kept = [
+  { name: 'one that a Job names', metadata: { name: 'bill' }, want: true },
+  { name: 'one that no Job names', metadata: { name: 'x' }, want: false },
+  { name: 'one with modules', metadata: { name: 'x', labels: { [LABELS.modules]: 'true' } }, want: true },
+  { name: 'one that had modules', metadata: { name: 'x', labels: { [LABELS.modules]: 'no' } }, want: false },
+  {
+    name: 'a copy',
+    metadata: { name: 'x', labels: childLabels({ namespace: 'shop', job: 'shop', event: 'a' }, 'listener') },
+    want: true,
+  },
+]
+t.test('of ConfigMaps only what is needed is kept', (t) => {
+  for (const { name, metadata, want } of kept)
+    t.equal(neededOf({ metadata: { namespace: 'shop', ...metadata } }, jobs) !== undefined, want, name)
+  const long = 'x'.repeat(200_000)
+  const found = neededOf(
+    {
+      metadata: {
+        name: 'bill',
+        namespace: 'shop',
+        uid: 'u',
+        resourceVersion: '7',
+        labels: { [LABELS.job]: 'shop', mine: 'x' },
+        annotations: { note: long, [ANNOTATIONS.schema]: 'sha256-1', [ANNOTATIONS.hash]: long },
+      },
+    },
+    jobs,
+  )
+  t.same(found, {
+    metadata: {
+      name: 'bill',
+      namespace: 'shop',
+      uid: 'u',
+      resourceVersion: '7',
+      labels: { [LABELS.job]: 'shop' },
+      annotations: { [ANNOTATIONS.schema]: 'sha256-1' },
+      ownerReferences: [],
+    },
+  })
+  t.end()
+})

@@ -1,17 +1,17 @@
 import type { Job } from '../../crds/job.ts'
 import type { Log } from '../../functions/process/log.ts'
-import type { Kube } from '../../knative/kube/client.ts'
+import type { Kube, Selection } from '../../knative/kube/client.ts'
 import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
-import { controllerOf, type KubeObject } from '../../knative/kube/object.ts'
+import { controllerOf, type KubeObject, type ObjectMeta } from '../../knative/kube/object.ts'
 import type {
   DeploymentObject,
   KnativeServiceObject,
   PodObject,
   ScaledObjectObject,
 } from '../../knative/status/observed.ts'
-import { LABELS, OURS } from '../../knative/resources/labels.ts'
+import { ANNOTATIONS, LABELS, MANAGER, OURS } from '../../knative/resources/labels.ts'
 import type { NatsChange } from './nats-changes.ts'
-import { watchKind, type Change, type WatchedKind } from './watch.ts'
+import { watchNamespaces, type Change, type WatchedKind, type WatchOptions } from './watch.ts'
 
 /** A Job as the API server returns it. */
 export type LiveJob = Job & KubeObject
@@ -24,7 +24,7 @@ export function isChildOf(object: KubeObject, job: LiveJob): boolean {
 /** Caches of every kind that a reconcile reads, kept up to date by watches. */
 export interface Cluster {
   readonly jobs: WatchedKind<LiveJob>
-  /** All ConfigMaps, but only their metadata. */
+  /** Metadata of the ConfigMaps that are needed: copies, those that hold modules, and those that a Job names, if seen lately. */
   readonly configMaps: WatchedKind<KubeObject>
   readonly services: WatchedKind<KnativeServiceObject>
   readonly deployments: WatchedKind<DeploymentObject>
@@ -46,9 +46,19 @@ export function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
+/** Where to watch. */
+export interface Surroundings {
+  readonly kube: Kube
+  /** The namespaces to watch; undefined for all. */
+  readonly namespaces: readonly string[] | undefined
+  readonly log: Log
+  /** Ends all watches. */
+  readonly signal: AbortSignal
+}
+
 /** Watches every kind that Jobs depend on, and requests a reconcile of the Jobs that a change affects. */
 export function watchCluster(
-  { kube, log, signal }: { readonly kube: Kube; readonly log: Log; readonly signal: AbortSignal },
+  { kube, namespaces, log, signal }: Surroundings,
   { reconcile, reconcileSoon, onConfigMapGone }: ReconcileRequests,
 ): Cluster {
   const reconcileAll = () => {
@@ -56,46 +66,89 @@ export function watchCluster(
   }
   const follow = <T extends KubeObject>(
     kind: Kind,
-    labels: string | undefined,
+    selection: Selection,
     onChange: (object: T, change: Change) => void,
+    more: Pick<WatchOptions<T>, 'keep' | 'after'> = {},
   ) =>
-    watchKind<T>({
-      kube,
-      kind,
-      selection: {
-        ...(labels === undefined ? {} : { labels }),
-        metadataOnly: kind === KINDS.configMap,
+    watchNamespaces<T>(
+      {
+        ...more,
+        kube,
+        kind,
+        selection,
+        onChange,
+        // A kind that was missing, such as one of KEDA, may be installed now.
+        onState: (state) => {
+          if (state === 'synced' || state === 'missing') reconcileAll()
+        },
+        log,
+        signal,
       },
-      onChange,
-      // A kind that was missing, such as one of KEDA, may be installed now.
-      onState: (state) => {
-        if (state === 'synced' || state === 'missing') reconcileAll()
-      },
-      log,
-      signal,
-    })
+      namespaces,
+    )
   const reconcileOwner = (child: KubeObject, change: Change) => {
     for (const key of jobsAffectedByChild(child, change, jobs.list(child.metadata.namespace))) reconcile(key)
   }
-  const jobs: WatchedKind<LiveJob> = follow(KINDS.job, undefined, (job: LiveJob) => {
+  const jobs: WatchedKind<LiveJob> = follow(KINDS.job, {}, (job: LiveJob) => {
     reconcile(keyOfJob(job))
     for (const other of jobsSharingEvents(job, jobs.list(job.metadata.namespace))) reconcile(keyOfJob(other))
   })
   return {
     jobs,
-    configMaps: follow(KINDS.configMap, undefined, (configMap: KubeObject, change) => {
-      if (change === 'removed') onConfigMapGone(configMap)
-      for (const key of jobsAffectedByConfigMap(configMap, jobs.list(configMap.metadata.namespace)))
-        reconcile(key)
-    }),
-    services: follow(KINDS.knativeService, OURS, reconcileOwner),
-    deployments: follow(KINDS.deployment, OURS, reconcileOwner),
-    scaledObjects: follow(KINDS.scaledObject, OURS, reconcileOwner),
-    pods: follow(KINDS.pod, OURS, (pod: PodObject) => {
+    configMaps: follow(
+      KINDS.configMap,
+      { metadataOnly: true },
+      (configMap: KubeObject, change) => {
+        if (change === 'removed') onConfigMapGone(configMap)
+        for (const key of jobsAffectedByConfigMap(configMap, jobs.list(configMap.metadata.namespace)))
+          reconcile(key)
+      },
+      {
+        keep: (configMap) => neededOf(configMap, jobs.list(configMap.metadata.namespace)),
+        after: jobs.whenSynced,
+      },
+    ),
+    services: follow(KINDS.knativeService, { labels: OURS }, reconcileOwner),
+    deployments: follow(KINDS.deployment, { labels: OURS }, reconcileOwner),
+    scaledObjects: follow(KINDS.scaledObject, { labels: OURS }, reconcileOwner),
+    pods: follow(KINDS.pod, { labels: OURS }, (pod: PodObject) => {
       const job = pod.metadata.labels?.[LABELS.job]
       if (job !== undefined) reconcileSoon(keyOf(pod.metadata.namespace ?? '', job))
     }),
   }
+}
+
+const READ_NAMES: ReadonlySet<string> = new Set([...Object.values(LABELS), ...Object.values(ANNOTATIONS)])
+/** What the operator writes is shorter. */
+const MOST_CHARS = 256
+
+/** What is kept of a ConfigMap: the metadata that is read here. Undefined if none of the Jobs needs it. Pure. */
+export function neededOf({ metadata }: KubeObject, jobs: readonly LiveJob[]): KubeObject | undefined {
+  const { name, labels = {}, annotations = {}, ownerReferences = [] } = metadata
+  const isLabelled = labels[LABELS.managedBy] === MANAGER || labels[LABELS.modules] === 'true'
+  if (!isLabelled && !jobs.some((job) => namesConfigMap(job, name))) return undefined
+  const { namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata
+  const given = Object.entries({ namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp })
+  const set = given.filter(([, value]) => value !== undefined)
+  return {
+    metadata: {
+      ...(Object.fromEntries(set) as Partial<ObjectMeta>),
+      name,
+      labels: readBy(labels),
+      annotations: readBy(annotations),
+      ownerReferences: ownerReferences.filter(({ controller }) => controller === true),
+    },
+  }
+}
+
+function readBy(entries: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(entries).filter(([name, value]) => READ_NAMES.has(name) && value.length <= MOST_CHARS),
+  )
+}
+
+function namesConfigMap({ spec }: LiveJob, name: string): boolean {
+  return spec.events.some(({ schema }) => (schema.name ?? schema.key) === name)
 }
 
 /** Resolves when every kind was listed, or was found not to be installed. */
@@ -147,7 +200,7 @@ export function jobsAffectedByConfigMap(configMap: KubeObject, jobs: readonly Li
       (job) =>
         holdsModules ||
         labels[LABELS.job] === job.metadata.name ||
-        job.spec.events.some(({ schema }) => (schema.name ?? schema.key) === name),
+        namesConfigMap(job, name),
     )
     .map(keyOfJob)
 }

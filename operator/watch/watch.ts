@@ -8,24 +8,30 @@ import { createCache, type Cache, type Change } from './cache.ts'
 export type { Change } from './cache.ts'
 
 const BACKOFF = { firstMs: 200, maxMs: 30_000 }
-/** How long to wait before a missing kind is looked for again, at most. */
+/** How long to wait before a missing kind, or a closed namespace, is looked for again, at most. */
 const MISSING_RETRY_MS = 12_000
 /** A watch that ends sooner than this without an event counts as failed: to resume it at once could loop without a pause. */
 const USEFUL_AFTER_MS = 1_000
+const FORBIDDEN = 403
 const NOT_FOUND = 404
 const GONE = 410
 
 /**
  * The state of a watch and its cache: `syncing` before the first list, `synced` while the watch runs, `missing` if the kind
- * is not installed, `failing` after an error, while the cache may be stale.
+ * is not installed, `closed` if the one namespace that is watched may not be read, `failing` after an error, while the cache
+ * may be stale.
  */
-export type WatchState = 'syncing' | 'synced' | 'missing' | 'failing'
+export type WatchState = 'syncing' | 'synced' | 'missing' | 'closed' | 'failing'
 
 /** What to watch, and what to call. */
 export interface WatchOptions<T extends KubeObject> {
   readonly kube: Kube
   readonly kind: Kind
   readonly selection: Selection
+  /** What is kept of an object; undefined for nothing. All of it by default. */
+  readonly keep?: (object: T) => T | undefined
+  /** The first list waits for this. */
+  readonly after?: Promise<unknown>
   /** Called after the cache holds the change, for `removed` with the last known object. What it throws is logged. */
   readonly onChange: (object: T, change: Change) => void
   /** Called when the state changes. What it throws is logged. */
@@ -53,7 +59,8 @@ export interface WatchedKind<T extends KubeObject> {
  */
 export function watchKind<T extends KubeObject>(options: WatchOptions<T>): WatchedKind<T> {
   const { kind, onChange, onState = () => undefined } = options
-  const log = options.log.child({ kind: kind.kind })
+  const { namespace } = options.selection
+  const log = options.log.child({ kind: kind.kind, ...(namespace === undefined ? {} : { namespace }) })
   const guarded = (work: () => void) => {
     try {
       work()
@@ -61,13 +68,13 @@ export function watchKind<T extends KubeObject>(options: WatchOptions<T>): Watch
       log.error({ err }, 'A handler of a watch failed')
     }
   }
-  const cache = createCache<T>((object, change) => guarded(() => onChange(object, change)))
+  const cache = createCache<T>((object, change) => guarded(() => onChange(object, change)), options.keep)
   const synced = Promise.withResolvers<undefined>()
   let state: WatchState = 'syncing'
   const enter = (next: WatchState) => {
     if (next === state) return
     state = next
-    log[next === 'failing' ? 'warn' : 'info']({ state }, 'A watch changed its state')
+    log[next === 'failing' || next === 'closed' ? 'warn' : 'info']({ state }, 'A watch changed its state')
     if (next !== 'failing') synced.resolve(undefined)
     guarded(() => onState(next))
   }
@@ -76,13 +83,44 @@ export function watchKind<T extends KubeObject>(options: WatchOptions<T>): Watch
   return { get: cache.get, list: cache.list, state: () => state, whenSynced: synced.promise, ended }
 }
 
+/** The most telling state of several: the first in this order that one of them has. */
+const STATES = ['failing', 'syncing', 'missing', 'synced', 'closed'] as const satisfies WatchState[]
+
+/**
+ * Lists and watches the objects of a kind in some namespaces, or in all. A namespace that may not be read counts as empty, and
+ * is looked at again and again. The state is the most telling of all namespaces.
+ */
+export function watchNamespaces<T extends KubeObject>(
+  options: WatchOptions<T>,
+  namespaces: readonly string[] | undefined,
+): WatchedKind<T> {
+  if (namespaces === undefined) return watchKind(options)
+  const watched = new Map(
+    namespaces.map((namespace) => [
+      namespace,
+      watchKind({ ...options, selection: { ...options.selection, namespace } }),
+    ]),
+  )
+  const all = [...watched.values()]
+  const ofAll = (promises: readonly Promise<void>[]) => Promise.all(promises).then(() => undefined)
+  return {
+    get: (name) => watched.get(name.namespace)?.get(name),
+    list: (namespace) =>
+      namespace === undefined ? all.flatMap((kind) => kind.list()) : (watched.get(namespace)?.list() ?? []),
+    state: () => STATES.find((state) => all.some((kind) => kind.state() === state)) ?? 'closed',
+    whenSynced: ofAll(all.map((kind) => kind.whenSynced)),
+    ended: ofAll(all.map((kind) => kind.ended)),
+  }
+}
+
 interface Watcher<T extends KubeObject> extends WatchOptions<T> {
   readonly cache: Cache<T>
   readonly enter: (state: WatchState) => void
 }
 
 async function listAndWatch<T extends KubeObject>(watcher: Watcher<T>): Promise<void> {
-  const { enter, log, signal } = watcher
+  const { enter, log, signal, after } = watcher
+  await after
   let failures = 0
   while (!signal.aborted) {
     try {
@@ -98,17 +136,27 @@ async function listAndWatch<T extends KubeObject>(watcher: Watcher<T>): Promise<
   }
 }
 
-/** Lists into the cache, and gives the version of the list; undefined if the kind is not installed. */
+/** Lists into the cache, and gives the version of the list; undefined if there is nothing to follow. */
 async function relist<T extends KubeObject>(watcher: Watcher<T>): Promise<string | undefined> {
   const { kube, kind, selection, cache, enter, signal } = watcher
-  const listing = await kube.list<T>(kind, selection).catch((fault: unknown) => {
-    if (fault instanceof KubeError && fault.status === NOT_FOUND) return undefined
-    throw fault
-  })
+  const listing = await kube.list<T>(kind, selection).catch((fault: unknown) => nothingIn(fault, selection))
   if (signal.aborted) return undefined
-  cache.replaceAll(listing?.items ?? [])
-  enter(listing === undefined ? 'missing' : 'synced')
-  return listing?.resourceVersion
+  if (typeof listing === 'object') {
+    cache.replaceAll(listing.items)
+    enter('synced')
+    return listing.resourceVersion
+  }
+  cache.replaceAll([])
+  enter(listing)
+  return undefined
+}
+
+/** Says why nothing can be followed; throws any other fault. */
+function nothingIn(fault: unknown, { namespace }: Selection): 'missing' | 'closed' {
+  const status = fault instanceof KubeError ? fault.status : undefined
+  if (status === NOT_FOUND) return 'missing'
+  if (status === FORBIDDEN && namespace !== undefined) return 'closed'
+  throw fault
 }
 
 /** Watches from a version on, resuming watches that the server closes, until one fails or the signal aborts. */

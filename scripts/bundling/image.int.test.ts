@@ -30,7 +30,7 @@ t.test('the processes of the image start, before and after their code is compile
   )
   for (const name of ['operator', 'listener', 'runner'])
     t.match(start(name), { status: 1, stdout: /CONFIG_INVALID/, stderr: '' }, `${name}, compiled`)
-  t.match(start('schema-worker'), { status: 0, stderr: '' })
+  t.match(start('check-main'), { status: 0, stderr: '' })
   for (const name of ['worker', 'check-worker']) t.match(start(name).stderr, /entry of a worker thread/, name)
 })
 

@@ -12,7 +12,7 @@ import { sbom, SBOM_FILE } from './sbom.ts'
 /** The entry points of the image's processes and worker threads; each is started as `<name>.js`. */
 export const IMAGE_ENTRIES = {
   operator: 'operator/main.ts',
-  'schema-worker': 'operator/resolve/schema-worker.ts',
+  'check-main': 'operator/checks/check-main.ts',
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   storage: 'functions/storage/main.ts',

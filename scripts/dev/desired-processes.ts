@@ -122,6 +122,7 @@ function runnerEnvironment({ queue, events }: PreparedJob, event: PreparedEvent,
     JOBICO_DONE_RETENTION_S: String(queue.doneRetentionSeconds),
     JOBICO_DEAD_RETENTION_S: String(queue.deadRetentionSeconds),
     ...(output === undefined ? {} : { JOBICO_OUTPUT: JSON.stringify(output) }),
+    ...(output !== undefined && 'sink' in output ? { JOBICO_LOCAL_SINKS: 'true' } : {}),
     ...(event.emits ? { JOBICO_EMIT: JSON.stringify(emitSetting(events, event, place)) } : {}),
     ...(Object.fromEntries(guest) as Record<string, string>),
   }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { JobEvent } from '../../crds/job.ts'
 import { parseQuantity } from '../../crds/quantity.ts'
 import type { ObjectPath } from '../../crds/structure.ts'
+import { neverSinks } from '../../functions/process/never-sinks.ts'
 import type { JobFileFault } from './fault.ts'
 import type { LocalEvent, LocalJob, LocalModule } from './local-job.ts'
 import type { JobManifest, Manifests } from './manifests.ts'
@@ -110,13 +111,24 @@ async function resolveEvent(
   }
 }
 
+/** `jobico dev` may send to this machine. */
+const NEVER = neverSinks({ loopback: true })
+
 function outputOf(
   { output }: JobEvent,
   at: ObjectPath,
   { document, faults }: Referrer,
 ): LocalEvent['output'] {
   if (output?.event !== undefined) return { event: output.event }
-  if (output?.sink?.uri !== undefined) return { sink: output.sink.uri }
+  if (output?.sink?.uri !== undefined) {
+    const { uri } = output.sink
+    const why = NEVER.host(URL.parse(uri)?.hostname ?? '')
+    if (why !== undefined) {
+      const message = `${uri} has ${why}, which never takes results; name another sink`
+      faults.push(document.fault([...at, 'output', 'sink', 'uri'], message))
+    }
+    return { sink: uri }
+  }
   if (output) {
     const message =
       'a sink by ref exists only in a cluster; on this machine give it by uri, such as uri: http://127.0.0.1:3000'

@@ -16,8 +16,17 @@ import { kubernetesPrograms } from './kubernetes.ts'
 
 const START_TIMEOUT_MS = 120_000
 const POLL_MS = 50
-/** The users of the API server, each with its group: `admin` may do everything, `stranger` nothing. */
-const USERS = { admin: 'system:masters', stranger: 'strangers' }
+/** The account of the operator as it is installed. */
+export const OPERATOR_ACCOUNT = 'system:serviceaccount:jobico-system:jobico-operator'
+/**
+ * The users of the API server, each with its group: `admin` may do everything, `stranger` nothing, and the operator what its
+ * roles say.
+ */
+const USERS = {
+  admin: 'system:masters',
+  stranger: 'strangers',
+  [OPERATOR_ACCOUNT]: 'system:serviceaccounts',
+}
 
 /** The kind Namespace. */
 export const NAMESPACE: Kind = {

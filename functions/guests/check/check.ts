@@ -1,4 +1,5 @@
 import { digestOf } from '../../modules/digest.ts'
+import { MODULE_BYTES } from '../../modules/module-size.ts'
 import { JobicoError, messageOf } from '../../process/errors.ts'
 import type { Abi, NeededExport } from '../abi.ts'
 import { ABIS, type AbiName } from '../abi-registry.ts'
@@ -6,9 +7,6 @@ import { mebibytes, memoryFaults, tableFaults, withMaximum } from './memory-limi
 import { codeFaults } from './compile-cost.ts'
 import { printableName } from './printable-name.ts'
 import { isWasm, readWasm, type WasmImport, type WasmModule } from './wasm.ts'
-
-/** The maximum size of a module, in bytes. */
-export const MODULE_BYTES = 64 * 1024 * 1024
 
 /** The name of a module in messages, and the maximum of its linear memory in bytes. */
 export interface CheckOptions {

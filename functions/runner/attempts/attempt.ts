@@ -248,7 +248,7 @@ async function sendToSink(
   result: CloudEvent,
 ): Promise<Failure | undefined> {
   if (output?.kind !== 'sink' || result.data === undefined) return undefined
-  return await postToSink(output.uri, result, timeoutMs)
+  return await postToSink(output.uri, result, timeoutMs, output.never)
 }
 
 async function deadLetter(

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 import { decodeUtf8, parseJson } from '../../cloudevents/json.ts'
 import type { Validate } from '../../../schemas/validator.ts'
+import { neverSinks, type NeverSinks } from '../../process/never-sinks.ts'
 import type { EventRef } from '../../queues/names.ts'
 import type { OutputConfig, RunnerConfig } from '../config.ts'
 
@@ -14,11 +15,12 @@ export interface NextEvent {
 
 /** Where results go, in addition to their verdict, ready for use. */
 export type Output =
-  (NextEvent & { readonly kind: 'event' }) | { readonly kind: 'sink'; readonly uri: string }
+  | (NextEvent & { readonly kind: 'event' })
+  | { readonly kind: 'sink'; readonly uri: string; readonly never: NeverSinks }
 
 /** Opens an output: reads and compiles the schema of the event it goes to. Throws SCHEMA_INVALID. */
 export async function openOutput(ref: EventRef, config: OutputConfig): Promise<Output> {
-  if ('sink' in config) return { kind: 'sink', uri: config.sink }
+  if ('sink' in config) return { kind: 'sink', uri: config.sink, never: neverSinks(config) }
   const next = await openEvent(ref, config.event, config.schema)
   await next.validation()
   return { kind: 'event', ...next }

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 
 import t, { type Test } from 'tap'
 
+import { neverSinks } from '../../process/never-sinks.ts'
 import { openOutput, outputFault } from './output.ts'
 import { postToSink, sinkFailure } from './sink.ts'
 import { answerText } from './sink-answer.ts'
 
+const LOCAL = neverSinks({ loopback: true })
 const RESULT = {
   attributes: { specversion: '1.0', id: 'a', source: '/é', type: 't', datacontenttype: 'application/json' },
   data: Buffer.from('{"a":1}'),
@@ -112,17 +114,17 @@ t.test(
       }
       more()
     })
-    t.match(await postToSink(endless, RESULT, 60_000), {
+    t.match(await postToSink(endless, RESULT, 60_000, LOCAL), {
       code: 'SINK_REFUSED',
       reason: /answered 400: (why )+why…$/,
     })
     const stopped = await startSink(t, (_request, response) => void response.writeHead(400).write('no items'))
-    t.match(await postToSink(stopped, RESULT, 1_000), {
+    t.match(await postToSink(stopped, RESULT, 1_000, LOCAL), {
       code: 'SINK_REFUSED',
       reason: /answered 400: no items$/,
     })
     const silent = await startSink(t, () => undefined)
-    t.match(await postToSink(silent, RESULT, 100), {
+    t.match(await postToSink(silent, RESULT, 100, LOCAL), {
       code: 'SINK_UNAVAILABLE',
       reason: /did not answer: .*timeout/,
     })
@@ -136,10 +138,10 @@ t.test('a name and a password in the URI are sent as Basic authorization, and ne
     response.writeHead(400).end('no')
   })
   const withPassword = (address: string) => address.replace('http://', 'http://ann:s%40cret@')
-  const refused = await postToSink(withPassword(uri), RESULT, 60_000)
+  const refused = await postToSink(withPassword(uri), RESULT, 60_000, LOCAL)
   t.same(seen, [`Basic ${Buffer.from('ann:s@cret').toString('base64')}`])
   t.match(refused, { code: 'SINK_REFUSED', reason: /^http:..127.0.0.1:\d+\S* answered 400: no$/ })
-  const silent = await postToSink(withPassword('http://127.0.0.1:1/'), RESULT, 60_000)
+  const silent = await postToSink(withPassword('http://127.0.0.1:1/'), RESULT, 60_000, LOCAL)
   t.match(silent, { code: 'SINK_UNAVAILABLE', reason: /^http:..127.0.0.1:1\/ did not answer/ })
 })
 
@@ -149,15 +151,15 @@ t.test('a sink gets the event, and is not blamed for what Jobico can not send', 
     seen.push(request.headers)
     request.resume().on('end', () => response.end())
   })
-  t.equal(await postToSink(uri, RESULT, 60_000), undefined)
+  t.equal(await postToSink(uri, RESULT, 60_000, LOCAL), undefined)
   t.match(seen, [{ 'ce-id': 'a', 'ce-source': '/%C3%A9', 'ce-specversion': '1.0', 'content-type': /json/ }])
   const broken = { ...RESULT, trace: { traceparent: 'a\nb' } }
-  t.match(await postToSink(uri, broken, 60_000), {
+  t.match(await postToSink(uri, broken, 60_000, LOCAL), {
     kind: 'retry',
     code: 'INTERNAL',
     reason: /could not be made/,
   })
-  t.match(await postToSink('http://127.0.0.1:1/', RESULT, 60_000), { code: 'SINK_UNAVAILABLE' })
+  t.match(await postToSink('http://127.0.0.1:1/', RESULT, 60_000, LOCAL), { code: 'SINK_UNAVAILABLE' })
 })
 
 t.test('an output opens with a schema that only an earlier version took', async (t) => {
@@ -179,4 +181,35 @@ t.test('what goes to another event is judged by its digits', async (t) => {
     t.equal(await outputFault('the result', output, Buffer.from(text)), undefined, text)
   for (const text of ['9007199254740994', '1e400', '19.999'])
     t.type(await outputFault('the result', output, Buffer.from(text)), 'string', text)
+})
+
+t.test('nothing is sent to an address that never is a sink, whatever its name was before', async (t) => {
+  let requests = 0
+  const uri = await startSink(t, (_request, response) => {
+    requests++
+    response.end()
+  })
+  const { port } = new URL(uri)
+  const strict = neverSinks({ apiServer: '127.0.0.2' })
+  const hosts = ['127.0.0.1', '127.1', '2130706433', '[::ffff:127.0.0.1]', 'localhost', '127.0.0.2', '0']
+  for (const host of hosts)
+    t.match(
+      await postToSink(`http://${host}:${port}/`, RESULT, 60_000, strict),
+      { kind: 'reject', code: 'SINK_REFUSED', reason: /of the machine itself, which never takes results$/ },
+      host,
+    )
+  // As if the name were a harmless one that has come to mean this machine since.
+  const byAddress = { ...strict, host: () => undefined }
+  t.match(await postToSink(`http://localhost:${port}/`, RESULT, 60_000, byAddress), {
+    kind: 'reject',
+    code: 'SINK_REFUSED',
+    reason: /is at \S+, an address of the machine itself/,
+  })
+  t.match(await postToSink('http://169.254.169.254/', RESULT, 60_000, LOCAL), {
+    code: 'SINK_REFUSED',
+    reason: /link-local/,
+  })
+  t.equal(requests, 0)
+  t.equal(await postToSink(`http://localhost:${port}/`, RESULT, 60_000, LOCAL), undefined)
+  t.equal(requests, 1)
 })

@@ -1,7 +1,9 @@
 import type { CloudEvent } from '../../cloudevents/cloudevent.ts'
 import { messageOf } from '../../process/errors.ts'
 import { REASON_CHARS, cut, type Failure } from '../../guests/abi.ts'
-import { ANSWER_BYTES, answerText } from './sink-answer.ts'
+import type { NeverSinks } from '../../process/never-sinks.ts'
+import { answerText } from './sink-answer.ts'
+import type { SinkRequest } from './sink-request.ts'
 
 /** The answer of a sink. */
 export interface SinkAnswer {
@@ -16,26 +18,45 @@ const RETRYABLE_STATUS: readonly number[] = [408, 425, 429]
 
 /**
  * Posts a result to a sink as a CloudEvent in binary mode. 2xx is success; 408, 425, 429, 5xx and no answer are a retry,
- * after the time of Retry-After if there is one; anything else, redirections too, is a reject. If the request can't be made,
- * that is a retry with the code INTERNAL, since the sink has nothing to do with it. Never throws.
+ * after the time of Retry-After if there is one; anything else, redirections too, is a reject, and so is an address that
+ * never is a sink. If the request can't be made, that is a retry with the code INTERNAL, since the sink has nothing to do
+ * with it. Never throws.
  */
 export async function postToSink(
   uri: string,
   result: CloudEvent,
   timeoutMs: number,
+  never: NeverSinks,
 ): Promise<Failure | undefined> {
-  let target: Target
-  let request: Request
+  const { postOnce, NeverSinkError } = await import('./sink-request.ts') // most runners do not need it
+  let request: SinkRequest
   try {
-    target = targetOf(uri)
-    request = await requestOf(target, result, timeoutMs)
+    request = await requestOf(uri, result, timeoutMs)
   } catch (thrown) {
-    const reason = `the request to the sink could not be made: ${messageOf(thrown)}`
-    return { kind: 'retry', code: 'INTERNAL', reason: cut(reason, REASON_CHARS) }
+    return unsent(thrown)
   }
-  const answer = await answerOf(request)
-  if (typeof answer !== 'string') return sinkFailure(target.url, answer, Date.now())
-  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: cut(`${target.url} ${answer}`, REASON_CHARS) }
+  const { url } = request
+  try {
+    const { status, retryAfter, start } = await postOnce(request, never)
+    return sinkFailure(url, { status, retryAfter, text: answerText(start) }, Date.now())
+  } catch (thrown) {
+    if (thrown instanceof TypeError) return unsent(thrown)
+    if (!(thrown instanceof NeverSinkError)) return noAnswer(url, thrown)
+    const reason = `${url} ${thrown.message}, which never takes results`
+    return { kind: 'reject', code: 'SINK_REFUSED', reason: cut(reason, REASON_CHARS) }
+  }
+}
+
+function unsent(thrown: unknown): Failure {
+  const reason = `the request to the sink could not be made: ${messageOf(thrown)}`
+  return { kind: 'retry', code: 'INTERNAL', reason: cut(reason, REASON_CHARS) }
+}
+
+function noAnswer(url: string, thrown: unknown): Failure {
+  // One of an AggregateError has been tried last.
+  const cause: unknown = thrown instanceof AggregateError ? (thrown.errors.at(-1) ?? thrown) : thrown
+  const reason = `${url} did not answer: ${messageOf(cause)}`
+  return { kind: 'retry', code: 'SINK_UNAVAILABLE', reason: cut(reason, REASON_CHARS) }
 }
 
 interface Target {
@@ -56,51 +77,16 @@ function targetOf(uri: string): Target {
   return { url: url.href, headers: { authorization } }
 }
 
-async function requestOf(target: Target, result: CloudEvent, timeoutMs: number): Promise<Request> {
+async function requestOf(uri: string, result: CloudEvent, timeoutMs: number): Promise<SinkRequest> {
   const { binaryHeaders } = await import('./binary-headers.ts') // most runners do not need it
+  const target = targetOf(uri)
   const { data, trace, attributes } = result
-  return new Request(target.url, {
-    method: 'POST',
+  return {
+    url: target.url,
     headers: { ...binaryHeaders(attributes), ...trace, ...target.headers },
-    body: data === undefined ? null : Buffer.from(data),
-    redirect: 'manual',
-    signal: AbortSignal.timeout(timeoutMs),
-  })
-}
-
-/** The answer to a request, or why there is none. */
-async function answerOf(request: Request): Promise<SinkAnswer | string> {
-  let response: Response
-  try {
-    response = await fetch(request)
-  } catch (thrown) {
-    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
-    return `did not answer: ${messageOf(cause)}`
+    body: data === undefined ? new Uint8Array() : Buffer.from(data),
+    timeoutMs,
   }
-  const retryAfter = response.headers.get('retry-after')
-  const bytes = response.ok ? await noBody(response) : await startOfBody(response)
-  return { status: response.status, retryAfter, text: answerText(bytes) }
-}
-
-async function noBody({ body }: Response): Promise<Uint8Array> {
-  await body?.cancel().catch(() => undefined) // the status has come, and that decides
-  return new Uint8Array()
-}
-
-/** The first bytes of a body, as far as they come before the request's time is over. */
-async function startOfBody({ body }: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  try {
-    for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
-      parts.push(part)
-      size += part.length
-      if (size >= ANSWER_BYTES) break
-    }
-  } catch {
-    // The status has come, and that decides.
-  }
-  return Buffer.concat(parts).subarray(0, ANSWER_BYTES)
 }
 
 /** The failure that a sink's answer means; undefined if it took the result. Pure. */

@@ -1,0 +1,174 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { FAULT_CHARS, type CheckAnswer, type CheckHead, type CheckRequest } from './check-request.ts'
+
+/** What a check process may take. */
+export interface CheckLimits {
+  /** How long one check may take, with the start of the process, in milliseconds. */
+  readonly deadlineMs: number
+  /** The heap of JavaScript, in MiB. */
+  readonly heapMiB: number
+  /** All that the process may allocate, in MiB. */
+  readonly memoryMiB: number
+}
+
+/** Why there is no answer: the process took too long, wanted too much memory, or ended. */
+export interface CheckFailure {
+  readonly failed: 'late' | 'memory' | 'ended'
+  /** What is known about it, for a log. */
+  readonly detail: string
+}
+
+/** A process that checks one thing after another. */
+export interface CheckProcess {
+  /** Asks about these bytes, once the last answer has come. After a failure the process is gone. Throws if it can't start. */
+  ask(request: CheckRequest, bytes: Uint8Array, deadlineMs: number): Promise<CheckAnswer | CheckFailure>
+  /** Whether it can be asked again. */
+  isAlive(): boolean
+  end(): void
+}
+
+/** No answer is longer. */
+const MOST_ANSWER_BYTES = 64 * 1024
+const STDERR_CHARS = 4_000
+/** Politeness towards other work of the machine. */
+const PRIORITY = 5
+const KIBIBYTE = 1024
+const CPU_SECONDS = '300'
+/** Says in standard error that memory was short. */
+const OUT_OF_MEMORY = /out of memory|allocation failed/i
+/** $0 is the limit of CPU time in seconds, $1 that of memory in KiB, or empty. */
+const LIMITED = 'ulimit -c 0; ulimit -t "$0" && if [ "$1" ]; then ulimit -d "$1"; fi && shift && exec "$@"'
+
+/**
+ * Starts a process with an empty environment, which may read the files of its own program and no others, may start no
+ * process, and has these limits. The system keeps the limit of memory, so that whatever it does ends this process and no
+ * other. Its limit of CPU time is for the case that nobody is left to end it. Tests give it another program.
+ */
+export function startCheckProcess(
+  { heapMiB, memoryMiB }: Omit<CheckLimits, 'deadlineMs'>,
+  { entry, folder }: Program = program(),
+): CheckProcess {
+  const data = memoryLimitKiB(memoryMiB)
+  const options = [`--max-old-space-size=${heapMiB}`, '--permission', `--allow-fs-read=${folder}`]
+  const child = spawn(
+    '/bin/sh',
+    ['-c', LIMITED, CPU_SECONDS, data, process.execPath, ...options, entry],
+    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
+  )
+  let told = ''
+  let answered = Buffer.alloc(0)
+  let isOver = false
+  /** Ends the wait for the answer that is due. */
+  let settle: ((outcome: CheckAnswer | CheckFailure | Error) => void) | undefined
+
+  const fail = (outcome: CheckFailure | Error) => {
+    isOver = true
+    child.kill('SIGKILL')
+    settle?.(outcome)
+  }
+  child.on('spawn', () => setPriorityOf(child.pid))
+  child.on('error', (fault) => fail(fault))
+  // Its end tells more than a write that fails.
+  child.stdin.on('error', () => undefined)
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    told = (told + text).slice(0, STDERR_CHARS)
+  })
+  child.stdout.on('data', (part: Buffer) => {
+    answered = Buffer.concat([answered, part])
+    const end = answered.indexOf('\n')
+    if (end < 0) {
+      if (answered.length > MOST_ANSWER_BYTES) fail({ failed: 'ended', detail: 'it answered without an end' })
+      return
+    }
+    const answer = readAnswer(answered.subarray(0, end).toString())
+    answered = Buffer.alloc(0)
+    if ('failed' in answer) fail(answer)
+    else settle?.(answer)
+  })
+  child.on('close', (code, signal) => {
+    isOver = true
+    settle?.(failureOf(told, code, signal))
+  })
+  return {
+    isAlive: () => !isOver,
+    end() {
+      isOver = true
+      child.kill('SIGKILL')
+    },
+    async ask(request, bytes, deadlineMs) {
+      const head: CheckHead = { ...request, bytes: bytes.length }
+      const answer = Promise.withResolvers<CheckAnswer | CheckFailure | Error>()
+      settle = answer.resolve
+      const timer = setTimeout(
+        () => fail({ failed: 'late', detail: `no answer within ${deadlineMs / 1_000} s` }),
+        deadlineMs,
+      )
+      child.stdin.write(`${JSON.stringify(head)}\n`)
+      child.stdin.write(bytes)
+      const outcome = await answer.promise
+      clearTimeout(timer)
+      settle = undefined
+      if (outcome instanceof Error) throw outcome
+      return outcome
+    },
+  }
+}
+
+/** Reads an answer; a process that has been taken over could write anything. */
+function readAnswer(line: string): CheckAnswer | CheckFailure {
+  try {
+    const { fault, emits } = JSON.parse(line) as { readonly fault?: unknown; readonly emits?: unknown }
+    if (typeof fault === 'string') return { fault: fault.slice(0, FAULT_CHARS) }
+    if (typeof emits === 'boolean') return { emits }
+  } catch {
+    // Not JSON.
+  }
+  return { failed: 'ended', detail: `it answered ${JSON.stringify(line.slice(0, 100))}` }
+}
+
+function failureOf(told: string, code: number | null, signal: NodeJS.Signals | null): CheckFailure {
+  const detail = `${signal ?? `exit code ${code ?? 0}`}: ${told.trim().slice(0, 500)}`
+  // Nobody here sent SIGKILL when this is reached, so the system was short of memory.
+  return { failed: OUT_OF_MEMORY.test(told) || signal === 'SIGKILL' ? 'memory' : 'ended', detail }
+}
+
+/** The process is of less importance than any other here; where that can't be said, it goes on as it is. */
+function setPriorityOf(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, PRIORITY)
+  } catch {
+    // It has ended already.
+  }
+}
+
+/**
+ * The limit of what a process may map for writing, so that it can use that much memory: Node maps much more than it ever uses,
+ * such as a range for compiled code. How much that is, this process knows, which is of the same Node. Empty where the system
+ * does not tell.
+ */
+function memoryLimitKiB(memoryMiB: number): string {
+  if (process.platform !== 'linux') return ''
+  const status = readFileSync('/proc/self/status', 'utf8')
+  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
+  const unused = Math.max(kibibytes('VmData') - kibibytes('RssAnon'), 0)
+  return String(unused + memoryMiB * KIBIBYTE)
+}
+
+/** The file that a process runs, and the folder with all that it reads. */
+export interface Program {
+  readonly entry: string
+  readonly folder: string
+}
+
+function program(): Program {
+  const here = fileURLToPath(import.meta.url)
+  const folder = dirname(here)
+  return here.endsWith('.ts')
+    ? { entry: join(folder, 'check-main.ts'), folder: join(folder, '..', '..', '/') }
+    : { entry: join(folder, 'check-main.js'), folder: join(folder, '/') }
+}

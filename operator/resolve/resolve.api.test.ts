@@ -1,0 +1,116 @@
+import { jetstreamManager } from '@nats-io/jetstream'
+import { Objm } from '@nats-io/obj'
+import { jetstream } from '@nats-io/jetstream'
+import t from 'tap'
+
+import { moduleBucket } from '../../functions/modules/module-store.ts'
+import { KINDS } from '../../knative/kube/kinds.ts'
+import type { KubeObject } from '../../knative/kube/object.ts'
+import { NAMESPACE } from '../../scripts/testing/api-server.fixture.ts'
+import {
+  jobObject,
+  moduleBytes,
+  moduleConfigMap,
+  schemaConfigMap,
+  startOperator,
+} from '../operator.fixture.ts'
+
+const operator = await startOperator(t)
+const { kube } = operator
+/** Enough on a busy machine, where several looks of the operator, 10 s apart, are waited for. */
+const LIMIT = { timeout: 180_000 }
+await operator.install('knative')
+await operator.install('keda')
+await operator.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'jobico-system' } })
+
+/** Valid, but its patterns take more memory or time than a check has. */
+const costly = (salt: number) =>
+  JSON.stringify({
+    $comment: String(salt),
+    allOf: Array.from({ length: 900 }, (_each, index) => ({
+      pattern: `^(${'a|b'.repeat(3)}){1,900}[xyz]{1,${index + 1}}$`,
+    })),
+  })
+
+t.test('schemas that take too much are faults of their own Jobs only', LIMIT, async (t) => {
+  const hostile = await operator.newNamespace()
+  const honest = await operator.newNamespace()
+  const events = ['a', 'b', 'c', 'd']
+  for (const [index, event] of events.entries())
+    await operator.apply(KINDS.configMap, schemaConfigMap(hostile, event, costly(index)))
+  await operator.apply(KINDS.job, jobObject(hostile, 'bad', events))
+  await operator.apply(KINDS.configMap, schemaConfigMap(honest, 'a', '{"type":"object"}'))
+  await operator.apply(KINDS.configMap, moduleConfigMap(honest, 'a.wasm', moduleBytes()))
+  await operator.apply(KINDS.job, jobObject(honest, 'good', ['a']))
+  await operator.condition(honest, 'good', { type: 'SchemasReady', status: 'True' })
+  await operator.condition(honest, 'good', { type: 'ModulesReady', status: 'True' })
+  const bad = await operator.condition(hostile, 'bad', {
+    type: 'SchemasReady',
+    status: 'False',
+    reason: 'SchemaInvalid',
+  })
+  const { message = '' } = bad.status?.conditions?.find(({ type }) => type === 'SchemasReady') ?? {}
+  t.match(message, /event a: .*(10 s|too much memory) to compile; make the schema smaller.* after 2\d{3}-/)
+  await operator.apply(KINDS.configMap, schemaConfigMap(hostile, 'a', '{"type":"array"}'))
+  await operator.condition(hostile, 'bad', { type: 'SchemasReady', status: 'False' })
+})
+
+t.test('an object that is no module is not read', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{}'))
+  const buckets = new Objm(jetstream(operator.nats))
+  const bucket = await buckets.create(moduleBucket(namespace))
+  await bucket.putBlob({ name: 'a.wasm' }, new Uint8Array(65 * 2 ** 20))
+  const { state } = await (await jetstreamManager(operator.nats)).streams.info(`OBJ_${moduleBucket(namespace)}`)
+  t.ok(state.bytes > 65 * 2 ** 20)
+  await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['a']))
+  const job = await operator.condition(namespace, 'shop', {
+    type: 'ModulesReady',
+    status: 'False',
+    reason: 'ModuleInvalid',
+  })
+  const { message } = job.status?.conditions?.find(({ type }) => type === 'ModulesReady') ?? {}
+  t.match(message, /a\.wasm has 68157440 bytes, the limit is 67108864/)
+})
+
+t.test('what Jobs may reach is a setting, which conditions name', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  await operator.apply(KINDS.configMap, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'jobico-system', name: 'jobico-limits' },
+    data: { [namespace]: 'secrets: jobico-\nsinks: https://*.example\nmoduleConfigMaps: good' },
+  })
+  const [event] = (jobObject(namespace, 'shop', ['a']) as { spec: { events: object[] } }).spec.events
+  const job = (more: object) => {
+    const object = jobObject(namespace, 'shop', ['a']) as { spec: object }
+    return { ...object, spec: { ...object.spec, events: [{ ...event, ...more }] } }
+  }
+  const apply = (more: object) => operator.apply<KubeObject>(KINDS.job, job(more))
+  const messageOf = async (type: string, reason: string) => {
+    const found = await operator.condition(namespace, 'shop', { type, reason, status: 'False' })
+    return found.status?.conditions?.find((condition) => condition.type === type)?.message
+  }
+  const secret = (name: string) => ({ secretKeyRef: { name, key: 'k' } })
+  await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{}'))
+  await operator.apply(KINDS.configMap, moduleConfigMap(namespace, 'a.wasm', moduleBytes(), 'bad'))
+  await apply({})
+  t.match(await messageOf('ModulesReady', 'ModuleNotFound'), /ConfigMap bad is not looked at, .*`moduleConfigMaps`/)
+  await operator.apply(KINDS.configMap, moduleConfigMap(namespace, 'a.wasm', moduleBytes(), 'good'))
+  await operator.condition(namespace, 'shop', { type: 'ModulesReady', status: 'True' })
+
+  await apply({ listener: { auth: secret('db') } })
+  t.match(await messageOf('ListenersReady', 'SecretNotAllowed'), /listener\.auth names the Secret db, .*`secrets`/)
+  const service = await kube.get(KINDS.knativeService, { namespace, name: 'listener-a' })
+  t.notMatch(JSON.stringify(service ?? {}), /"secretName":"db"/)
+  await apply({ env: [{ name: 'PASSWORD', valueFrom: secret('db') }] })
+  t.match(await messageOf('RunnersReady', 'SecretNotAllowed'), /env PASSWORD names the Secret db/)
+  t.notMatch(JSON.stringify(await kube.get(KINDS.deployment, { namespace, name: 'runner-a' })), /"db"/)
+  await apply({ env: [{ name: 'PASSWORD', valueFrom: secret('jobico-db') }] })
+  await operator.condition(namespace, 'shop', { type: 'RunnersReady', reason: 'NotSeenYet', status: 'Unknown' })
+
+  await apply({ output: { sink: { uri: 'http://a.example/' } } })
+  t.match(await messageOf('RunnersReady', 'SinkNotAllowed'), /only to https:\/\/\*\.example; .*`sinks`/)
+  await apply({ output: { sink: { uri: 'http://169.254.169.254/' } } })
+  t.match(await messageOf('RunnersReady', 'SinkNotAllowed'), /link-local address, which never takes results/)
+})
