@@ -57,9 +57,15 @@ export function readConfig(environment = process.env): OperatorConfig {
 }
 
 function namespacesIn(env: EnvReader): readonly string[] | undefined {
-  const names = env.optional('JOBICO_NAMESPACES')?.split(',').map((name) => name.trim())
+  const names = env
+    .optional('JOBICO_NAMESPACES')
+    ?.split(',')
+    .map((name) => name.trim())
   const wrong = names?.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
   if (wrong !== undefined)
-    env.fault('JOBICO_NAMESPACES', `has "${wrong}", not names of namespaces with commas in between, such as shop,bank`)
+    env.fault(
+      'JOBICO_NAMESPACES',
+      `has "${wrong}", not names of namespaces with commas in between, such as shop,bank`,
+    )
   return names && [...new Set(names)]
 }

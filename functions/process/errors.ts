@@ -185,7 +185,7 @@ export const ERROR_CODES = {
     status: 502,
     title: 'The sink refused the result',
     meaning:
-      'The sink answered with a status that does not say to try again, such as 404 or a redirection. The event is dead at once.',
+      'The sink answered with a status that does not say to try again, such as 404 or a redirection, or its address is one that never takes results. The event is dead at once.',
   },
   MESSAGE_UNREADABLE: {
     status: 502,

@@ -58,7 +58,10 @@ export function neverSinks({ apiServer, loopback = false }: NeverSinksOptions): 
   return {
     address,
     host(host) {
-      const name = host.replace(/^\[|\]$/g, '').replace(/\.$/, '').toLowerCase()
+      const name = host
+        .replace(/^\[|\]$/g, '')
+        .replace(/\.$/, '')
+        .toLowerCase()
       if (isIP(name) !== 0) return address(name)
       if (!loopback && LOOPBACK_NAME.test(name)) return 'a name of the machine itself'
       return API_SERVER_NAME.test(name) || name === apiServer ? 'the name of the API server' : undefined

@@ -5,7 +5,12 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 
 import type { Job } from '../../crds/job.ts'
-import { NAMESPACE, OPERATOR_ACCOUNT, startApiServer, until } from '../../scripts/testing/api-server.fixture.ts'
+import {
+  NAMESPACE,
+  OPERATOR_ACCOUNT,
+  startApiServer,
+  until,
+} from '../../scripts/testing/api-server.fixture.ts'
 import { CRD, jobDefinition, openDefinition } from '../../scripts/testing/definitions.ts'
 import { KubeError } from '../kube/client.ts'
 import { KINDS, type Kind } from '../kube/kinds.ts'
@@ -43,7 +48,9 @@ const INSTALLED: readonly Kind[] = [
 /** An object as a kustomization gives it its namespace, and the image that these tests have. */
 function asInstalled(object: KubeObject): KubeObject {
   if (object.kind !== 'PodTemplate') return object
-  const named = changed(object, { 'template.spec.containers.0.image': 'registry.example/jobico:1.0.0@sha256:0' })
+  const named = changed(object, {
+    'template.spec.containers.0.image': 'registry.example/jobico:1.0.0@sha256:0',
+  })
   return { ...named, metadata: { ...named.metadata, namespace: 'jobico-system' } }
 }
 
@@ -70,7 +77,8 @@ for (const name of ['shop', 'shut', 'jobico-system'])
     AS_ADMIN,
   )
 await admin.apply(CRD, await jobDefinition(), AS_ADMIN)
-for (const kind of [KINDS.knativeService, KINDS.scaledObject]) await admin.apply(CRD, openDefinition(kind), AS_ADMIN)
+for (const kind of [KINDS.knativeService, KINDS.scaledObject])
+  await admin.apply(CRD, openDefinition(kind), AS_ADMIN)
 for (const { apiVersion, kind } of [KINDS.job, KINDS.knativeService, KINDS.scaledObject])
   await until(async () => (await admin.findKind(apiVersion, kind)) !== undefined)
 await install()
@@ -163,7 +171,8 @@ const refusals: readonly {
   },
   {
     name: 'a change of what is not its own',
-    act: () => operator.patch(KINDS.configMap, { namespace: 'shop', name: 'of-a-user' }, { data: { a: 'b' } }),
+    act: () =>
+      operator.patch(KINDS.configMap, { namespace: 'shop', name: 'of-a-user' }, { data: { a: 'b' } }),
     want: /managed-by/,
   },
   {
@@ -186,8 +195,16 @@ const refusals: readonly {
     act: () => asOperator(KINDS.deployment, changed(runner, { 'metadata.namespace': 'jobico-system' })),
     want: /no Jobs in this namespace/,
   },
-  { name: 'a copy in a closed namespace', act: () => asOperator(KINDS.configMap, shut(copy)), want: /closed to Jobico/ },
-  { name: 'a runner in a closed namespace', act: () => asOperator(KINDS.deployment, shut(runner)), want: /closed/ },
+  {
+    name: 'a copy in a closed namespace',
+    act: () => asOperator(KINDS.configMap, shut(copy)),
+    want: /closed to Jobico/,
+  },
+  {
+    name: 'a runner in a closed namespace',
+    act: () => asOperator(KINDS.deployment, shut(runner)),
+    want: /closed/,
+  },
   {
     name: 'another account',
     act: () => asOperator(KINDS.deployment, changed(runner, { [`${POD}.serviceAccountName`]: 'builder' })),
@@ -195,12 +212,17 @@ const refusals: readonly {
   },
   {
     name: 'a token',
-    act: () => asOperator(KINDS.deployment, changed(runner, { [`${POD}.automountServiceAccountToken`]: true })),
+    act: () =>
+      asOperator(KINDS.deployment, changed(runner, { [`${POD}.automountServiceAccountToken`]: true })),
     want: /no token/,
   },
   {
     name: 'a token by default',
-    act: () => asOperator(KINDS.knativeService, changed(listener, { [`${POD}.automountServiceAccountToken`]: undefined })),
+    act: () =>
+      asOperator(
+        KINDS.knativeService,
+        changed(listener, { [`${POD}.automountServiceAccountToken`]: undefined }),
+      ),
     want: /no token/,
   },
   {
@@ -219,25 +241,32 @@ const refusals: readonly {
       asOperator(
         KINDS.deployment,
         changed(runner, {
-          [`${POD}.volumes`]: [{ name: 'a', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }],
+          [`${POD}.volumes`]: [
+            { name: 'a', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+          ],
         }),
       ),
     want: /ConfigMaps and Secrets only/,
   },
   {
     name: 'another program',
-    act: () => asOperator(KINDS.deployment, changed(runner, { [`${CONTAINER}.command`]: ['sh', '-c', 'id'] })),
+    act: () =>
+      asOperator(KINDS.deployment, changed(runner, { [`${CONTAINER}.command`]: ['sh', '-c', 'id'] })),
     want: /run node/,
   },
   {
     name: 'another image',
-    act: () => asOperator(KINDS.deployment, changed(runner, { [`${CONTAINER}.image`]: 'evil.example/jobico:1.0.0' })),
+    act: () =>
+      asOperator(KINDS.deployment, changed(runner, { [`${CONTAINER}.image`]: 'evil.example/jobico:1.0.0' })),
     want: /image that the PodTemplate/,
   },
   {
     name: 'an image of a longer name',
     act: () =>
-      asOperator(KINDS.knativeService, changed(listener, { [`${CONTAINER}.image`]: 'registry.example/jobico/x' })),
+      asOperator(
+        KINDS.knativeService,
+        changed(listener, { [`${CONTAINER}.image`]: 'registry.example/jobico/x' }),
+      ),
     want: /image that the PodTemplate/,
   },
   {
@@ -296,7 +325,9 @@ t.test('nobody else is stopped by the policies', async (t) => {
     [`${POD}.hostNetwork`]: true,
   })
   await t.resolves(admin.apply(KINDS.deployment, pod, AS_ADMIN))
-  await t.resolves(admin.patch(KINDS.configMap, { namespace: 'shop', name: 'of-a-user' }, { data: { a: 'b' } }))
+  await t.resolves(
+    admin.patch(KINDS.configMap, { namespace: 'shop', name: 'of-a-user' }, { data: { a: 'b' } }),
+  )
   await t.resolves(admin.apply(KINDS.secret, { ...users, kind: 'Secret' }, AS_ADMIN))
   await t.resolves(jobIn('shut'))
 })

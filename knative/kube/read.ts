@@ -1,5 +1,12 @@
 import { queryOf, undefinedAt, type Caller } from './call.ts'
-import { KubeError, type Kube, type Listing, type Selection, type WatchEvent, type WatchSelection } from './client.ts'
+import {
+  KubeError,
+  type Kube,
+  type Listing,
+  type Selection,
+  type WatchEvent,
+  type WatchSelection,
+} from './client.ts'
 import { callStream, TOO_LARGE } from './http.ts'
 import { pathOf, type Kind } from './kinds.ts'
 import type { KubeObject, ObjectName } from './object.ts'
@@ -29,7 +36,9 @@ export function reader(caller: Caller): Pick<Kube, 'get' | 'list' | 'watch'> {
     ) {
       const path = pathOf(kind, namespace, name)
       const accept = metadataOnly === true ? { accept: METADATA } : {}
-      const object = await caller.call('get', kind, { method: 'GET', path, ...accept }).catch(undefinedAt(404))
+      const object = await caller
+        .call('get', kind, { method: 'GET', path, ...accept })
+        .catch(undefinedAt(404))
       return object as T | undefined
     },
     list: (kind, selection) => listAll(caller, kind, selection),

@@ -10,32 +10,39 @@ import { FAULT_CHARS, type CheckAnswer, type CheckHead } from './check-request.t
 
 const NEWLINE = 10
 
-/** Reads standard input; a request's bytes are kept once, and no longer than it takes to check them. */
+/** A request, and its bytes as far as they have come. */
+interface Arriving {
+  readonly request: CheckHead
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly filled: number
+}
+
+/** Answers what comes in; a request's bytes are kept once, and no longer than it takes to check them. */
 async function serve(): Promise<void> {
   let head = Buffer.alloc(0)
-  let wanted: { readonly request: CheckHead; readonly bytes: Uint8Array<ArrayBuffer>; filled: number } | undefined
+  let arriving: Arriving | undefined
   for await (const part of process.stdin as AsyncIterable<Buffer>) {
-    let rest = part
-    while (rest.length > 0 || (wanted !== undefined && wanted.filled === wanted.bytes.length)) {
-      if (wanted === undefined) {
-        const end = rest.indexOf(NEWLINE)
-        head = Buffer.concat([head, end < 0 ? rest : rest.subarray(0, end)])
-        if (end < 0) break
-        const request = JSON.parse(head.toString()) as CheckHead
-        head = Buffer.alloc(0)
-        wanted = { request, bytes: new Uint8Array(request.bytes), filled: 0 }
-        rest = rest.subarray(end + 1)
-      }
-      const taken = rest.subarray(0, wanted.bytes.length - wanted.filled)
-      wanted.bytes.set(taken, wanted.filled)
-      wanted.filled += taken.length
-      rest = rest.subarray(taken.length)
-      if (wanted.filled < wanted.bytes.length) break
-      const { request, bytes } = wanted
-      wanted = undefined
-      process.stdout.write(`${JSON.stringify(await answerTo(request, bytes))}\n`)
-    }
+    if (arriving === undefined) {
+      head = Buffer.concat([head, part])
+      const end = head.indexOf(NEWLINE)
+      if (end < 0) continue
+      const request = JSON.parse(head.subarray(0, end).toString()) as CheckHead
+      arriving = filledWith(
+        { request, bytes: new Uint8Array(request.bytes), filled: 0 },
+        head.subarray(end + 1),
+      )
+      head = Buffer.alloc(0)
+    } else arriving = filledWith(arriving, part)
+    if (arriving.filled < arriving.bytes.length) continue
+    process.stdout.write(`${JSON.stringify(await answerTo(arriving.request, arriving.bytes))}\n`)
+    arriving = undefined
   }
+}
+
+/** Adds bytes. No more come than the request says: the next request is sent when this one has its answer. */
+function filledWith({ request, bytes, filled }: Arriving, part: Buffer): Arriving {
+  bytes.set(part, filled)
+  return { request, bytes, filled: filled + part.length }
 }
 
 async function answerTo(request: CheckHead, bytes: Uint8Array<ArrayBuffer>): Promise<CheckAnswer> {

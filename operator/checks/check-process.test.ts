@@ -27,15 +27,18 @@ for (const { name, deadlineMs = 60_000, want } of cases)
     t.notOk(process.isAlive())
   })
 
-t.test('a process has no environment, reads no file but its program, writes none and starts no process', async (t) => {
-  const process = startCheckProcess(LIMITS, PROGRAM)
-  t.teardown(() => process.end())
-  const answer = await process.ask(named('look'), Buffer.from('bytes'), 60_000)
-  const fault = 'fault' in answer ? answer.fault : '{}'
-  t.same(JSON.parse(fault), {
-    environment: [],
-    read: 'ERR_ACCESS_DENIED',
-    write: 'ERR_ACCESS_DENIED',
-    spawn: 'ERR_ACCESS_DENIED',
-  })
-})
+t.test(
+  'a process has no environment, reads no file but its program, writes none and starts no process',
+  async (t) => {
+    const process = startCheckProcess(LIMITS, PROGRAM)
+    t.teardown(() => process.end())
+    const answer = await process.ask(named('look'), Buffer.from('bytes'), 60_000)
+    const fault = 'fault' in answer ? answer.fault : '{}'
+    t.same(JSON.parse(fault), {
+      environment: [],
+      read: 'ERR_ACCESS_DENIED',
+      write: 'ERR_ACCESS_DENIED',
+      spawn: 'ERR_ACCESS_DENIED',
+    })
+  },
+)

@@ -40,7 +40,7 @@ const PRIORITY = 5
 const KIBIBYTE = 1024
 const CPU_SECONDS = '300'
 /** Says in standard error that memory was short. */
-const OUT_OF_MEMORY = /out of memory|allocation failed/i
+const OUT_OF_MEMORY = /out of memory|allocation failed|failed to allocate|bad_alloc/i
 /** $0 is the limit of CPU time in seconds, $1 that of memory in KiB, or empty. */
 const LIMITED = 'ulimit -c 0; ulimit -t "$0" && if [ "$1" ]; then ulimit -d "$1"; fi && shift && exec "$@"'
 
@@ -55,11 +55,11 @@ export function startCheckProcess(
 ): CheckProcess {
   const data = memoryLimitKiB(memoryMiB)
   const options = [`--max-old-space-size=${heapMiB}`, '--permission', `--allow-fs-read=${folder}`]
-  const child = spawn(
-    '/bin/sh',
-    ['-c', LIMITED, CPU_SECONDS, data, process.execPath, ...options, entry],
-    { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
-  )
+  const child = spawn('/bin/sh', ['-c', LIMITED, CPU_SECONDS, data, process.execPath, ...options, entry], {
+    cwd: '/',
+    env: {},
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   let told = ''
   let answered = Buffer.alloc(0)
   let isOver = false

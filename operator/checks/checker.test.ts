@@ -50,9 +50,19 @@ const cases: readonly Case[] = [
     bytes: 'x'.repeat(1_000_000),
     want: { fault: /^it is not JSON: .{1,2000}$/s },
   },
-  { name: 'a schema that takes too much', request: SCHEMA, bytes: costly, want: { failed: /^(late|memory)$/ } },
+  {
+    name: 'a schema that takes too much',
+    request: SCHEMA,
+    bytes: costly,
+    want: { failed: /^(late|memory)$/ },
+  },
   { name: 'a valid module', request: MODULE, bytes: wasm(), want: { emits: false } },
-  { name: 'no module', request: MODULE, bytes: 'console.log(1)', want: { fault: /a\.wasm is no WebAssembly/ } },
+  {
+    name: 'no module',
+    request: MODULE,
+    bytes: 'console.log(1)',
+    want: { fault: /a\.wasm is no WebAssembly/ },
+  },
   {
     name: 'a large module',
     request: MODULE,

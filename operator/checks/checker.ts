@@ -53,6 +53,7 @@ export function createChecker({ deadlineMs }: { readonly deadlineMs?: number } =
   /** Processes that have checked something, by their tenant. */
   const idle = new Map<string, Idle>()
   const running = new Set<CheckProcess>()
+  let isClosed = false
 
   const take = (tenant: string): Pick<Idle, 'process' | 'checks'> | undefined => {
     const found = idle.get(tenant)
@@ -88,6 +89,7 @@ export function createChecker({ deadlineMs }: { readonly deadlineMs?: number } =
   }
   return {
     async check(tenant, request, bytes) {
+      if (isClosed) throw new Error('nothing is checked any more: the operator stops')
       const limits = limitsOf(request, bytes.length)
       const isUsual = limits !== LARGE_MODULE
       const used = isUsual ? take(tenant) : undefined
@@ -101,6 +103,7 @@ export function createChecker({ deadlineMs }: { readonly deadlineMs?: number } =
       return await askIn(made, { tenant, request, bytes, limits, isUsual })
     },
     close() {
+      isClosed = true
       endIdle()
       for (const process of running) process.end()
     },

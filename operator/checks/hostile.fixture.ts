@@ -15,7 +15,9 @@ const attempt = (act: () => unknown): string => {
 const actions: Readonly<Record<string, () => void>> = {
   look() {
     const fault = JSON.stringify({
-      environment: Object.keys(process.env).filter((name) => name !== 'PWD' && name !== '_' && name !== 'SHLVL'),
+      environment: Object.keys(process.env).filter(
+        (name) => name !== 'PWD' && name !== '_' && name !== 'SHLVL',
+      ),
       read: attempt(() => readFileSync('/etc/hostname')),
       write: attempt(() => writeFileSync('/tmp/jobico-hostile', '')),
       spawn: attempt(() => spawnSync('/bin/true')),

@@ -57,8 +57,11 @@ t.test('a check without an end is not tried again at once, then later, and later
     await look()
     t.equal(checks(), tries)
   }
-  t.ok(waits.every((ms) => ms >= 30_000 && ms <= 3_600_000), waits.join(' '))
-  t.ok((waits.at(-1) ?? 0) >= 1_800_000)
+  t.ok(
+    waits.every((ms) => ms >= 30_000 && ms <= 3_600_000),
+    waits.join(' '),
+  )
+  t.ok(waits.slice(-1).every((ms) => ms >= 1_800_000))
   t.match(await ask(input('b'), counted({ text: 'valid' })), { kind: 'known' }, 'others are checked')
 })
 
@@ -74,24 +77,27 @@ t.test('nobody waits for a slow check; who asked is woken when it ends', async (
   t.match(await ask(input('a'), () => slow.promise), { kind: 'known', value: { text: 'valid' } })
 })
 
-t.test('what a check throws is told: at once, or to who asks next, until there is something new', async (t) => {
-  const patient = memory(60_000)
-  await t.rejects(
-    patient.ask(input('a'), () => Promise.reject(new Error('no NATS'))),
-    { message: 'no NATS' },
-  )
-  const { ask, woken, counted } = memory(0)
-  const broken = Promise.withResolvers<Answer>()
-  t.same(await ask(input('a'), () => broken.promise), { kind: 'pending' })
-  broken.reject(new Error('no NATS'))
-  await new Promise((resolve) => setImmediate(resolve))
-  t.same(woken, [], 'nobody is woken in vain')
-  const slow = Promise.withResolvers<Answer>()
-  await t.rejects(
-    ask(input('a'), () => slow.promise),
-    { message: 'no NATS' },
-  )
-  slow.resolve({ text: 'valid' })
-  await new Promise((resolve) => setImmediate(resolve))
-  t.match(await ask(input('a'), counted(LATE)), { kind: 'known' })
-})
+t.test(
+  'what a check throws is told: at once, or to who asks next, until there is something new',
+  async (t) => {
+    const patient = memory(60_000)
+    await t.rejects(
+      patient.ask(input('a'), () => Promise.reject(new Error('no NATS'))),
+      { message: 'no NATS' },
+    )
+    const { ask, woken, counted } = memory(0)
+    const broken = Promise.withResolvers<Answer>()
+    t.same(await ask(input('a'), () => broken.promise), { kind: 'pending' })
+    broken.reject(new Error('no NATS'))
+    await new Promise((resolve) => setImmediate(resolve))
+    t.same(woken, [], 'nobody is woken in vain')
+    const slow = Promise.withResolvers<Answer>()
+    await t.rejects(
+      ask(input('a'), () => slow.promise),
+      { message: 'no NATS' },
+    )
+    slow.resolve({ text: 'valid' })
+    await new Promise((resolve) => setImmediate(resolve))
+    t.match(await ask(input('a'), counted(LATE)), { kind: 'known' })
+  },
+)

@@ -73,7 +73,7 @@ export function createVerdicts<T extends object>(options: VerdictsOptions): Verd
       setBounded(known, key, result)
       return
     }
-    const failure = result as CheckFailure
+    const failure = result
     const count = (failed.get(key)?.count ?? 0) + 1
     setBounded(failed, key, { failure, count, againMs: now() + backoffMs(AGAIN, count) })
   }
@@ -109,14 +109,9 @@ export function createVerdicts<T extends object>(options: VerdictsOptions): Verd
       const { tenant, key, wake } = input
       const id = idOf(tenant, key)
       const verdict = verdictOn(key)
-      if (verdict?.kind === 'known') return verdict
-      if (verdict !== undefined && verdict.again.getTime() > now()) return verdict
-      if (!running.has(id)) {
-        const done = begin(input, check).then(() => true)
-        done.catch(() => undefined)
-        const ended = await Promise.race([done, delay(patienceMs, false, { ref: false })])
-        if (ended) return verdictOn(key) ?? PENDING
-      }
+      if (verdict !== undefined && isFinal(verdict, now())) return verdict
+      if (!running.has(id) && (await endsWithin(begin(input, check), patienceMs)))
+        return verdictOn(key) ?? PENDING
       running.get(id)?.add(wake)
       // Until there is something new to tell.
       if (thrown.has(id)) throw thrown.get(id)
@@ -126,6 +121,24 @@ export function createVerdicts<T extends object>(options: VerdictsOptions): Verd
 }
 
 const PENDING = { kind: 'pending' } as const
+
+/** Whether nothing is to be checked now. */
+function isFinal<T>(verdict: Verdict<T>, nowMs: number): boolean {
+  return verdict.kind === 'known' || (verdict.kind === 'failed' && verdict.again.getTime() > nowMs)
+}
+
+/** Whether a task ends within a time, in milliseconds. Throws what it throws by then, and nothing after that. */
+async function endsWithin(task: Promise<void>, ms: number): Promise<boolean> {
+  const late = new AbortController()
+  const { signal } = late
+  const ended = task.then(() => true)
+  try {
+    return await Promise.race([ended, delay(ms, false, { signal })])
+  } finally {
+    ended.catch(() => undefined)
+    late.abort()
+  }
+}
 
 function idOf(tenant: string, key: string): string {
   return `${tenant} ${key}`

@@ -7,13 +7,14 @@ import { listOldStreams } from '../../functions/upgrade/upgrade.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { neverSinks } from '../../functions/process/never-sinks.ts'
 import type { Kube } from '../../knative/kube/client.ts'
+import type { KubeObject } from '../../knative/kube/object.ts'
 import type { Platform } from '../../knative/resources/plan.ts'
 import type { OperatorConfig } from '../config.ts'
 import { collectUnusedCopies } from '../removal/garbage-collection.ts'
-import { createChecks } from '../checks/checks.ts'
+import { createChecks, type Checks } from '../checks/checks.ts'
 import { eventRecorder } from '../event-recorder.ts'
 import type { OperatorMetrics } from '../metrics.ts'
-import { createLimits } from './limits.ts'
+import { createLimits, type Limits } from './limits.ts'
 import { createModules } from '../resolve/modules.ts'
 import { linkNats, type NatsLink } from '../nats-link.ts'
 import { createStorageView, type StorageView } from '../storage-view.ts'
@@ -86,17 +87,12 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     {
       reconcile: (key) => queue.add(key),
       reconcileSoon: (key) => queue.addAfter(key, SOON_MS),
-      onConfigMapGone: (configMap) => {
-        schemas.forget(configMap)
-        modules.forget(configMap)
-      },
+      onConfigMapGone: (configMap) => resolvers.forget(configMap),
     },
   )
   const limits = createLimits(kube, config.podNamespace, log)
   const checks = createChecks((key) => queue.add(key))
-  const schemas = createSchemas(kube, cluster, checks)
-  const reach = (namespace: string) => limits.of(namespace)
-  const modules = createModules({ kube, cluster, nats, checks, reach, replicas: config.queueReplicas })
+  const resolvers = resolversOf(options, { cluster, nats, limits, checks })
   options.onWork({ queue, cluster, storage })
   await Promise.all([whenSynced(cluster), limits.readFirst(signal)])
   log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
@@ -105,9 +101,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       ...options,
       cluster,
       nats,
-      schemas,
-      modules,
-      outputs: createOutputs(kube, { reach, never: neverSinks(config) }),
+      ...resolvers,
       lowStorage: () => storage.low(),
       whenStored: (job) => changes.whenStored(job),
       limits: (namespace) => limits.of(namespace),
@@ -127,6 +121,27 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   checks.close()
   options.onWork(undefined)
   await nats.close()
+}
+
+/** Makes what looks up the things that Jobs refer to. */
+function resolversOf(
+  { config, kube }: ControllerOptions,
+  parts: {
+    readonly cluster: Cluster
+    readonly nats: NatsLink
+    readonly limits: Limits
+    readonly checks: Checks
+  },
+) {
+  const { cluster, checks } = parts
+  const reach = (namespace: string) => parts.limits.of(namespace)
+  const schemas = createSchemas(kube, cluster, checks)
+  const modules = createModules({ ...parts, kube, reach, replicas: config.queueReplicas })
+  const forget = (configMap: KubeObject) => {
+    schemas.forget(configMap)
+    modules.forget(configMap)
+  }
+  return { schemas, modules, outputs: createOutputs(kube, { reach, never: neverSinks(config) }), forget }
 }
 
 async function measured({ metrics }: ControllerOptions, reconcile: Reconcile, key: string) {

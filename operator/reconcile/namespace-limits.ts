@@ -144,25 +144,37 @@ export function readLimits(data: Readonly<Record<string, string>> = {}): ReadLim
 }
 
 function parseLimits(name: string, text: string, faults: string[]): NamespaceSettings {
-  const limits: Partial<Record<keyof Amounts, number>> = {}
-  let reach: Reach = {}
+  let settings: NamespaceSettings = {}
   for (const line of text.split('\n').map((each) => each.replace(/(?:^|\s)#.*/, '').trim())) {
     if (line === '') continue
     const [, key = '', value = ''] = /^(\w+):\s*(\S.*)?$/.exec(line) ?? []
-    const ofReach = REACH_KEYS.find((each) => each === key)
-    const known = KEYS.find((each) => each === key)
-    const amount = known && amountOf(known, value)
-    if (ofReach !== undefined) {
-      const read = readReach(ofReach, value)
-      reach = { ...reach, ...read.reach }
-      if (read.fault !== undefined) faults.push(`${name}: ${key}: ${read.fault}; nothing is allowed until then`)
-    } else if (known === undefined || amount === undefined)
-      faults.push(
-        `${name}: "${line}" is not one of ${KEYS.join(', ')} with a number, such as jobs: 100, storage: 50Gi, and not one of ${REACH_KEYS.join(', ')}`,
-      )
-    else limits[known] = amount
+    const { set = {}, fault } = readSetting(key, value) ?? {
+      fault: `"${line}" is not one of ${KEYS.join(', ')} with a number, such as jobs: 100, storage: 50Gi, and not one of ${REACH_KEYS.join(', ')}`,
+    }
+    settings = { ...settings, ...set }
+    if (fault !== undefined) faults.push(`${name}: ${fault}`)
   }
-  return { ...limits, ...reach }
+  return settings
+}
+
+interface ReadSetting {
+  readonly set?: NamespaceSettings
+  readonly fault?: string
+}
+
+/** Reads one setting; undefined if there is none of this name, or if it needs a number and has none. */
+function readSetting(key: string, value: string): ReadSetting | undefined {
+  const ofReach = REACH_KEYS.find((each) => each === key)
+  if (ofReach !== undefined) {
+    const { reach, fault } = readReach(ofReach, value)
+    return {
+      set: reach,
+      ...(fault === undefined ? {} : { fault: `${key}: ${fault}; nothing is allowed until then` }),
+    }
+  }
+  const known = KEYS.find((each) => each === key)
+  const amount = known && amountOf(known, value)
+  return known === undefined || amount === undefined ? undefined : { set: { [known]: amount } }
 }
 
 function amountOf(key: keyof Amounts, value: string): number | undefined {

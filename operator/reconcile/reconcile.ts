@@ -15,7 +15,7 @@ import { ANNOTATIONS, MANAGER } from '../../knative/resources/labels.ts'
 import type { ServedModule } from '../../knative/resources/plan.ts'
 import { listenerName, runnerName } from '../../knative/resources/names.ts'
 import { eventsOfOtherJobs, type EventOwner } from './event-ownership.ts'
-import { dispositionMessage, endQueues, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
+import { dispositionMessage, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
 import type { RecordEvent } from '../event-recorder.ts'
 import type { Fault } from '../faults/fault.ts'
 import { cleanUpRemovedEvents } from '../removal/removed-events.ts'
@@ -27,6 +27,7 @@ import { refusedSecrets } from '../resolve/reach.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextLookMs, type Looked } from './next-look.ts'
+import { settleOrphanedQueue } from './orphaned-queue.ts'
 import { nextStatus, sameStatus, transitions, type EventReport, type JobReport } from './job-status.ts'
 import { UPGRADED, upgradeJob, type JobUpgrade } from './upgrade-job.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
@@ -70,7 +71,6 @@ interface Previous {
 const COUNTS_MS = 30_000
 /** Counting takes at most this share of the time: NATS goes through all outcomes of a Job, and there may be a million. */
 const COUNTING_SHARE = 0.02
-const SOON_MS = 1_000
 
 /** Reconciles the Job `<namespace>/<name>`. Gives in how many ms to reconcile it again; undefined for never. */
 export type Reconcile = (key: string) => Promise<number | undefined>
@@ -378,33 +378,4 @@ async function finalize(deps: ReconcileDeps, job: LiveJob): Promise<number | und
 /** Ignores a 404: the cache may be behind, and a Job that is gone has no finalizer. */
 function unlessGone(thrown: unknown): void {
   if (!(thrown instanceof KubeError) || thrown.status !== 404) throw thrown
-}
-
-/** For a namespace that the operator may not look into any more: what it has of it stays as it is. */
-function closedAt403(thrown: unknown): 'closed' {
-  if (thrown instanceof KubeError && thrown.status === 403) return 'closed'
-  throw thrown
-}
-
-/** Deletes the queue of a Job that is gone, unless it has pending events or dead letters; logs how many if that changed. */
-async function settleOrphanedQueue(
-  { kube, nats, log }: ReconcileDeps,
-  { namespace, name }: ObjectName,
-  reported: Map<string, string>,
-): Promise<number | undefined> {
-  // Asks the API server: the cache may be behind, and a deletion can't be undone.
-  const job = await kube.get(KINDS.job, { namespace, name }).catch(closedAt403)
-  if (job === 'closed') return undefined
-  if (job !== undefined) return SOON_MS
-  const end = await answerOrFault(() => endQueues(nats.use(), { namespace, job: name }, undefined))
-  const key = `${namespace}/${name}`
-  if ('fault' in end || end.answer.deleted) {
-    reported.delete(key)
-    return undefined
-  }
-  const figures = `${end.answer.pending} ${end.answer.dead}`
-  if (reported.get(key) !== figures)
-    log.warn({ namespace, job: name, ...end.answer }, 'Kept the queue of a Job that is gone')
-  reported.set(key, figures)
-  return undefined
 }

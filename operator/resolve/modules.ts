@@ -80,7 +80,9 @@ export function createModules(options: ModulesOptions): Modules {
     const store = await openModuleStore(nats.use(), namespace)
     const stored = await store.find(wasm)
     if (stored === undefined) {
-      const out = labelled(namespace).map(nameOf).filter((name) => !mayHoldModules(name, reach(namespace)))
+      const out = labelled(namespace)
+        .map(nameOf)
+        .filter((name) => !mayHoldModules(name, reach(namespace)))
       return wrong(
         'ModuleNotFound',
         `the module ${wasm} was not found; push it with jobico push ${wasm}, or put it into the binaryData of a ConfigMap ` +
@@ -89,7 +91,9 @@ export function createModules(options: ModulesOptions): Modules {
     }
     const { digest, size } = stored
     const fault = sizeFault(wasm, size)
-    return fault === undefined ? { digest, size, read: () => store.read(wasm) } : wrong('ModuleInvalid', fault)
+    return fault === undefined
+      ? { digest, size, read: () => store.read(wasm) }
+      : wrong('ModuleInvalid', fault)
   }
   /** Reads, checks and stores a module; gives undefined if it is another one by now. */
   const checkAndStore = async (
@@ -156,7 +160,9 @@ function faultOf(verdict: Verdict<CheckAnswer>, wasm: string): Fault {
   if (failure.failed === 'memory')
     return wrong('ModuleInvalid', `${wasm} takes too much memory to check; make it smaller (${later})`)
   const why =
-    failure.failed === 'late' ? 'was not checked within 30 s' : 'could not be checked: the process that checked it ended'
+    failure.failed === 'late'
+      ? 'was not checked within 30 s'
+      : 'could not be checked: the process that checked it ended'
   return unsure('ModuleUnchecked', `${wasm} ${why}; ${later}; if that does not help, make it smaller`)
 }
 
@@ -168,7 +174,9 @@ async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string)
 
 /** A file of a ConfigMap, also one under `data`: a text put there as a module gets a fault that says so. */
 function fileIn({ data = {}, binaryData = {} }: ConfigMap, name: string): Uint8Array | undefined {
-  const [binary, text] = [binaryData, data].map((entries) => (Object.hasOwn(entries, name) ? entries[name] : undefined))
+  const [binary, text] = [binaryData, data].map((entries) =>
+    Object.hasOwn(entries, name) ? entries[name] : undefined,
+  )
   if (binary !== undefined) return Buffer.from(binary, 'base64')
   return text === undefined ? undefined : Buffer.from(text)
 }

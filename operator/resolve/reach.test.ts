@@ -2,7 +2,15 @@ import t from 'tap'
 
 import { neverSinks } from '../../functions/process/never-sinks.ts'
 import { liveJob } from '../job.fixture.ts'
-import { leftOut, mayHoldModules, readReach, REACH_KEYS, refusedSecrets, refusedSink, type Reach } from './reach.ts'
+import {
+  leftOut,
+  mayHoldModules,
+  readReach,
+  REACH_KEYS,
+  refusedSecrets,
+  refusedSink,
+  type Reach,
+} from './reach.ts'
 
 const reachOf = (settings: Partial<Record<keyof Reach, string>>): Reach =>
   Object.assign(
@@ -24,7 +32,11 @@ const sinks: readonly {
   { setting: 'https://a.example', address: 'http://a.example', want: /only to https:\/\/a\.example;/ },
   { setting: 'https://a.example', address: 'https://a.example:8443', want: /only to/ },
   { setting: 'https://a.example', address: 'https://b.a.example', want: /only to/ },
-  { setting: 'https://a.example', address: 'https://a.example@evil.example', want: /is https:\/\/evil\.example\// },
+  {
+    setting: 'https://a.example',
+    address: 'https://a.example@evil.example',
+    want: /is https:\/\/evil\.example\//,
+  },
   { setting: 'https://a.example', address: 'https://a.example.evil.example', want: /only to/ },
   { setting: 'https://*.example:8443', address: 'https://x.y.example:8443' },
   { setting: 'https://*.example', address: 'https://example', want: /only to/ },
@@ -71,14 +83,24 @@ t.test('which Secrets a Job may name', (t) => {
       setting: 'jobico-',
       token: 'db',
       variable: 'jobico-b',
-      want: { listener: /listener\.auth names the Secret db, .* start with jobico-; .*`secrets`.*jobico-limits/ },
+      want: {
+        listener: /listener\.auth names the Secret db, .* start with jobico-; .*`secrets`.*jobico-limits/,
+      },
     },
-    { setting: 'jobico-', token: 'jobico-a', variable: 'my-jobico-', want: { runner: /env V names the Secret my-/ } },
+    {
+      setting: 'jobico-',
+      token: 'jobico-a',
+      variable: 'my-jobico-',
+      want: { runner: /env V names the Secret my-/ },
+    },
     { setting: 'none', token: 'a', variable: 'b', want: { listener: /no Secrets/, runner: /no Secrets/ } },
   ]
   for (const { setting, token, variable, want } of cases) {
-    const refused = refusedSecrets(named(token, variable), reachOf(setting === undefined ? {} : { secrets: setting }))
-    t.same(Object.keys(refused), Object.keys(want), setting)
+    const refused = refusedSecrets(
+      named(token, variable),
+      reachOf(setting === undefined ? {} : { secrets: setting }),
+    )
+    t.same(Object.keys(refused), Object.keys(want), String(setting))
     for (const [part, message] of Object.entries(want))
       t.match(Reflect.get(refused, part), { status: 'False', reason: 'SecretNotAllowed', message })
   }
@@ -109,6 +131,7 @@ t.test('a setting that can not be read allows nothing, and says so', (t) => {
     ['sinks', 'all https://a.example'],
     ['sinks', 'https://a.example:99999999'],
   ] as const
-  for (const [key, value] of bad) t.match(readReach(key, value), { reach: { [key]: [] }, fault: /is not/ }, value)
+  for (const [key, value] of bad)
+    t.match(readReach(key, value), { reach: { [key]: [] }, fault: /is not/ }, value)
   t.end()
 })

@@ -56,7 +56,8 @@ const NAMES = { secrets: SECRET_PREFIX, moduleConfigMaps: CONFIG_MAP } as const
 const EXAMPLES = {
   secrets: 'the start of a name, such as jobico-',
   moduleConfigMaps: 'the name of a ConfigMap',
-  sinks: 'a scheme and a host, such as https://api.example.com, https://*.example.com:8443 or http://orders.shop.svc:*',
+  sinks:
+    'a scheme and a host, such as https://api.example.com, https://*.example.com:8443 or http://orders.shop.svc:*',
 } as const
 
 function sinkPattern(word: string): SinkPattern | undefined {
@@ -110,7 +111,10 @@ export function refusedSink(address: string, { sinks }: Reach, never: NeverSinks
   url.password = ''
   const why = never.host(url.hostname)
   if (why !== undefined)
-    return wrong('SinkNotAllowed', `its sink ${url.href} has ${why}, which never takes results; name another sink`)
+    return wrong(
+      'SinkNotAllowed',
+      `its sink ${url.href} has ${why}, which never takes results; name another sink`,
+    )
   if (sinks === undefined || sinks.some((pattern) => matches(pattern, url))) return undefined
   const allowed = sinks.length === 0 ? 'nowhere' : `only to ${sinks.map(shown).join(', ')}`
   return wrong(

@@ -61,7 +61,9 @@ t.test('an object that is no module is not read', LIMIT, async (t) => {
   const buckets = new Objm(jetstream(operator.nats))
   const bucket = await buckets.create(moduleBucket(namespace))
   await bucket.putBlob({ name: 'a.wasm' }, new Uint8Array(65 * 2 ** 20))
-  const { state } = await (await jetstreamManager(operator.nats)).streams.info(`OBJ_${moduleBucket(namespace)}`)
+  const { state } = await (
+    await jetstreamManager(operator.nats)
+  ).streams.info(`OBJ_${moduleBucket(namespace)}`)
   t.ok(state.bytes > 65 * 2 ** 20)
   await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['a']))
   const job = await operator.condition(namespace, 'shop', {
@@ -95,19 +97,29 @@ t.test('what Jobs may reach is a setting, which conditions name', LIMIT, async (
   await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{}'))
   await operator.apply(KINDS.configMap, moduleConfigMap(namespace, 'a.wasm', moduleBytes(), 'bad'))
   await apply({})
-  t.match(await messageOf('ModulesReady', 'ModuleNotFound'), /ConfigMap bad is not looked at, .*`moduleConfigMaps`/)
+  t.match(
+    await messageOf('ModulesReady', 'ModuleNotFound'),
+    /ConfigMap bad is not looked at, .*`moduleConfigMaps`/,
+  )
   await operator.apply(KINDS.configMap, moduleConfigMap(namespace, 'a.wasm', moduleBytes(), 'good'))
   await operator.condition(namespace, 'shop', { type: 'ModulesReady', status: 'True' })
 
   await apply({ listener: { auth: secret('db') } })
-  t.match(await messageOf('ListenersReady', 'SecretNotAllowed'), /listener\.auth names the Secret db, .*`secrets`/)
+  t.match(
+    await messageOf('ListenersReady', 'SecretNotAllowed'),
+    /listener\.auth names the Secret db, .*`secrets`/,
+  )
   const service = await kube.get(KINDS.knativeService, { namespace, name: 'listener-a' })
   t.notMatch(JSON.stringify(service ?? {}), /"secretName":"db"/)
   await apply({ env: [{ name: 'PASSWORD', valueFrom: secret('db') }] })
   t.match(await messageOf('RunnersReady', 'SecretNotAllowed'), /env PASSWORD names the Secret db/)
   t.notMatch(JSON.stringify(await kube.get(KINDS.deployment, { namespace, name: 'runner-a' })), /"db"/)
   await apply({ env: [{ name: 'PASSWORD', valueFrom: secret('jobico-db') }] })
-  await operator.condition(namespace, 'shop', { type: 'RunnersReady', reason: 'NotSeenYet', status: 'Unknown' })
+  await operator.condition(namespace, 'shop', {
+    type: 'RunnersReady',
+    reason: 'NotSeenYet',
+    status: 'Unknown',
+  })
 
   await apply({ output: { sink: { uri: 'http://a.example/' } } })
   t.match(await messageOf('RunnersReady', 'SinkNotAllowed'), /only to https:\/\/\*\.example; .*`sinks`/)

@@ -77,7 +77,8 @@ export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>, 
     const fault = isOurs ? undefined : await check(job, event, digest)
     if (fault !== undefined) return fault
     const text = await textOf(job, event, digest)
-    if (text === undefined) return unsure('SchemaUnchecked', `the schema ${event.schema.key} has just changed`)
+    if (text === undefined)
+      return unsure('SchemaUnchecked', `the schema ${event.schema.key} has just changed`)
     const desired = withHash(schemaCopy(job, event, digest, text))
     const applied = await applyChild(kube, job, {
       kind: KINDS.configMap,
@@ -121,7 +122,10 @@ const WHY: Readonly<Record<CheckFailure['failed'], string>> = {
   ended: 'the process that compiled it ended',
 }
 
-function placeOf({ metadata: { namespace = '' } }: LiveJob, { key, name = key }: JobEvent['schema']): ObjectName {
+function placeOf(
+  { metadata: { namespace = '' } }: LiveJob,
+  { key, name = key }: JobEvent['schema'],
+): ObjectName {
   return { namespace, name }
 }
 
@@ -146,7 +150,12 @@ function ownOf(data: Readonly<Record<string, string>>, key: string): string | un
 function foundIn(configMap: ConfigMap, key: string): Found {
   const text = textIn(configMap, key)
   if (text !== undefined) return { digest: schemaDigest(text) }
-  return { keys: Object.keys(configMap.data ?? {}).slice(0, 10).join(', ') || 'none' }
+  return {
+    keys:
+      Object.keys(configMap.data ?? {})
+        .slice(0, 10)
+        .join(', ') || 'none',
+  }
 }
 
 /** Whether a copy has the metadata that it was made with. Its text is immutable. */

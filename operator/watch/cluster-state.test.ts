@@ -3,7 +3,12 @@ import t from 'tap'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, childLabels, LABELS } from '../../knative/resources/labels.ts'
 import { liveJob } from '../job.fixture.ts'
-import { jobsAffectedByChild, jobsAffectedByConfigMap, jobsAffectedByNats, neededOf } from './cluster-state.ts'
+import {
+  jobsAffectedByChild,
+  jobsAffectedByConfigMap,
+  jobsAffectedByNats,
+  neededOf,
+} from './cluster-state.ts'
 import { changeOf } from './nats-changes.ts'
 
 const shop = liveJob({ name: 'shop', events: ['order'] })

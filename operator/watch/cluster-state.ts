@@ -196,11 +196,6 @@ export function jobsAffectedByConfigMap(configMap: KubeObject, jobs: readonly Li
   const { name, labels = {} } = configMap.metadata
   const holdsModules = labels[LABELS.modules] === 'true'
   return jobs
-    .filter(
-      (job) =>
-        holdsModules ||
-        labels[LABELS.job] === job.metadata.name ||
-        namesConfigMap(job, name),
-    )
+    .filter((job) => holdsModules || labels[LABELS.job] === job.metadata.name || namesConfigMap(job, name))
     .map(keyOfJob)
 }
