@@ -297,7 +297,7 @@ const refusals: readonly {
     act: () =>
       asOperator(
         KINDS.deployment,
-        changed(runner, { [`${CONTAINER}.securityContext`]: { privileged: true } }),
+        changed(runner, { [`${CONTAINER}.securityContext`]: { allowPrivilegeEscalation: true } }),
       ),
     want: /Pod Security Standard/,
   },
