@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,7 +11,7 @@ export interface CheckLimits {
   readonly deadlineMs: number
   /** The heap of JavaScript, in MiB. */
   readonly heapMiB: number
-  /** All that the process may allocate, in MiB. */
+  /** All memory that the process may have of its own, in MiB. */
   readonly memoryMiB: number
 }
 
@@ -35,27 +34,22 @@ export interface CheckProcess {
 /** No answer is longer. */
 const MOST_ANSWER_BYTES = 64 * 1024
 const STDERR_CHARS = 4_000
-/** Politeness towards other work of the machine. */
-const PRIORITY = 5
-const KIBIBYTE = 1024
-const CPU_SECONDS = '300'
+const KIBIBYTES = 1024
+/** How often it is looked at what a process takes, in milliseconds. Much less than it takes to fill what the pod may have. */
+const LOOK_MS = 20
 /** Says in standard error that memory was short. */
 const OUT_OF_MEMORY = /out of memory|allocation failed|failed to allocate|bad_alloc/i
-/** $0 is the limit of CPU time in seconds, $1 that of memory in KiB, or empty. */
-const LIMITED = 'ulimit -c 0; ulimit -t "$0" && if [ "$1" ]; then ulimit -d "$1"; fi && shift && exec "$@"'
-
 /**
  * Starts a process with an empty environment, which may read the files of its own program and no others, may start no
- * process, and has these limits. The system keeps the limit of memory, so that whatever it does ends this process and no
- * other. Its limit of CPU time is for the case that nobody is left to end it. Tests give it another program.
+ * process, and has these limits. Should the system be short of memory, it ends this process before others. Tests give it
+ * another program.
  */
 export function startCheckProcess(
   { heapMiB, memoryMiB }: Omit<CheckLimits, 'deadlineMs'>,
   { entry, folder }: Program = program(),
 ): CheckProcess {
-  const data = memoryLimitKiB(memoryMiB)
   const options = [`--max-old-space-size=${heapMiB}`, '--permission', `--allow-fs-read=${folder}`]
-  const child = spawn('/bin/sh', ['-c', LIMITED, CPU_SECONDS, data, process.execPath, ...options, entry], {
+  const child = spawn(process.execPath, [...options, entry], {
     cwd: '/',
     env: {},
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -71,7 +65,7 @@ export function startCheckProcess(
     child.kill('SIGKILL')
     settle?.(outcome)
   }
-  child.on('spawn', () => setPriorityOf(child.pid))
+  child.on('spawn', () => yieldToOthers(child.pid))
   child.on('error', (fault) => fail(fault))
   // Its end tells more than a write that fails.
   child.stdin.on('error', () => undefined)
@@ -108,10 +102,15 @@ export function startCheckProcess(
         () => fail({ failed: 'late', detail: `no answer within ${deadlineMs / 1_000} s` }),
         deadlineMs,
       )
+      const looks = setInterval(() => {
+        const usedMiB = memoryOf(child.pid)
+        if (usedMiB > memoryMiB) fail({ failed: 'memory', detail: `it took ${usedMiB} MiB` })
+      }, LOOK_MS)
       child.stdin.write(`${JSON.stringify(head)}\n`)
       child.stdin.write(bytes)
       const outcome = await answer.promise
       clearTimeout(timer)
+      clearInterval(looks)
       settle = undefined
       if (outcome instanceof Error) throw outcome
       return outcome
@@ -138,25 +137,23 @@ function failureOf(told: string, code: number | null, signal: NodeJS.Signals | n
 }
 
 /** The process is of less importance than any other here; where that can't be said, it goes on as it is. */
-function setPriorityOf(pid: number | undefined): void {
+function yieldToOthers(pid: number | undefined): void {
+  if (pid === undefined) return
   try {
-    if (pid !== undefined) setPriority(pid, PRIORITY)
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
   } catch {
-    // It has ended already.
+    // It has ended already, or this is not Linux.
   }
 }
 
-/**
- * The limit of what a process may map for writing, so that it can use that much memory: Node maps much more than it ever uses,
- * such as a range for compiled code. How much that is, this process knows, which is of the same Node. Empty where the system
- * does not tell.
- */
-function memoryLimitKiB(memoryMiB: number): string {
-  if (process.platform !== 'linux') return ''
-  const status = readFileSync('/proc/self/status', 'utf8')
-  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
-  const unused = Math.max(kibibytes('VmData') - kibibytes('RssAnon'), 0)
-  return String(unused + memoryMiB * KIBIBYTE)
+/** The memory that a process has of its own, in MiB; 0 where that is not known. */
+function memoryOf(pid: number | undefined): number {
+  try {
+    const status = readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8')
+    return Math.round(Number(/^RssAnon:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) / KIBIBYTES)
+  } catch {
+    return 0 // it has ended already, or this is not Linux
+  }
 }
 
 /** The file that a process runs, and the folder with all that it reads. */

@@ -15,9 +15,7 @@ const attempt = (act: () => unknown): string => {
 const actions: Readonly<Record<string, () => void>> = {
   look() {
     const fault = JSON.stringify({
-      environment: Object.keys(process.env).filter(
-        (name) => name !== 'PWD' && name !== '_' && name !== 'SHLVL',
-      ),
+      environment: Object.keys(process.env),
       read: attempt(() => readFileSync('/etc/hostname')),
       write: attempt(() => writeFileSync('/tmp/jobico-hostile', '')),
       spawn: attempt(() => spawnSync('/bin/true')),
@@ -34,7 +32,8 @@ const actions: Readonly<Record<string, () => void>> = {
     for (;;) kept.push(Array.from({ length: 10_000 }, (_each, index) => index + 0.5))
   },
   spin() {
-    for (;;);
+    const end = performance.now() + 60_000 // in case the test has gone
+    while (performance.now() < end);
   },
   exit: () => process.exit(7),
   endless() {

@@ -161,7 +161,7 @@ function faultOf(verdict: Verdict<CheckAnswer>, wasm: string): Fault {
     return wrong('ModuleInvalid', `${wasm} takes too much memory to check; make it smaller (${later})`)
   const why =
     failure.failed === 'late'
-      ? 'was not checked within 30 s'
+      ? 'was not checked in time'
       : 'could not be checked: the process that checked it ended'
   return unsure('ModuleUnchecked', `${wasm} ${why}; ${later}; if that does not help, make it smaller`)
 }

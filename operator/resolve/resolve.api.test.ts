@@ -1,12 +1,14 @@
-import { jetstreamManager } from '@nats-io/jetstream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { Objm } from '@nats-io/obj'
-import { jetstream } from '@nats-io/jetstream'
 import t from 'tap'
 
 import { moduleBucket } from '../../functions/modules/module-store.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
-import { NAMESPACE } from '../../scripts/testing/api-server.fixture.ts'
+import { NAMESPACE, until } from '../../scripts/testing/api-server.fixture.ts'
 import {
   jobObject,
   moduleBytes,
@@ -14,6 +16,7 @@ import {
   schemaConfigMap,
   startOperator,
 } from '../operator.fixture.ts'
+import type { LiveJob } from '../watch/cluster-state.ts'
 
 const operator = await startOperator(t)
 const { kube } = operator
@@ -125,4 +128,27 @@ t.test('what Jobs may reach is a setting, which conditions name', LIMIT, async (
   t.match(await messageOf('RunnersReady', 'SinkNotAllowed'), /only to https:\/\/\*\.example; .*`sinks`/)
   await apply({ output: { sink: { uri: 'http://169.254.169.254/' } } })
   t.match(await messageOf('RunnersReady', 'SinkNotAllowed'), /link-local address, which never takes results/)
+})
+
+t.test('the operator keeps no texts of ConfigMaps', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  const events = Array.from({ length: 40 }, (_each, index) => `e${index}`)
+  for (const event of events)
+    await operator.apply(KINDS.configMap, schemaConfigMap(namespace, event, event + 'x'.repeat(900_000)))
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const used = () => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const before = used()
+  await operator.apply(KINDS.job, jobObject(namespace, 'shop', events))
+  const job = await operator.condition(namespace, 'shop', { type: 'SchemasReady', reason: 'SchemaInvalid' })
+  t.match(job.status?.conditions?.[0]?.message, /event e0: .*is not JSON/)
+  await until(async () => {
+    const now = await kube.get<LiveJob>(KINDS.job, { namespace, name: 'shop' })
+    return now?.status?.events?.every(({ reason }) => reason === 'SchemaInvalid') === true
+  })
+  const grown = (used() - before) / 2 ** 20
+  t.ok(grown < 10, `${grown.toFixed(1)} MiB for 36 MB`)
 })

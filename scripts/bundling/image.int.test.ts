@@ -11,6 +11,12 @@ const compiling = /^RUN (\[.*compile\.js"\])$/m.exec(readFileSync(join(ROOT, 'Co
 /** The flags of Node under which the code is compiled for the image. */
 const flags = (JSON.parse(compiling?.[1] ?? '[]') as string[]).slice(1, -1)
 
+/** What is asked about the bytes `{}`. */
+const CHECKS = [
+  [{ kind: 'schema' }, '{"emits":false}\n'],
+  [{ kind: 'module', name: 'a.wasm', memoryBytes: 65_536 }, /a\.wasm is no WebAssembly/],
+] as const
+
 t.test('the processes of the image start, before and after their code is compiled', async (t) => {
   const folder = t.testdir()
   await bundleImage(ROOT, folder)
@@ -30,7 +36,12 @@ t.test('the processes of the image start, before and after their code is compile
   )
   for (const name of ['operator', 'listener', 'runner'])
     t.match(start(name), { status: 1, stdout: /CONFIG_INVALID/, stderr: '' }, `${name}, compiled`)
-  t.match(start('check-main'), { status: 0, stderr: '' })
+  for (const [request, answer] of CHECKS) {
+    const bytes = `${JSON.stringify({ ...request, bytes: 2 })}\n{}`
+    const permitted = ['--permission', `--allow-fs-read=${folder}/`, join(folder, 'check-main.js')]
+    const checked = spawnSync(process.execPath, permitted, { env: {}, encoding: 'utf8', input: bytes })
+    t.match(checked, { status: 0, stdout: answer, stderr: '' }, request.kind)
+  }
   for (const name of ['worker', 'check-worker']) t.match(start(name).stderr, /entry of a worker thread/, name)
 })
 
