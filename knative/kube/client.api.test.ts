@@ -173,3 +173,17 @@ t.test('a version that is too old is Gone', async (t) => {
   const old = { resourceVersion: '1', signal: new AbortController().signal }
   await t.rejects(collect(kube.watch(KINDS.configMap, old), 1), { status: 410, message: /too old/ })
 })
+
+t.test('objects that are too large together are read in smaller pages', async (t) => {
+  const labels = { large: 'yes' }
+  const names = Array.from({ length: 20 }, (_each, index) => `large-${index + 10}`)
+  for (const name of names) await kube.create(KINDS.configMap, configMap(name, { big: BIG }, labels))
+  const { items } = await kube.list<ConfigMap>(KINDS.configMap, { namespace: 'default', labels: 'large' })
+  t.same(
+    items.map(({ metadata, data }) => [metadata.name, data?.['big']?.length]),
+    names.map((name) => [name, BIG.length]),
+  )
+  const alone = { namespace: 'default', name: 'large-10' }
+  t.equal((await kube.get<ConfigMap>(KINDS.configMap, alone, { metadataOnly: true }))?.data, undefined)
+  for (const name of names) await kube.remove(KINDS.configMap, { namespace: 'default', name })
+})

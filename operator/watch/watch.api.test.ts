@@ -11,7 +11,7 @@ import { KINDS, type Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { NAMESPACE, startApiServer, until } from '../../scripts/testing/api-server.fixture.ts'
 import { startProxy } from './proxy.fixture.ts'
-import { watchKind, type WatchedKind, type WatchOptions } from './watch.ts'
+import { watchKind, watchNamespaces, type WatchedKind, type WatchOptions } from './watch.ts'
 
 interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>
@@ -231,3 +231,59 @@ t.test('a kind that is not installed is waited for', async (t) => {
   t.same(cache.told, ['added default/job', 'removed default/job'])
   t.same(cache.list(), [])
 })
+
+t.test(
+  'a namespace that may not be read keeps nobody waiting, and is followed once it is open',
+  async (t) => {
+    const [open, shut, other] = [
+      await newNamespace('open'),
+      await newNamespace('shut'),
+      await newNamespace('other'),
+    ]
+    for (const space of [open, shut, other]) await space.create('one', '1')
+    const rbac = (kind: string, plural: string): Kind => ({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind,
+      plural,
+      namespaced: true,
+    })
+    const allow = async (namespace: string) => {
+      const metadata = { name: 'reader', namespace }
+      const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] }]
+      await direct.create(rbac('Role', 'roles'), { metadata, rules })
+      await direct.create(rbac('RoleBinding', 'rolebindings'), {
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'stranger' }],
+      })
+    }
+    await allow('open')
+    const stranger = await server.connect({ context: 'stranger' })
+    await until(() => stranger.list(KINDS.configMap, { namespace: 'open' }).then(Boolean, () => false))
+    const stop = new AbortController()
+    const told: string[] = []
+    const watched = watchNamespaces<ConfigMap>(
+      {
+        kube: stranger,
+        kind: KINDS.configMap,
+        selection: { labels: 'test' },
+        onChange: ({ metadata }, change) => void told.push(`${change} ${metadata.namespace ?? ''}`),
+        log,
+        signal: stop.signal,
+      },
+      ['open', 'shut'],
+    )
+    t.teardown(async () => {
+      stop.abort()
+      await watched.ended
+    })
+    await watched.whenSynced
+    t.equal(watched.state(), 'synced')
+    t.same(told, ['added open'])
+    t.match(watched.get({ namespace: 'open', name: 'one' }), { data: { a: '1' } })
+    t.same([watched.list('shut'), watched.list('other')], [[], []])
+    await allow('shut')
+    await until(() => watched.list().length === 2)
+    t.same(told, ['added open', 'added shut'])
+  },
+)
