@@ -8,6 +8,7 @@ import t from 'tap'
 import { moduleBucket } from '../../functions/modules/module-store.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
+import { OURS } from '../../knative/resources/labels.ts'
 import { NAMESPACE, until } from '../../scripts/testing/api-server.fixture.ts'
 import {
   jobObject,
@@ -151,4 +152,18 @@ t.test('the operator keeps no texts of ConfigMaps', LIMIT, async (t) => {
   })
   const grown = (used() - before) / 2 ** 20
   t.ok(grown < 10, `${grown.toFixed(1)} MiB for 36 MB`)
+})
+
+t.test('a ConfigMap that was there before the Job that names it is followed', LIMIT, async (t) => {
+  const namespace = await operator.newNamespace()
+  await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{"type":"object"}'))
+  await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['a']))
+  await operator.condition(namespace, 'shop', { type: 'SchemasReady', status: 'True' })
+  const copies = async () => (await kube.list(KINDS.configMap, { namespace, labels: OURS })).items.length
+  t.equal(await copies(), 1)
+  await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{"type":"array"}'))
+  await until(async () => (await copies()) === 2)
+  await kube.remove(KINDS.configMap, { namespace, name: 'schema-a' })
+  const wanted = { type: 'SchemasReady', status: 'False', reason: 'ConfigMapMissing' } as const
+  await operator.condition(namespace, 'shop', wanted)
 })

@@ -26,15 +26,34 @@ export interface Schemas {
 /** A schema in a ConfigMap: its digest, or the keys that are there instead. */
 type Found = { readonly digest: string } | { readonly keys: string }
 
+/** A change is told by the watch; this is for a removal that was missed. */
+const SEEN_MS = 600_000
+const MOST_SEEN = 10_000
+
 /** Finds schemas in ConfigMaps. A valid schema is copied, and not checked again while its copy exists. */
 export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>, checks: Checks): Schemas {
   const memo = configMapMemo(kube, checks.inTurn, foundIn)
   const verdicts = createVerdicts<CheckAnswer>(checks)
 
+  /** Metadata of ConfigMaps that the cache does not have, since they were there before the Job that names them. */
+  const seen = new Map<string, { readonly metadata: KubeObject; readonly untilMs: number }>()
+
+  const lookUp = async (place: ObjectName): Promise<KubeObject | undefined> => {
+    const key = `${place.namespace}/${place.name}`
+    const known = seen.get(key)
+    if (known !== undefined && known.untilMs > performance.now()) return known.metadata
+    const found = await kube.get(KINDS.configMap, place, { metadataOnly: true })
+    if (found === undefined) return undefined
+    const { namespace = '', name, uid = '', resourceVersion = '' } = found.metadata
+    const metadata = { metadata: { namespace, name, uid, resourceVersion } }
+    if (seen.size >= MOST_SEEN) seen.clear()
+    seen.set(key, { metadata, untilMs: performance.now() + SEEN_MS })
+    return metadata
+  }
   const find = async (job: LiveJob, { schema }: JobEvent): Promise<string | Fault> => {
     const { key } = schema
     const place = placeOf(job, schema)
-    const metadata = cluster.configMaps.get(place) ?? (await metadataOf(kube, place))
+    const metadata = cluster.configMaps.get(place) ?? (await lookUp(place))
     const found = metadata && (await memo.read(metadata, keysIn(job, place.name)))?.get(key)
     if (found === undefined)
       return wrong(
@@ -89,7 +108,10 @@ export function createSchemas(kube: Kube, cluster: Pick<Cluster, 'configMaps'>, 
     return 'fault' in applied ? applied.fault : { digest, configMap }
   }
   return {
-    forget: memo.forget,
+    forget(configMap) {
+      memo.forget(configMap)
+      seen.delete(`${configMap.metadata.namespace ?? ''}/${configMap.metadata.name}`)
+    },
     async resolve(job, event, serving) {
       const last = serving ?? newestCopy(job, event, cluster.configMaps.list(job.metadata.namespace))
       const earlier =
@@ -127,11 +149,6 @@ function placeOf(
   { key, name = key }: JobEvent['schema'],
 ): ObjectName {
   return { namespace, name }
-}
-
-/** The metadata of a ConfigMap that the cache does not have. */
-async function metadataOf(kube: Kube, place: ObjectName): Promise<KubeObject | undefined> {
-  return await kube.get(KINDS.configMap, place, { metadataOnly: true })
 }
 
 /** All keys that a Job looks for in a ConfigMap, so that it is read once for all of them. */

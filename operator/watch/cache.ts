@@ -19,11 +19,11 @@ export interface Cache<T extends KubeObject> {
 
 /**
  * Makes an empty cache. With `keep` it has what that makes of each object, and leaves out those of which it makes undefined;
- * they count as changes all the same.
+ * what happens to them is told all the same.
  */
 export function createCache<T extends KubeObject>(
   onChange: (object: T, change: Change) => void,
-  keep: (object: T) => T | undefined = (object) => object,
+  keep?: (object: T) => T | undefined,
 ): Cache<T> {
   const namespaces = new Map<string, Map<string, T>>()
 
@@ -36,7 +36,7 @@ export function createCache<T extends KubeObject>(
     const before = get(nameOf(object))
     if (before !== undefined && isSame(before, object)) return
     const slim = withoutBookkeeping(object)
-    const kept = keep(slim)
+    const kept = keep === undefined ? slim : keep(slim)
     if (kept === undefined) drop(object)
     else put(kept)
     onChange(kept ?? slim, before === undefined ? 'added' : 'changed')
@@ -55,7 +55,7 @@ export function createCache<T extends KubeObject>(
     return true
   }
   const remove = (object: T) => {
-    if (drop(object) || keep(object) === undefined) onChange(object, 'removed')
+    if (drop(object) || keep !== undefined) onChange(object, 'removed')
   }
   return {
     get,
