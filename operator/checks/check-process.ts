@@ -39,6 +39,7 @@ const KIBIBYTES = 1024
 const LOOK_MS = 20
 /** Says in standard error that memory was short. */
 const OUT_OF_MEMORY = /out of memory|allocation failed|failed to allocate|bad_alloc/i
+
 /**
  * Starts a process with an empty environment, which may read the files of its own program and no others, may start no
  * process, and has these limits. Should the system be short of memory, it ends this process before others. Tests give it
@@ -148,8 +149,9 @@ function yieldToOthers(pid: number | undefined): void {
 
 /** The memory that a process has of its own, in MiB; 0 where that is not known. */
 function memoryOf(pid: number | undefined): number {
+  if (pid === undefined) return 0
   try {
-    const status = readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8')
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     return Math.round(Number(/^RssAnon:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) / KIBIBYTES)
   } catch {
     return 0 // it has ended already, or this is not Linux

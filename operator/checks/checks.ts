@@ -1,3 +1,4 @@
+import type { Log } from '../../functions/process/log.ts'
 import { createChecker, type Checker } from './checker.ts'
 import { createFairQueue, type FairQueue } from './fair-queue.ts'
 
@@ -16,11 +17,20 @@ const SLOTS = 2
 /** So many objects with their data are in memory at once. */
 const READS = 4
 
-/** Makes the place of all checks; `onDone` is called when a check has ended that a Job was told to be pending. */
-export function createChecks(onDone: (job: string) => void): Checks {
+/**
+ * Makes the place of all checks; `onDone` is called when a check has ended that a Job was told to be pending. Those without a
+ * result are logged.
+ */
+export function createChecks(log: Log, onDone: (job: string) => void): Checks {
+  const checker = createChecker()
   const reads = createFairQueue({ slots: READS })
   return {
-    ...createChecker(),
+    close: checker.close,
+    async check(namespace, request, bytes) {
+      const answer = await checker.check(namespace, request, bytes)
+      if ('failed' in answer) log.warn({ namespace, ...request, ...answer }, 'A check came to no end')
+      return answer
+    },
     queue: createFairQueue({ slots: SLOTS }),
     inTurn: (namespace, read) => reads.run(namespace, false, read),
     onDone,

@@ -91,7 +91,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     },
   )
   const limits = createLimits(kube, config.podNamespace, log)
-  const checks = createChecks((key) => queue.add(key))
+  const checks = createChecks(log, (key) => queue.add(key))
   const resolvers = resolversOf(options, { cluster, nats, limits, checks })
   options.onWork({ queue, cluster, storage })
   await Promise.all([whenSynced(cluster), limits.readFirst(signal)])
