@@ -5,18 +5,22 @@ import { allowedInboxes, authentication, parseCredentials } from '../jetstream/c
 import { accountOf, accountToken, credentials, operatorTokens, type AccountName, type Part } from './issue.ts'
 import {
   accountKey,
+  beginRotation,
   decodeKeys,
   encodeKeys,
   endRotation,
+  issuedAt,
   newKeys,
-  rotateKeys,
+  switchKeys,
   type InstallationKeys,
 } from './keys.ts'
 import { NAMESPACE_PARTS } from './permissions.ts'
 
 const NOW = new Date('2026-01-02T03:04:05.678Z')
 const keys = newKeys(NOW)
-const rotated = rotateKeys(keys, NOW)
+const begun = beginRotation(keys, NOW)
+const rotated = switchKeys(begun, NOW)
+const ended = endRotation(rotated, NOW)
 const SHOP = accountOf('shop')
 
 t.test('tokens are such as the library of NATS reads, and signed by whom the servers trust', async (t) => {
@@ -65,18 +69,30 @@ t.test('each account, part and secret has keys of its own', (t) => {
 })
 
 t.test('a rotation changes what signs, and not the names of accounts', (t) => {
-  t.equal(accountKey(rotated, SHOP), accountKey(keys, SHOP))
+  const steps = [keys, begun, rotated, ended]
+  t.equal(new Set(steps.map((each) => accountKey(each, SHOP))).size, 1)
   const signers = (of: InstallationKeys) => decode<Account>(accountToken(of, SHOP)).nats.signing_keys ?? []
   const [old] = signers(keys)
-  t.same(signers(rotated).slice(1), [old], 'what the key before has signed is still taken')
-  t.notOk(signers(endRotation(rotated)).includes(old ?? ''), 'until the end of the rotation')
+  const [first, next] = signers(begun)
+  t.equal(first, old, 'the key before signs until all servers know the new one')
+  t.equal(credentials(begun, SHOP, 'cli'), credentials(keys, SHOP, 'cli'))
+  t.same(signers(rotated), [next, old], 'what the key before has signed is still taken')
+  t.same(signers(ended), [next], 'until the end of the rotation')
+  t.equal(credentials(ended, SHOP, 'cli'), credentials(rotated, SHOP, 'cli'))
+  t.equal(operatorTokens(begun)[0], operatorTokens(keys)[0])
   t.equal(operatorTokens(rotated)[1], operatorTokens(keys)[0])
-  t.equal(operatorTokens(endRotation(rotated)).length, 1)
+  t.same(operatorTokens(ended), [operatorTokens(begun)[1]])
+  t.same(
+    steps.map((each) => issuedAt(each) - issuedAt(keys)),
+    [0, 1, 2, 3],
+    'the tokens of each step are newer than those before, however fast it goes',
+  )
+  t.equal(switchKeys(keys, NOW), keys, 'without a new key there is nothing to do')
   t.end()
 })
 
 t.test('keys as text', (t) => {
-  for (const each of [keys, rotated]) t.same(decodeKeys(encodeKeys(each), 'it'), each)
+  for (const each of [keys, begun, rotated, ended]) t.same(decodeKeys(encodeKeys(each), 'it'), each)
   const bad = [
     '',
     '{}',
@@ -84,6 +100,8 @@ t.test('keys as text', (t) => {
     '[]',
     JSON.stringify({ ...keys, id: 'x' }),
     JSON.stringify({ ...keys, current: {} }),
+    JSON.stringify({ ...keys, next: {} }),
+    JSON.stringify({ ...keys, changed: 'x' }),
   ]
   for (const text of bad)
     t.throws(() => decodeKeys(text, 'the file a'), {
@@ -113,6 +131,7 @@ t.test('credentials that can not be used', (t) => {
       message: /not the credentials/,
     })
   t.throws(() => authentication({ credsFile: '/nowhere' }), { code: 'CONFIG_INVALID', message: /ENOENT/ })
+  t.throws(() => authentication({ credentials: () => 'x' }), { code: 'CONFIG_INVALID' })
   t.same(authentication({}), {})
   for (const token of ['', 'a.b.c', `a.${Buffer.from('{}').toString('base64url')}.c`])
     t.equal(allowedInboxes(token), undefined)

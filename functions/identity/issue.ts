@@ -1,6 +1,6 @@
 import { ASK_SUBJECT, STORAGE_SUBJECT } from '../storage/report.ts'
 import { signToken } from './jwt.ts'
-import { accountKey, deriveKey, sourcesOf, type InstallationKeys, type KeySource } from './keys.ts'
+import { accountKey, deriveKey, issuedAt, sourcesOf, type InstallationKeys, type KeySource } from './keys.ts'
 import { inboxPrefix, permissionsOf, type NamespacePart, type Permissions } from './permissions.ts'
 
 /** An account of NATS: what is in one can't be reached from another one. */
@@ -13,10 +13,17 @@ export type AccountName =
   | 'storage'
   /** That of the servers, by which accounts are made. */
   | 'system'
+  /** Of no use but to tell a server that knows the next key from one that does not. */
+  | 'rotation'
 
 /** The account of a namespace. */
 export function accountOf(namespace: string): AccountName {
   return `namespace/${namespace}`
+}
+
+/** The namespace of an account; undefined if it is not that of a namespace. */
+export function namespaceOfAccount(account: string): string | undefined {
+  return /^namespace\/(.+)$/.exec(account)?.[1]
 }
 
 /** The parts of Jobico that connect to NATS. The operator may do everything in the account that it connects to. */
@@ -47,7 +54,7 @@ export function accountToken(keys: InstallationKeys, account: AccountName): stri
   const signers = sourcesOf(keys).map((source) => signerOf(source, account).publicKey)
   const nats = { type: 'account', signing_keys: signers, ...sharedBy(keys, account) } as const
   return signToken(
-    { subject: accountKey(keys, account), name: account, issuedAt: keys.current.created, nats },
+    { subject: accountKey(keys, account), name: account, issuedAt: issuedAt(keys), nats },
     deriveKey(keys.current, 'operator', 'jobico'),
   )
 }
@@ -59,7 +66,7 @@ function sharedBy(keys: InstallationKeys, account: AccountName) {
     { name: ASK_SUBJECT, subject: ASK_SUBJECT, type: 'service' },
   ]
   if (account === 'storage') return { limits: ACCOUNT_LIMITS, exports: shared }
-  if (account === 'system') return { limits: ACCOUNT_LIMITS }
+  if (account === 'system' || account === 'rotation') return { limits: ACCOUNT_LIMITS }
   const from = accountKey(keys, 'storage')
   return {
     limits: { ...ACCOUNT_LIMITS, ...STREAM_LIMITS },
@@ -98,7 +105,7 @@ function permissionsIn(account: AccountName, part: Part): Permissions | undefine
   if (part === 'operator') return undefined
   if (part === 'storage' && account === 'storage')
     return { publish: [STORAGE_SUBJECT], subscribe: [ASK_SUBJECT, `${inboxPrefix(part)}.>`] }
-  const namespace = account === 'dev' ? '*' : /^namespace\/(.+)$/.exec(account)?.[1]
+  const namespace = account === 'dev' ? '*' : namespaceOfAccount(account)
   if (part === 'storage' || namespace === undefined)
     throw new RangeError(`${part} has nothing to do in the account ${account}`)
   return permissionsOf(part, namespace)

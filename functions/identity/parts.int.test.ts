@@ -28,7 +28,7 @@ import { startGuard } from '../storage/guard.ts'
 import { watchStorage } from '../storage/watch.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { accountOf, credentials } from './issue.ts'
-import { endRotation, newKeys, rotateKeys, type InstallationKeys } from './keys.ts'
+import { beginRotation, endRotation, newKeys, switchKeys, type InstallationKeys } from './keys.ts'
 
 const NAMESPACE = 'shop'
 const JOB = { namespace: NAMESPACE, job: 'orders' }
@@ -242,10 +242,12 @@ t.test('keys are rotated while events come', async (t) => {
     })
   }
   await more()
-  await restartWith(rotateKeys(before, new Date()))
+  await restartWith(beginRotation(before, new Date()))
+  await more()
+  await restartWith(switchKeys(keys(), new Date()))
   await more()
   await writeCreds()
-  await restartWith(endRotation(keys()))
+  await restartWith(endRotation(keys(), new Date()))
   await more()
   sending.abort()
   await sender
@@ -269,7 +271,7 @@ t.test('keys are rotated while events come', async (t) => {
 t.test('a connection whose credentials are refused comes back with new ones', async (t) => {
   const folder = testFolder(t)
   const before = newKeys(new Date())
-  const after = endRotation(rotateKeys(before, new Date()))
+  const after = newKeys(new Date(), before.id)
   const start = (keys: InstallationKeys, port?: number) =>
     startNatsServer({
       ...{ storeDir: join(folder, 'nats'), environment: process.env },

@@ -1,5 +1,5 @@
 import { accountToken, operatorTokens, type AccountName } from './issue.ts'
-import { accountKey, type InstallationKeys } from './keys.ts'
+import { accountKey, nextAlone, type InstallationKeys } from './keys.ts'
 
 /** The accounts that every server knows from its start. */
 const FROM_THE_START: readonly AccountName[] = ['system', 'storage']
@@ -13,9 +13,14 @@ export function serverConfig(
   accountsDir: string,
   more: readonly AccountName[] = [],
 ): string {
-  const known = [...FROM_THE_START, ...more].map(
-    (account) => `  ${accountKey(keys, account)}: ${JSON.stringify(accountToken(keys, account))}`,
-  )
+  const tokens: [AccountName, string][] = [...FROM_THE_START, ...more].map((account) => [
+    account,
+    accountToken(keys, account),
+  ])
+  const next = nextAlone(keys)
+  // Servers tell each other all tokens, but let nobody in by one whose signer they do not trust.
+  if (next !== undefined) tokens.push(['rotation', accountToken(next, 'rotation')])
+  const known = tokens.map(([account, token]) => `  ${accountKey(keys, account)}: ${JSON.stringify(token)}`)
   return [
     `operator: [${operatorTokens(keys)
       .map((token) => JSON.stringify(token))

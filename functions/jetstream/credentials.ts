@@ -9,8 +9,8 @@ import { JobicoError } from '../process/errors.ts'
 export interface CredentialsSource {
   /** Path of a credentials file of NATS. It is read for each connection, so that it can be replaced. */
   readonly credsFile?: string | undefined
-  /** The content of such a file, in place of the path. */
-  readonly credentials?: string | undefined
+  /** The content of such a file, in place of the path; a function is asked for each connection. */
+  readonly credentials?: string | (() => string) | undefined
 }
 
 /** How a connection proves who it is. */
@@ -43,6 +43,7 @@ export function authentication(source: CredentialsSource): Authentication {
 }
 
 function reader({ credsFile, credentials }: CredentialsSource): (() => Credentials) | undefined {
+  if (typeof credentials === 'function') return () => parseCredentials(credentials(), 'the credentials')
   if (credentials !== undefined) {
     const parsed = parseCredentials(credentials, 'the credentials')
     return () => parsed

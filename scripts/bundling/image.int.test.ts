@@ -49,6 +49,6 @@ t.test('whatever a pod is told to run is in the image', (t) => {
   const told = globSync('{knative,operator}/**/*.{ts,yaml}', { cwd: ROOT })
     .flatMap((file) => [...readFileSync(join(ROOT, file), 'utf8').matchAll(/\/app\/([\w-]+)\.js/g)])
     .map(([, name]) => name)
-  t.same([...new Set(told)].sort(), ['listener', 'operator', 'runner', 'storage'])
+  t.same([...new Set(told)].sort(), ['adopt', 'listener', 'operator', 'runner', 'storage'])
   t.end()
 })

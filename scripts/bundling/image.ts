@@ -16,6 +16,7 @@ export const IMAGE_ENTRIES = {
   listener: 'functions/listener/main.ts',
   runner: 'functions/runner/main.ts',
   storage: 'functions/storage/main.ts',
+  adopt: 'functions/identity/adopt.ts',
   worker: 'functions/runner/workers/worker.ts',
   'check-worker': 'functions/guests/check/check-worker.ts',
 }

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { adoptStreams } from '../../functions/identity/adopt-streams.ts'
 import type { AccountName } from '../../functions/identity/issue.ts'
 import type { InstallationKeys } from '../../functions/identity/keys.ts'
 import { serverConfig } from '../../functions/identity/server-config.ts'
-import { adoptStreams } from './adopt-streams.ts'
 import { findNatsServer } from './find.ts'
 import { createUseMark, isInUse, removeUseMark } from './store-use.ts'
 
@@ -60,6 +60,8 @@ export interface StartOptions {
   readonly cluster?: ClusterMember
   /** Whom the server lets in; without it, everybody who reaches it. */
   readonly identities?: ServerIdentities
+  /** More lines for its configuration. */
+  readonly moreConfiguration?: string
 }
 
 /** With these, a server takes connections with credentials only, and each namespace has an account of its own. */
@@ -149,7 +151,7 @@ function configuration(options: StartOptions): string {
     `jetstream { store_dir: ${text(storeDir)}, max_file_store: ${maxFileStore}${sync} }`,
     ...(cluster === undefined ? [] : clusterConfiguration(host, cluster)),
     ...(identities === undefined ? [] : [identityConfiguration(storeDir, identities)]),
-    '',
+    options.moreConfiguration ?? '',
   ].join('\n')
 }
 
