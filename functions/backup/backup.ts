@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 
-import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
+import type { MsgHdrs } from '@nats-io/transport-node'
 import { MsgHdrsImpl } from '@nats-io/nats-core/internal'
 
 import { createRetry, type Retry, type RetryOptions } from '../process/retry.ts'
@@ -12,6 +12,7 @@ import { streamNames, type JobRef } from '../queues/names.ts'
 import { metadataOf, settingsOf } from '../queues/stream-config.ts'
 import { queueNotFound } from '../queues/queue-not-found.ts'
 import { encodeFrame, FIRST_LINE, type Head, type JobHead } from './format.ts'
+import { connectionOf, type Place } from './place.ts'
 import { placeOf } from './restored.ts'
 import { readStream } from '../jetstream/stream-reader.ts'
 
@@ -51,10 +52,10 @@ export interface BackupReport {
  * Writes the streams of Jobs, and the modules of their namespaces, as one file. The Jobs may be running. Holds a few pages and
  * one module in memory. Throws NOT_FOUND if a Job has no streams, QUEUE_UNAVAILABLE, and what `write` throws.
  */
-export async function backup(connection: NatsConnection, options: BackupOptions): Promise<BackupReport> {
+export async function backup(place: Place, options: BackupOptions): Promise<BackupReport> {
   const persist = createRetry(options)
   const sections = []
-  for (const ref of options.jobs) sections.push(await persist(() => readSection(connection, ref)))
+  for (const ref of options.jobs) sections.push(await persist(() => readSection(place, ref)))
   const total = sections.reduce((sum, { messages }) => sum + messages, 0)
   const out = createOutput(options.write)
   let messages = 0
@@ -64,13 +65,13 @@ export async function backup(connection: NatsConnection, options: BackupOptions)
   }
   await out.text(FIRST_LINE)
   await out.frame({ kind: 'backup', id: randomUUID(), created: new Date().toISOString() })
-  const modules = await copyModules({ connection, persist, out, signal: options.signal }, options.jobs)
+  const modules = await copyModules({ place, persist, out, signal: options.signal }, options.jobs)
   const jobs: JobCounts[] = []
   for (const { ref } of sections) {
     // The settings may have changed since.
-    const { head } = await persist(() => readSection(connection, ref))
+    const { head } = await persist(() => readSection(place, ref))
     await out.frame(head)
-    const counts = await copyMessages({ connection, persist, out, signal: options.signal }, ref, onPage)
+    const counts = await copyMessages({ place, persist, out, signal: options.signal }, ref, onPage)
     await out.frame({ kind: 'job-end', ...counts })
     jobs.push({ ...ref, ...counts })
   }
@@ -79,17 +80,17 @@ export async function backup(connection: NatsConnection, options: BackupOptions)
 }
 
 interface Copying {
-  readonly connection: NatsConnection
+  readonly place: Place
   readonly persist: Retry
   readonly out: Output
   readonly signal: AbortSignal
 }
 
 /** The modules that are not marked as unused. */
-async function copyModules({ connection, persist, out }: Copying, jobs: readonly JobRef[]): Promise<number> {
+async function copyModules({ place, persist, out }: Copying, jobs: readonly JobRef[]): Promise<number> {
   let copied = 0
   for (const namespace of new Set(jobs.map((ref) => ref.namespace))) {
-    const store = await persist(() => openModuleStore(connection, namespace))
+    const store = await persist(async () => openModuleStore(await connectionOf(place, namespace), namespace))
     for (const { name, unusedSince } of await persist(() => store.list())) {
       if (unusedSince !== undefined) continue
       const bytes = await persist(() => store.read(name))
@@ -103,10 +104,11 @@ async function copyModules({ connection, persist, out }: Copying, jobs: readonly
 
 /** Copies the queue first, then the records: in the order in which an event moves, so that it is not missed while it moves. */
 async function copyMessages(
-  { connection, persist, out, signal }: Copying,
+  { place, persist, out, signal }: Copying,
   ref: JobRef,
   onPage: (messages: number) => void,
 ): Promise<Omit<JobCounts, keyof JobRef>> {
+  const connection = await persist(() => connectionOf(place, ref.namespace))
   const manager = await manage(connection)
   const names = streamNames(ref)
   const counts = { queued: 0, records: 0 }
@@ -130,8 +132,8 @@ interface Section {
   readonly messages: number
 }
 
-async function readSection(connection: NatsConnection, ref: JobRef): Promise<Section> {
-  const manager = await manage(connection)
+async function readSection(place: Place, ref: JobRef): Promise<Section> {
+  const manager = await manage(await connectionOf(place, ref.namespace))
   const names = streamNames(ref)
   const queue = await answerIfThere(manager.streams.info(names.queue))
   const events = await answerIfThere(manager.streams.info(names.events))

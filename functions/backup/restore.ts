@@ -16,6 +16,7 @@ import { usageText } from '../storage/report.ts'
 import { watchStorage, type StorageWatch } from '../storage/watch.ts'
 import { readFrames, type BackupFile, type JobInFile, type Range } from './backup-file.ts'
 import type { JobHead } from './format.ts'
+import { connectionOf, type Place } from './place.ts'
 import { restoreQueued, restoreRecords, type Restoring, type Tally } from './restore-records.ts'
 
 /** How to restore. */
@@ -61,49 +62,71 @@ export interface RestoreReport {
  * and a queued event only if nothing is known of it. Makes the streams that are missing, and changes no others. Safe to break
  * off at any point and to repeat. Throws STREAM_REFUSED, QUEUE_UNAVAILABLE and QUEUE_FULL.
  */
-export async function restore(connection: NatsConnection, options: RestoreOptions): Promise<RestoreReport> {
+export async function restore(place: Place, options: RestoreOptions): Promise<RestoreReport> {
   const { backup } = options
-  const own = createRequests(connection)
-  // JetStream may be slow while hundreds of messages are on their way to it.
-  const requests: Requests = { ...own, send: (message) => own.send(message, ANSWER_WITHIN_MS) }
   const total = backup.jobs.reduce((sum, { queued, records }) => sum + queued.count + records.count, 0)
   let messages = 0
   const onPage = (count: number) => {
     messages += count
     options.onProgress?.({ messages, total })
   }
-  const storage = watchStorage(connection)
   const persist = createRetry(options)
-  const work: Work = { connection, requests, options, persist, storage, onPage }
+  const opened = new Map<string, Target>()
+  const at = async (namespace: string): Promise<Target> => {
+    const target = opened.get(namespace) ?? openTarget(await persist(() => connectionOf(place, namespace)))
+    opened.set(namespace, target)
+    return target
+  }
+  const work: Work = { at, options, persist, onPage }
   try {
     const modules = await restoreModules(work)
     const jobs: RestoredJob[] = []
     for (const job of backup.jobs) jobs.push(await restoreJob(work, job))
     return { jobs, modules }
   } finally {
-    storage.close()
-    own.close()
+    for (const target of opened.values()) target.close()
+  }
+}
+
+/** A namespace into which Jobs are restored. */
+interface Target {
+  readonly connection: NatsConnection
+  readonly requests: Requests
+  readonly storage: StorageWatch
+  close(): void
+}
+
+function openTarget(connection: NatsConnection): Target {
+  const own = createRequests(connection)
+  const storage = watchStorage(connection)
+  return {
+    ...{ connection, storage },
+    // JetStream may be slow while hundreds of messages are on their way to it.
+    requests: { ...own, send: (message) => own.send(message, ANSWER_WITHIN_MS) },
+    close() {
+      storage.close()
+      own.close()
+    },
   }
 }
 
 const ANSWER_WITHIN_MS = 15_000
 
 interface Work {
-  readonly connection: NatsConnection
-  readonly requests: Requests
+  readonly at: (namespace: string) => Promise<Target>
   readonly options: RestoreOptions
   readonly persist: Retry
-  readonly storage: StorageWatch
   readonly onPage: (messages: number) => void
 }
 
-async function restoreModules({ connection, options, persist }: Work): Promise<RestoredModules> {
+async function restoreModules({ at, options, persist }: Work): Promise<RestoredModules> {
   const { backup, dryRun = false, replicas } = options
   let [stored, known] = [0, 0]
   const kept: string[] = []
   for await (const { head, body } of readFrames(backup.file, backup.modules)) {
     if (head.kind !== 'module') continue
     const { namespace, name } = head
+    const { connection } = await at(namespace)
     const found = await persist(async () => (await openModuleStore(connection, namespace)).find(name))
     if (found !== undefined && found.digest !== digestOf(body)) {
       kept.push(`${namespace}/${name}`)
@@ -123,9 +146,11 @@ async function restoreModules({ connection, options, persist }: Work): Promise<R
 }
 
 async function restoreJob(work: Work, job: JobInFile): Promise<RestoredJob> {
-  const { connection, requests, options, persist } = work
+  const { options, persist } = work
   const { backup, dryRun = false } = options
   const { namespace, job: name } = job.head
+  const target = await work.at(namespace)
+  const { connection, requests } = target
   const ref = { namespace, job: name }
   const streams = await persist(() => openStreams(connection, job.head, options))
   if (streams.isMissing && dryRun) return { ...ref, ...allStored(work, job) }
@@ -139,7 +164,7 @@ async function restoreJob(work: Work, job: JobInFile): Promise<RestoredJob> {
     const tally = { stored: 0, known: 0, expired: 0 }
     for await (const page of pagesOf(backup, range)) {
       const fates = await persist(async () => {
-        checkRoom(work)
+        checkRoom(target, options)
         return await store(restoring, page)
       })
       for (const fate of ['stored', 'known', 'expired'] as const) tally[fate] += fates[fate]
@@ -156,9 +181,9 @@ async function restoreJob(work: Work, job: JobInFile): Promise<RestoredJob> {
 }
 
 /** Throws QUEUE_FULL while the disk of a server has no room for new events: what is restored is no more urgent. */
-function checkRoom({ storage, options }: Work): void {
+function checkRoom({ storage }: Target, { dryRun }: RestoreOptions): void {
   const low = storage.low()
-  if (low === undefined || options.dryRun === true) return
+  if (low === undefined || dryRun === true) return
   throw new JobicoError(
     'QUEUE_FULL',
     `the disk of the NATS server ${low.server} is nearly full: ${usageText(low.usage)}; give NATS larger volumes, or purge what is not needed`,
