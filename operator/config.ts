@@ -3,7 +3,10 @@ import { readEnv, readLogLevel, type EnvReader } from '../functions/process/env.
 /** The settings of the operator, all from environment variables. */
 export interface OperatorConfig {
   readonly natsUrl: string
+  /** A credentials file for a NATS that whoever runs it has set up. */
   readonly natsCredsFile: string | undefined
+  /** Whether the operator makes an account of NATS for each namespace. */
+  readonly natsAccounts: boolean
   /** The `host:port` at which KEDA reaches the scaler of any operator pod. */
   readonly scalerAddress: string
   /** Replicas of each stream, unless the Job sets them. */
@@ -39,9 +42,17 @@ export function readConfig(environment = process.env): OperatorConfig {
         'JOBICO_SCALER_ADDRESS',
         `is ${scalerAddress}, not host:port such as jobico-scaler.jobico-system.svc:9090`,
       )
+    const natsCredsFile = env.optional('NATS_CREDS_FILE')
+    const natsAccounts = env.flag('JOBICO_NATS_ACCOUNTS', false)
+    if (natsAccounts && natsCredsFile !== undefined)
+      env.fault(
+        'JOBICO_NATS_ACCOUNTS',
+        'is true, so the operator makes its own credentials; leave NATS_CREDS_FILE out, or for a NATS with credentials of yours set JOBICO_NATS_ACCOUNTS to false',
+      )
     return {
       natsUrl: env.text('NATS_URL'),
-      natsCredsFile: env.optional('NATS_CREDS_FILE'),
+      natsCredsFile,
+      natsAccounts,
       scalerAddress,
       queueReplicas: replicas as OperatorConfig['queueReplicas'],
       image: env.optional('JOBICO_IMAGE'),

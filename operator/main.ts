@@ -8,14 +8,21 @@ import { connectKube } from '../knative/kube/connect.ts'
 import { KINDS } from '../knative/kube/kinds.ts'
 import type { PodObject } from '../knative/status/observed.ts'
 import type { Platform } from '../knative/resources/plan.ts'
+import { pause } from './backoff.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
 import { runController, type Work } from './controller/controller.ts'
 import { runLeaderElection } from './controller/leader-election.ts'
 import { createOperatorMetrics } from './metrics.ts'
+import type { NatsAccess } from './nats/access.ts'
+import { createInstallation, type Installation } from './nats/installation.ts'
+import { createNatsLinks } from './nats/links.ts'
 import { startScaler } from './scaler/scaler.ts'
 
 /** How long a shutdown may take, in milliseconds; a reconcile that runs ends well within it. */
 const GRACE_MS = 20_000
+/** How soon a process learns that the keys of NATS have changed, and that there are any. */
+const KEYS_MS = 120_000
+const FIRST_KEYS_MS = 1_000
 const LEASE = 'jobico-operator'
 const CONTAINER = 'operator'
 
@@ -35,14 +42,18 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
   })
   let isReady = false
   if (config.metricsPort > 0) await serveMetrics(metrics.registry, config.metricsPort, () => isReady)
+  const kube = await connectKube({ onRequest: metrics.request })
+  const installation = config.natsAccounts ? createInstallation(kube, config.podNamespace, log) : undefined
+  const links = createNatsLinks({
+    ...{ url: config.natsUrl, name: `jobico-operator ${config.podName}`, log },
+    access: accessOf(config, installation),
+  })
   const scaler = await startScaler({
-    ...config,
-    port: config.scalerPort,
-    log,
+    ...{ links, log, port: config.scalerPort },
     onRequests: metrics.scalerRequests,
   })
   followed = scaler.followed
-  const kube = await connectKube({ onRequest: metrics.request })
+  const following = followKeys(installation, stopping.signal)
   const platform = await platformOf(config, kube)
   isReady = true
   log.info({ image: platform.image, nats: config.natsUrl }, 'Ready')
@@ -56,22 +67,42 @@ async function main(config: OperatorConfig, log: Log): Promise<void> {
     lead: async (signal) => {
       log.info('Started leading')
       metrics.leading(true)
-      await runController({ config, kube, platform, metrics, log, onWork: (now) => (work = now) }, signal)
+      await runController(
+        { config, kube, platform, metrics, log, links, installation, onWork: (now) => (work = now) },
+        signal,
+      )
       metrics.leading(false)
       log.info('Stopped leading')
     },
   })
   onShutdown(log, GRACE_MS, async () => {
     stopping.abort()
-    await Promise.all([election, scaler.close()])
+    await Promise.all([election, scaler.close(), following])
+    await links.close()
   })
   await election
 }
 
+function accessOf({ natsCredsFile }: OperatorConfig, installation: Installation | undefined): NatsAccess {
+  return installation === undefined
+    ? { kind: 'shared', credsFile: natsCredsFile }
+    : { kind: 'accounts', keys: () => installation.get() }
+}
+
+/** Reads the keys of NATS now and then: any process may connect for a namespace, and the leader may change them. */
+async function followKeys(installation: Installation | undefined, signal: AbortSignal): Promise<void> {
+  let isKnown = false
+  while (installation !== undefined && !signal.aborted) {
+    isKnown = (await installation.read()) || isKnown
+    await pause(isKnown ? KEYS_MS : FIRST_KEYS_MS, signal)
+  }
+}
+
 async function platformOf(config: OperatorConfig, kube: Kube): Promise<Platform> {
-  const { natsUrl, scalerAddress, logLevel } = config
+  const { natsUrl, natsAccounts, natsCredsFile, scalerAddress, logLevel } = config
   const image = config.image ?? (await ownImage(config, kube))
-  return { image, natsUrl, scalerAddress, logLevel }
+  const natsCredentials = natsAccounts || natsCredsFile !== undefined
+  return { image, natsUrl, natsCredentials, scalerAddress, logLevel }
 }
 
 /** The image of the operator's own pod, which contains the listener and the runner too. Throws CONFIG_INVALID. */

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,15 +14,21 @@ import type { Kube } from '../knative/kube/client.ts'
 import { KINDS, type Kind } from '../knative/kube/kinds.ts'
 import type { KubeObject } from '../knative/kube/object.ts'
 import { LABELS } from '../knative/resources/labels.ts'
+import { NATS_ACCOUNTS_FOLDER, NATS_SERVER } from '../knative/resources/nats-identity.ts'
 import { startNatsServer } from '../scripts/nats-server/start.ts'
-import { NAMESPACE, startApiServer, until } from '../scripts/testing/api-server.fixture.ts'
+import { NAMESPACE, startApiServer, until, type ApiServer } from '../scripts/testing/api-server.fixture.ts'
 import { becomeReady, CONTROLLED_KINDS } from '../scripts/testing/controllers.ts'
 import { CRD, jobDefinition, openDefinition } from '../scripts/testing/definitions.ts'
+import { installAccess } from '../scripts/testing/installed-access.fixture.ts'
 import { runController } from './controller/controller.ts'
 import { createOperatorMetrics } from './metrics.ts'
+import { createInstallation } from './nats/installation.ts'
+import { createNatsLinks } from './nats/links.ts'
 import type { LiveJob } from './watch/cluster-state.ts'
 
 const USER = { manager: 'a-user', force: true }
+/** The namespace of the operator. */
+export const SYSTEM = 'jobico-system'
 
 /** A valid module; another `version` has another digest. */
 export function moduleBytes(version = 0, imports = ''): Uint8Array {
@@ -30,7 +38,12 @@ export function moduleBytes(version = 0, imports = ''): Uint8Array {
 /** An operator that runs against a real API server and a real nats-server. The test plays Knative and KEDA. */
 export interface OperatorFixture {
   readonly kube: Kube
-  readonly nats: NatsConnection
+  readonly api: ApiServer
+  readonly natsUrl: string
+  /** Connects to NATS with such credentials, or without any, until the test ends. */
+  connect(credentials?: string): Promise<NatsConnection>
+  /** Ends the NATS server and starts it, with the configuration that the operator has made for it. */
+  restartNats(): Promise<void>
   /** Creates a new namespace, and gives its name. */
   newNamespace(): Promise<string>
   apply<T extends KubeObject>(kind: Kind, object: object): Promise<T>
@@ -49,36 +62,61 @@ export interface Wanted {
   readonly reason?: string
 }
 
-/** Starts all of it; everything stops when the test ends. */
-export async function startOperator(t: Test): Promise<OperatorFixture> {
+/** How the operator gets into NATS. */
+export interface OperatorSetup {
+  /** Whether each namespace has an account of its own; by default NATS lets everybody in. */
+  readonly accounts?: boolean
+  /** Whether NATS lets everybody in all the same, as before an upgrade of its servers. */
+  readonly open?: boolean
+}
+
+/** Starts all of it; everything stops when the test ends. The operator may do what knative/install lets it do. */
+export async function startOperator(
+  t: Test,
+  { accounts = false, open = !accounts }: OperatorSetup = {},
+): Promise<OperatorFixture> {
   const server = await startApiServer(t)
   const kube = await server.connect()
-  const storeDir = await mkdtemp(join(tmpdir(), 'jobico-operator-'))
-  const { url, stop } = await startNatsServer({ storeDir, environment: process.env })
-  const nats = await connectNats({ url, name: 'test' })
   await kube.apply(CRD, await jobDefinition(), USER)
   await until(async () => (await kube.findKind(KINDS.job.apiVersion, KINDS.job.kind)) !== undefined)
+  await installAccess(kube)
+  const folder = await mkdtemp(join(tmpdir(), 'jobico-operator-'))
+  const port = await freePort()
+  const url = `nats://127.0.0.1:${port}`
+  const own = await server.connect({ context: 'operator' })
+  const { log, installation, links } = identities(own, url, accounts)
   const stopping = new AbortController()
+  const startNats = async () => {
+    const configured = open ? undefined : await serversConfig(kube, folder)
+    return await startNatsServer({
+      ...{ storeDir: folder, port, environment: process.env },
+      ...(configured === undefined ? {} : { moreConfiguration: configured }),
+    })
+  }
+  // Servers with identities need what the operator makes, and it is there before them; others may be there before it.
+  let nats = open ? await startNats() : undefined
   const work = runController(
     {
       config: {
         natsUrl: url,
         natsCredsFile: undefined,
+        natsAccounts: accounts,
         scalerAddress: 'scaler:9090',
         queueReplicas: 1,
         image: 'jobico:test',
         apiServer: undefined,
         namespaces: undefined,
         podName: 'operator-0',
-        podNamespace: 'jobico-system',
+        podNamespace: SYSTEM,
         metricsPort: 0,
         scalerPort: 9090,
         logLevel: 'silent',
       },
-      kube: await server.connect(),
+      kube: own,
       platform: {
         image: 'jobico:test',
         natsUrl: url,
+        natsCredentials: accounts,
         scalerAddress: 'scaler:9090',
         logLevel: 'info',
       },
@@ -88,22 +126,39 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
         followed: () => 0,
         storage: () => [],
       }),
-      log: createLog('silent', {}),
+      ...{ log, links, installation, keysMs: 250 },
       onWork: () => undefined,
     },
     stopping.signal,
   )
+  const opened: NatsConnection[] = []
   t.teardown(async () => {
     stopping.abort()
     await work
-    await nats.close()
-    await stop()
-    await rm(storeDir, { recursive: true, force: true })
+    await links.close()
+    await Promise.all(opened.map((connection) => connection.close()))
+    await nats?.stop()
+    await rm(folder, { recursive: true, force: true })
   })
+  nats ??= await startNats()
+  const connect = async (credentials?: string) => {
+    const connection = await connectNats({
+      ...{ url, name: 'test', firstWithinMs: 5_000 },
+      ...(credentials === undefined ? {} : { credentials }),
+    })
+    opened.push(connection)
+    return connection
+  }
   let namespaces = 0
   return {
     kube,
-    nats,
+    api: server,
+    connect,
+    natsUrl: url,
+    async restartNats() {
+      await nats?.stop()
+      nats = await startNats()
+    },
     async newNamespace() {
       const name = `test-${++namespaces}`
       await kube.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, USER)
@@ -127,6 +182,43 @@ export async function startOperator(t: Test): Promise<OperatorFixture> {
     },
     sayReady: (namespace) => sayReady(kube, namespace),
   }
+}
+
+/** As the operator's main. */
+function identities(kube: Kube, url: string, accounts: boolean) {
+  const log = createLog('silent', {})
+  const installation = accounts ? createInstallation(kube, SYSTEM, log) : undefined
+  const links = createNatsLinks({
+    ...{ url, name: 'jobico-operator', log },
+    access:
+      installation === undefined
+        ? { kind: 'shared', credsFile: undefined }
+        : { kind: 'accounts', keys: () => installation.get() },
+  })
+  return { log, installation, links }
+}
+
+/** What the operator has made for the servers, with another folder for the tokens of accounts. */
+async function serversConfig(kube: Kube, folder: string): Promise<string> {
+  let text: string | undefined
+  await until(async () => {
+    const name = { namespace: SYSTEM, name: NATS_SERVER.configMap }
+    const found = await kube.get<KubeObject & { readonly data: Record<string, string> }>(
+      KINDS.configMap,
+      name,
+    )
+    text = found?.data[NATS_SERVER.config]
+    return text !== undefined
+  })
+  return (text ?? '').replace(NATS_ACCOUNTS_FOLDER, join(folder, 'accounts'))
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  await once(probe.close(), 'close')
+  return port
 }
 
 /** Whether a condition of a Job, for its current generation, is as wanted. */

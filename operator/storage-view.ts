@@ -1,7 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 
 import { watchStorage, type StorageWatch } from '../functions/storage/watch.ts'
-import type { NatsLink } from './nats-link.ts'
+import type { NatsLink } from './nats/link.ts'
+import { connectionOf } from './nats/links.ts'
 
 /** What the guards of the NATS servers say, over all connections of a link. */
 export interface StorageView extends Pick<StorageWatch, 'reports' | 'low'> {
@@ -29,14 +30,5 @@ export function createStorageView(onChange: () => void): StorageView {
       followed = connection
       watch = watchStorage(connection, compare)
     },
-  }
-}
-
-/** Undefined while the link has no connection that can be used. */
-function connectionOf(link: NatsLink): NatsConnection | undefined {
-  try {
-    return link.use()
-  } catch {
-    return undefined
   }
 }

@@ -82,13 +82,14 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   operator: {
     checks: [],
     faults: [],
-    scaler: [],
+    nats: [],
+    scaler: ['nats'],
     watch: [],
-    objects: ['faults', 'watch'],
-    resolve: ['checks', 'faults', 'objects', 'watch'],
-    removal: ['faults', 'objects', 'watch'],
-    reconcile: ['faults', 'objects', 'removal', 'resolve', 'watch'],
-    controller: ['checks', 'reconcile', 'removal', 'resolve', 'watch'],
+    objects: ['faults', 'nats', 'watch'],
+    resolve: ['checks', 'faults', 'nats', 'objects', 'watch'],
+    removal: ['faults', 'nats', 'objects', 'watch'],
+    reconcile: ['faults', 'nats', 'objects', 'removal', 'resolve', 'watch'],
+    controller: ['checks', 'nats', 'reconcile', 'removal', 'resolve', 'watch'],
   },
 }
 

@@ -1,23 +1,16 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import t from 'tap'
-import { parseAllDocuments } from 'yaml'
 
 import type { Job } from '../../crds/job.ts'
-import {
-  NAMESPACE,
-  OPERATOR_ACCOUNT,
-  startApiServer,
-  until,
-} from '../../scripts/testing/api-server.fixture.ts'
+import { NAMESPACE, startApiServer, until } from '../../scripts/testing/api-server.fixture.ts'
 import { CRD, jobDefinition, openDefinition } from '../../scripts/testing/definitions.ts'
+import { installAccess } from '../../scripts/testing/installed-access.fixture.ts'
 import { KubeError } from '../kube/client.ts'
 import { KINDS, type Kind } from '../kube/kinds.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { runnerDeployment } from '../resources/deployment.ts'
 import { withHash } from '../resources/hash.ts'
-import { MANAGER } from '../resources/labels.ts'
+import { ANNOTATIONS, MANAGER } from '../resources/labels.ts'
+import { NATS_CREDENTIALS, NATS_KEYS, NATS_SERVER } from '../resources/nats-identity.ts'
 import { eventOf, jobOf, MODULE, PLATFORM, SCHEMA } from '../resources/plans.fixture.ts'
 import { runnerScaledObject } from '../resources/scaled-object.ts'
 import { schemaCopy } from '../resources/schema-copy.ts'
@@ -25,48 +18,11 @@ import { listenerService } from '../resources/service.ts'
 
 const server = await startApiServer(t)
 const admin = await server.connect()
-const operator = await server.connect({ context: OPERATOR_ACCOUNT })
+const operator = await server.connect({ context: 'operator' })
 const AS_ADMIN = { manager: 'a-user', force: true }
 const AS_OPERATOR = { manager: MANAGER, force: true }
 
-const clusterKind = (apiVersion: string, kind: string, plural: string): Kind => ({
-  apiVersion,
-  kind,
-  plural,
-  namespaced: false,
-})
-const RBAC = 'rbac.authorization.k8s.io/v1'
-const ADMISSION = 'admissionregistration.k8s.io/v1'
-const INSTALLED: readonly Kind[] = [
-  clusterKind(RBAC, 'ClusterRole', 'clusterroles'),
-  clusterKind(RBAC, 'ClusterRoleBinding', 'clusterrolebindings'),
-  { apiVersion: 'v1', kind: 'PodTemplate', plural: 'podtemplates', namespaced: true },
-  clusterKind(ADMISSION, 'ValidatingAdmissionPolicy', 'validatingadmissionpolicies'),
-  clusterKind(ADMISSION, 'ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'),
-]
-
-/** An object as a kustomization gives it its namespace, and the image that these tests have. */
-function asInstalled(object: KubeObject): KubeObject {
-  if (object.kind !== 'PodTemplate') return object
-  const named = changed(object, {
-    'template.spec.containers.0.image': 'registry.example/jobico:1.0.0@sha256:0',
-  })
-  return { ...named, metadata: { ...named.metadata, namespace: 'jobico-system' } }
-}
-
-/** Installs the operator's roles and policies. */
-async function install(): Promise<void> {
-  for (const file of ['access.yaml', 'admission.yaml']) {
-    const text = await readFile(join(import.meta.dirname, 'base', file), 'utf8')
-    for (const document of parseAllDocuments(text)) {
-      const object = document.toJS({ maxAliasCount: -1 }) as KubeObject
-      const kind = INSTALLED.find((each) => each.kind === object.kind)
-      if (kind !== undefined) await admin.apply(kind, asInstalled(object), AS_ADMIN)
-    }
-  }
-}
-
-for (const name of ['shop', 'shut', 'jobico-system'])
+for (const name of ['shop', 'shut', 'bank', 'taken'])
   await admin.apply(
     NAMESPACE,
     {
@@ -81,7 +37,7 @@ for (const kind of [KINDS.knativeService, KINDS.scaledObject])
   await admin.apply(CRD, openDefinition(kind), AS_ADMIN)
 for (const { apiVersion, kind } of [KINDS.job, KINDS.knativeService, KINDS.scaledObject])
   await until(async () => (await admin.findKind(apiVersion, kind)) !== undefined)
-await install()
+await installAccess(admin, 'registry.example/jobico:1.0.0@sha256:0')
 
 /** A Job as a user makes it. */
 async function jobIn(namespace: string): Promise<Job> {
@@ -116,6 +72,21 @@ const POD = 'spec.template.spec'
 const CONTAINER = `${POD}.containers.0`
 
 const asOperator = (kind: Kind, object: KubeObject) => operator.apply(kind, withHash(object), AS_OPERATOR)
+
+/** A Secret as the operator writes it. */
+const secretOf = (namespace: string, name: string, type = 'Opaque') => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type,
+  metadata: { namespace, name },
+  data: { 'cli.creds': 'eA==' },
+})
+const TOKEN = 'kubernetes.io/service-account-token'
+const account = { 'kubernetes.io/service-account.name': 'default' }
+/** A Secret as somebody makes it who wants the operator, or who has its token, to read what it holds. */
+const tokenOf = (namespace: string) =>
+  changed(secretOf(namespace, NATS_CREDENTIALS, TOKEN), { 'metadata.annotations': account })
+
 const users: KubeObject = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
@@ -150,6 +121,29 @@ t.test('the operator does its work', async (t) => {
     operator.patch(KINDS.job, { namespace: 'shop', name: 'orders' }, { metadata: { finalizers: [] } }),
   )
   await t.resolves(operator.remove(KINDS.configMap, { namespace: 'shop', name: copy.metadata.name }))
+})
+
+t.test('the operator gives NATS and its namespaces what they need', async (t) => {
+  const { secret, configMap } = KINDS
+  const credentials = secretOf('shop', NATS_CREDENTIALS)
+  const system = 'jobico-system'
+  for (let times = 0; times < 2; times++) {
+    await t.resolves(operator.apply(secret, credentials, AS_OPERATOR))
+    const server = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: system, name: NATS_SERVER.configMap },
+    }
+    await t.resolves(operator.apply(configMap, { ...server, data: { id: `${times}` } }, AS_OPERATOR))
+  }
+  await t.resolves(operator.create(secret, secretOf(system, NATS_KEYS.secret)))
+  const name = { namespace: system, name: NATS_KEYS.secret }
+  for (const phase of ['RestartServers', 'Switched', undefined]) {
+    const keys = await operator.get<KubeObject>(secret, name)
+    if (keys === undefined) throw new Error('the keys are gone')
+    const annotations = phase === undefined ? {} : { [ANNOTATIONS.rotation]: phase }
+    await t.resolves(operator.replace(secret, changed(keys, { 'metadata.annotations': annotations })))
+  }
 })
 
 const shut = (object: KubeObject) => changed(object, { 'metadata.namespace': 'shut' })
@@ -300,6 +294,35 @@ const refusals: readonly {
         changed(runner, { [`${CONTAINER}.securityContext`]: { allowPrivilegeEscalation: true } }),
       ),
     want: /Pod Security Standard/,
+  },
+  {
+    name: 'another Secret of its own namespace',
+    act: () => operator.create(KINDS.secret, secretOf('jobico-system', 'other')),
+    want: /may only write the Secret jobico-nats/,
+  },
+  {
+    name: 'credentials where no Jobs may be',
+    act: () => operator.apply(KINDS.secret, secretOf('kube-system', NATS_CREDENTIALS), AS_OPERATOR),
+    want: /where Jobs may be/,
+  },
+  {
+    name: 'credentials in a closed namespace',
+    act: () => operator.apply(KINDS.secret, secretOf('shut', NATS_CREDENTIALS), AS_OPERATOR),
+    want: /closed to Jobico/,
+  },
+  {
+    name: 'a Secret into which Kubernetes writes a token',
+    act: () => operator.apply(KINDS.secret, tokenOf('bank'), AS_OPERATOR),
+    want: /of the type Opaque/,
+  },
+  {
+    name: 'a Secret of another type that has that name, which would be to read it',
+    act: async () => {
+      await admin.apply(KINDS.secret, tokenOf('taken'), AS_ADMIN)
+      const metadata = { labels: { a: 'b' } }
+      await operator.patch(KINDS.secret, { namespace: 'taken', name: NATS_CREDENTIALS }, { metadata })
+    },
+    want: /of the type Opaque/,
   },
   {
     name: 'what a Job says',

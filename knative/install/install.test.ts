@@ -8,6 +8,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { KINDS, pathOf } from '../kube/kinds.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { LABELS } from '../resources/labels.ts'
+import { NATS_ACCOUNTS_FOLDER, NATS_KEYS, NATS_SERVER } from '../resources/nats-identity.ts'
 import { METRICS_PORT } from '../resources/pod.ts'
 
 interface Kustomization {
@@ -29,7 +30,7 @@ interface Probe {
 interface Container {
   readonly name: string
   readonly image: string
-  readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[]
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
   readonly startupProbe: Probe
@@ -54,6 +55,7 @@ interface Workload extends KubeObject {
         readonly topologySpreadConstraints: readonly { readonly labelSelector: Selector }[]
         readonly volumes?: readonly object[]
         readonly shareProcessNamespace?: boolean
+        readonly initContainers?: readonly Container[]
         readonly containers: readonly [Container, ...Container[]]
       }
     }
@@ -137,6 +139,8 @@ const ROLES = [
       ...verbs('services.serving.knative.dev', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
       ...verbs('revisions.serving.knative.dev', 'get', 'list'),
       ...verbs('scaledobjects.keda.sh', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
+      'create secrets. jobico-nats',
+      'patch secrets. jobico-nats',
       ...verbs('events.events.k8s.io', 'create'),
     ],
   },
@@ -149,6 +153,9 @@ const ROLES = [
       'get leases.coordination.k8s.io jobico-operator',
       'update leases.coordination.k8s.io jobico-operator',
       'get pods. *',
+      'create secrets. *',
+      'get secrets. jobico-nats-keys',
+      'update secrets. jobico-nats-keys',
     ],
   },
   {
@@ -209,13 +216,13 @@ t.test('names and labels', (t) => {
 
 t.test('pods meet the restricted Pod Security Standard', (t) => {
   for (const workload of [operator, nats]) {
-    const { securityContext, volumes = [], containers } = workload.spec.template.spec
+    const { securityContext, volumes = [], initContainers = [], containers } = workload.spec.template.spec
     t.match(securityContext, {
       runAsNonRoot: true,
       runAsUser: 1000,
       seccompProfile: { type: 'RuntimeDefault' },
     })
-    for (const container of containers) {
+    for (const container of [...initContainers, ...containers]) {
       t.same(container.securityContext, {
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
@@ -266,9 +273,14 @@ t.test('ports are those that others reach', (t) => {
   t.match(server, `\nport: ${ports.get('client')}\n`)
   t.match(server, `\nhttp_port: ${ports.get('monitoring')}\n`)
   t.match(cluster, `port: ${ports.get('cluster')}\n`)
+  const routes = containerOf(nats).env.filter(({ name }) => name.startsWith('ROUTE_'))
+  t.match(cluster, `routes: [ ${routes.map(({ name }) => `$${name}`).join(', ')} ]`)
   t.same(
-    cluster.match(/nats-route:\S+/g),
-    Array.from({ length: nats.spec.replicas }, (_, i) => `nats-route://nats-${i}.${hostOf('nats')}:6222`),
+    routes.map(({ value }) => value),
+    Array.from(
+      { length: nats.spec.replicas },
+      (_, i) => `nats-route://jobico:$(CLUSTER_PASSWORD)@nats-${i}.${hostOf('nats')}:6222`,
+    ),
   )
   t.end()
 })
@@ -312,7 +324,46 @@ t.test('the container storage is told what it reads, of the server beside it', (
   t.equal(nats.spec.template.spec.shareProcessNamespace, true, 'so that it can end the server')
   const mounts = (container?: Container) =>
     new Map(container?.volumeMounts.map(({ name, mountPath }) => [name, mountPath]))
-  for (const [name, path] of mounts(storage)) t.equal(mounts(server).get(name), path, name)
+  for (const name of ['data', 'run']) t.equal(mounts(server).get(name), mounts(storage).get(name), name)
+  t.equal(told.get('NATS_CREDS_FILE'), `${mounts(storage).get('credentials')}/storage.creds`)
+  t.end()
+})
+
+t.test('servers get what the operator makes for them, and no key', (t) => {
+  const { initContainers: [adopt] = [], containers, volumes = [] } = nats.spec.template.spec
+  const [server, storage] = containers
+  const config = { name: 'jobico-nats-server', items: [{ key: 'identities.conf', path: 'identities.conf' }] }
+  t.same(
+    volumes.filter((volume) => !('emptyDir' in volume)),
+    [
+      { name: 'config', projected: { sources: [{ configMap: { name: 'nats' } }, { configMap: config }] } },
+      {
+        name: 'id',
+        configMap: { name: NATS_SERVER.configMap, items: [{ key: NATS_SERVER.id, path: 'id' }] },
+      },
+      {
+        name: 'credentials',
+        secret: { secretName: NATS_KEYS.secret, items: [{ key: NATS_KEYS.storage, path: 'storage.creds' }] },
+      },
+    ],
+  )
+  t.match(text('knative/install/base/nats.conf'), '\ninclude identities.conf\n')
+  t.match(text('knative/install/base/nats.conf'), `store_dir: ${dirname(NATS_ACCOUNTS_FOLDER)}\n`)
+  const secrets = nats.spec.template.spec.containers.flatMap(({ env }) =>
+    env.flatMap(({ valueFrom }) =>
+      valueFrom !== undefined && 'secretKeyRef' in valueFrom ? [valueFrom] : [],
+    ),
+  )
+  t.same(secrets, [{ secretKeyRef: { name: NATS_KEYS.secret, key: NATS_KEYS.clusterPassword } }])
+  const mountsOf = (container?: Container) => container?.volumeMounts.map(({ name }) => name)
+  t.same(mountsOf(server), ['data', 'config', 'run'])
+  t.same(mountsOf(storage), ['data', 'run', 'credentials'])
+  t.same(mountsOf(adopt), ['data', 'id'])
+  t.same(Object.fromEntries((adopt?.env ?? []).map(({ name, value }) => [name, value])), {
+    JOBICO_NATS_STORE: '/data/jetstream',
+    JOBICO_NATS_ID_FILE: '/etc/jobico/nats/id',
+  })
+  t.equal(containerOf(operator).env.find(({ name }) => name === 'JOBICO_NATS_ACCOUNTS')?.value, 'true')
   t.end()
 })
 

@@ -114,6 +114,7 @@ t.test('Knative takes the pod: no field that it masks, no name or port that it k
 t.test('what a listener is told', (t) => {
   const base = {
     NATS_URL: PLATFORM.natsUrl,
+    NATS_CREDS_FILE: '/etc/jobico/nats/nats.creds',
     LOG_LEVEL: 'info',
     METRICS_PORT: '9464',
     JOBICO_NAMESPACE: 'shop',
@@ -134,6 +135,20 @@ t.test('what a listener is told', (t) => {
     },
   ]
   for (const { name, event, env } of cases) t.strictSame(envOf(podOf(listenerOf(event))), env, name)
+  t.end()
+})
+
+t.test('a NATS that lets everybody in needs no credentials', (t) => {
+  const open = { ...PLATFORM, natsCredentials: false }
+  const plan = { job: jobOf(eventOf()), event: eventOf() }
+  const pods = [
+    podOf(listenerService({ ...plan, schema: SCHEMA }, open)),
+    runnerDeployment({ ...plan, module: MODULE, output: undefined, others: [] }, open).spec.template.spec,
+  ]
+  for (const pod of pods) {
+    t.notOk('NATS_CREDS_FILE' in envOf(pod))
+    t.notMatch(JSON.stringify(pod), /jobico-nats/)
+  }
   t.end()
 })
 
@@ -161,6 +176,10 @@ t.test('how a listener is served', (t) => {
       configMap: { name: SCHEMA.configMap, items: [{ key: 'schema.json', path: 'schema.json' }] },
     },
     { name: 'auth', secret: { secretName: 'tokens', items: [{ key: 'valid', path: 'tokens' }] } },
+    {
+      name: 'nats',
+      secret: { secretName: 'jobico-nats', items: [{ key: 'listener.creds', path: 'nats.creds' }] },
+    },
   ])
   const { image, command, readinessProbe } = containerOf(pod)
   t.strictSame([image, command], [PLATFORM.image, ['node', '/app/listener.js']])

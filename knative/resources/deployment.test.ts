@@ -13,6 +13,7 @@ t.test('what a runner is told', (t) => {
   })
   const env = {
     NATS_URL: PLATFORM.natsUrl,
+    NATS_CREDS_FILE: '/etc/jobico/nats/nats.creds',
     LOG_LEVEL: 'info',
     METRICS_PORT: '9464',
     JOBICO_NAMESPACE: 'shop',
@@ -57,11 +58,13 @@ t.test('a runner whose module emits has the schemas of the other events', (t) =>
     { name: 'schema', configMap: { name: 'listener-ev2-ababababab' } },
     { name: 'emit-ev2', configMap: { name: 'listener-ev2-ababababab' } },
     { name: /^emit-ev3-[a-z2-7]{5}$/, configMap: { name: 'listener-ev3-xxxxx-ababababab' } },
+    { name: 'nats' },
   ])
   t.match(containerOf(pod).volumeMounts, [
     { mountPath: '/etc/jobico/output' },
     { mountPath: '/etc/jobico/emit/ev2' },
     { mountPath: '/etc/jobico/emit/Ev3' },
+    { mountPath: '/etc/jobico/nats' },
   ])
   t.end()
 })
@@ -72,7 +75,10 @@ t.test('how a runner is run', (t) => {
   const { labels } = spec.template.metadata
   t.match(labels, { ...spec.selector.matchLabels, event: 'ev1', 'app.kubernetes.io/component': 'runner' })
   const pod = spec.template.spec
-  t.match(pod.volumes, [{ configMap: { name: 'listener-ev2-ababababab' } }])
+  t.match(pod.volumes, [
+    { configMap: { name: 'listener-ev2-ababababab' } },
+    { secret: { secretName: 'jobico-nats', items: [{ key: 'runner.creds' }] } },
+  ])
   t.match(pod.topologySpreadConstraints, [
     {
       topologyKey: 'kubernetes.io/hostname',
@@ -87,7 +93,8 @@ t.test('how a runner is run', (t) => {
     livenessProbe: { httpGet: { path: '/health/live', port: 9464 } },
   })
   const { volumes } = runnerOf(eventOf(), OUTPUTS[2]).spec.template.spec
-  t.equal(volumes, undefined, 'a sink needs no file')
+  t.match(volumes, [{ name: 'nats' }], 'a sink needs no file')
+  t.equal(volumes?.length, 1)
   t.end()
 })
 

@@ -8,6 +8,7 @@ import { ANNOTATIONS, LABELS, LAYOUT } from './labels.ts'
 import { runnerName } from './names.ts'
 import {
   commonEnv,
+  credentialsFile,
   httpProbe,
   literal,
   literals,
@@ -92,7 +93,8 @@ function selectorLabels(labels: Labels): Labels {
 function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): PodSpec {
   const { event, output } = plan
   const schemas = schemasOf(plan)
-  const files = [schemas.output, ...schemas.emits.values()].filter((file) => file !== undefined)
+  const credentials = credentialsFile('runner', platform)
+  const files = [schemas.output, ...schemas.emits.values(), credentials].filter((file) => file !== undefined)
   const hasSink = output !== undefined && 'sink' in output
   return {
     ...WITHOUT_CLUSTER,
@@ -111,7 +113,7 @@ function podSpec(plan: RunnerPlan, platform: Platform, matchLabels: Labels): Pod
         name: 'runner',
         image: platform.image,
         command: ['node', '/app/runner.js'],
-        env: runnerEnv(plan, platform, schemas),
+        env: runnerEnv(plan, platform, schemas, credentials),
         ports: [{ name: 'metrics', containerPort: METRICS_PORT }],
         readinessProbe: httpProbe(HEALTH.ready, METRICS_PORT, { periodSeconds: 2, timeoutSeconds: 2 }),
         livenessProbe: livenessProbe(HEALTH.live, METRICS_PORT),
@@ -152,13 +154,18 @@ function resourcesOf({ event: { memory, runner } }: RunnerPlan) {
   }
 }
 
-function runnerEnv(plan: RunnerPlan, platform: Platform, schemas: Schemas): EnvVar[] {
+function runnerEnv(
+  plan: RunnerPlan,
+  platform: Platform,
+  schemas: Schemas,
+  credentials: MountedFile | undefined,
+): EnvVar[] {
   const { job, event } = plan
   const { retry, runner } = event
   const output = outputSetting(plan, schemas)
   const emits = Object.fromEntries([...schemas.emits].map(([name, file]) => [name, file?.path ?? null]))
   return [
-    ...commonEnv(eventRef(job, event), platform),
+    ...commonEnv(eventRef(job, event), platform, credentials),
     ...literals({
       JOBICO_MODULE: plan.module.digest,
       JOBICO_TIMEOUT_MS: String(event.timeoutSeconds * 1_000),

@@ -36,6 +36,8 @@ export const ANNOTATIONS = {
   replicas: 'jobico.coeux.dev/replicas',
   /** On schema copies: since when nothing has referred to them, RFC 3339. */
   unusedSince: 'jobico.coeux.dev/unused-since',
+  /** On the Secret with the keys of NATS: what is asked for in a rotation, and how far it is. */
+  rotation: 'jobico.coeux.dev/rotation',
 } as const
 
 /** The value of app.kubernetes.io/managed-by, and the field manager of everything that the operator applies. */

@@ -53,6 +53,8 @@ export interface Platform {
   /** The image of listeners and runners. */
   readonly image: string
   readonly natsUrl: string
+  /** Whether pods connect to NATS with the credentials that the Secret `jobico-nats` of their namespace has. */
+  readonly natsCredentials: boolean
   /** The `host:port` at which KEDA reaches the scaler. */
   readonly scalerAddress: string
   readonly logLevel: string

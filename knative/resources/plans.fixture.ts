@@ -40,6 +40,7 @@ export function jobOf(...events: JobEvent[]): Job {
 export const PLATFORM: Platform = {
   image: 'registry.example/jobico:1.2.3',
   natsUrl: 'nats://nats.jobico-system.svc.cluster.local:4222',
+  natsCredentials: true,
   scalerAddress: 'jobico-scaler.jobico-system.svc:9090',
   logLevel: 'info',
 }

@@ -1,6 +1,8 @@
 import type { IRevisionSpec } from '@kubernetes-models/knative/serving.knative.dev/v1/RevisionSpec'
 
 import type { EventRef } from '../../functions/queues/names.ts'
+import type { Component } from './labels.ts'
+import { credentialsKey, NATS_CREDENTIALS } from './nats-identity.ts'
 import type { Platform } from './plan.ts'
 import { SCHEMA_KEY } from './schema-copy.ts'
 
@@ -31,9 +33,10 @@ export const RESTRICTED = {
 export const WITHOUT_CLUSTER = { automountServiceAccountToken: false, enableServiceLinks: false } as const
 
 /** The environment variables of every listener and runner. */
-export function commonEnv(ref: EventRef, platform: Platform): EnvVar[] {
+export function commonEnv(ref: EventRef, platform: Platform, credentials: MountedFile | undefined): EnvVar[] {
   return literals({
     NATS_URL: platform.natsUrl,
+    ...(credentials === undefined ? {} : { NATS_CREDS_FILE: credentials.path }),
     LOG_LEVEL: platform.logLevel,
     METRICS_PORT: String(METRICS_PORT),
     JOBICO_NAMESPACE: ref.namespace,
@@ -66,10 +69,25 @@ export function schemaFile(configMap: string, folder: string, volume = 'schema')
   return mounted(volume, folder, SCHEMA_KEY, { configMap: { name: configMap, items } })
 }
 
+/** A key of a Secret as a file, and the volume for it. */
+export interface SecretFilePlan {
+  readonly secret: { readonly name: string; readonly key: string }
+  readonly volume: string
+  readonly folder: string
+  readonly file: string
+}
+
 /** A key of a Secret as a file in the folder. The pod does not start before the Secret and the key exist. */
-export function secretFile(secret: { name: string; key: string }, folder: string, file: string): MountedFile {
+export function secretFile({ secret, volume, folder, file }: SecretFilePlan): MountedFile {
   const items = [{ key: secret.key, path: file }]
-  return mounted('auth', folder, file, { secret: { secretName: secret.name, items } })
+  return mounted(volume, folder, file, { secret: { secretName: secret.name, items } })
+}
+
+/** The credentials of a part for NATS; undefined if it needs none. The kubelet replaces the file when the Secret changes. */
+export function credentialsFile(part: Component, platform: Platform): MountedFile | undefined {
+  if (!platform.natsCredentials) return undefined
+  const secret = { name: NATS_CREDENTIALS, key: credentialsKey(part) }
+  return secretFile({ secret, volume: 'nats', folder: '/etc/jobico/nats', file: 'nats.creds' })
 }
 
 function mounted(name: string, folder: string, file: string, source: Omit<Volume, 'name'>): MountedFile {

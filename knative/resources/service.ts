@@ -7,6 +7,7 @@ import { ANNOTATIONS, LABELS, LAYOUT } from './labels.ts'
 import { listenerName } from './names.ts'
 import {
   commonEnv,
+  credentialsFile,
   httpProbe,
   literals,
   livenessProbe,
@@ -97,8 +98,10 @@ function scaling({ event: { listener } }: ListenerPlan): Record<string, string> 
 function podSpec({ job, event, schema }: ListenerPlan, platform: Platform) {
   const { auth, visibility } = event.listener
   const schemas = schemaFile(schema.configMap, SCHEMA_FOLDER)
-  const tokens = auth && secretFile(auth.secretKeyRef, AUTH_FOLDER, 'tokens')
-  const files = tokens === undefined ? [schemas] : [schemas, tokens]
+  const tokens =
+    auth && secretFile({ secret: auth.secretKeyRef, volume: 'auth', folder: AUTH_FOLDER, file: 'tokens' })
+  const credentials = credentialsFile('listener', platform)
+  const files = [schemas, tokens, credentials].filter((file) => file !== undefined)
   const exposed = visibility === 'ClusterLocal' || auth !== undefined
   return {
     ...WITHOUT_CLUSTER,
@@ -109,7 +112,10 @@ function podSpec({ job, event, schema }: ListenerPlan, platform: Platform) {
         name: 'listener',
         image: platform.image,
         command: ['node', '/app/listener.js'],
-        env: [...commonEnv(eventRef(job, event), platform), ...listenerEnv(schemas, tokens, exposed)],
+        env: [
+          ...commonEnv(eventRef(job, event), platform, credentials),
+          ...listenerEnv(schemas, tokens, exposed),
+        ],
         ports: [{ containerPort: PORT }],
         // Without a period, Knative probes every 50 ms until the first success.
         readinessProbe: httpProbe(HEALTH.started, PORT),

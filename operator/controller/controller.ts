@@ -1,9 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
-import { readBacklog } from '../../functions/queues/backlog.ts'
-import { listQueues } from '../../functions/queues/lifecycle.ts'
-import { jobOfAnyStream } from '../../functions/queues/names.ts'
-import { listOldStreams } from '../../functions/upgrade/upgrade.ts'
+import type { JobRef } from '../../functions/queues/names.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { neverSinks } from '../../functions/process/never-sinks.ts'
 import type { Kube } from '../../knative/kube/client.ts'
@@ -16,7 +11,9 @@ import { eventRecorder } from '../event-recorder.ts'
 import type { OperatorMetrics } from '../metrics.ts'
 import { createLimits, type Limits } from './limits.ts'
 import { createModules } from '../resolve/modules.ts'
-import { linkNats, type NatsLink } from '../nats-link.ts'
+import type { Installation } from '../nats/installation.ts'
+import { openLeaderNats, type LeaderNats } from '../nats/leader-nats.ts'
+import type { NatsLinks } from '../nats/links.ts'
 import { createStorageView, type StorageView } from '../storage-view.ts'
 import { createOutputs } from '../resolve/outputs.ts'
 import { createWorkQueue, type WorkQueue } from './work-queue.ts'
@@ -24,6 +21,7 @@ import { createReconcile, type Reconcile } from '../reconcile/reconcile.ts'
 import { createSchemas } from '../resolve/schemas.ts'
 import { jobsAffectedByNats, keyOf, watchCluster, whenSynced, type Cluster } from '../watch/cluster-state.ts'
 import { createNatsChanges } from '../watch/nats-changes.ts'
+import { repeat, sweepLeftQueues, sweepQueues, type Swept } from './sweeps.ts'
 
 /** What a controller has while it runs. */
 export interface Work {
@@ -39,6 +37,11 @@ export interface ControllerOptions {
   readonly platform: Platform
   readonly metrics: OperatorMetrics
   readonly log: Log
+  readonly links: NatsLinks
+  /** The keys of NATS; undefined where all namespaces share one account. */
+  readonly installation: Installation | undefined
+  /** For tests: another time than KEYS_MS. */
+  readonly keysMs?: number
   /** For the metrics: called with the queue and the cluster when the controller starts, and with undefined when it ends. */
   readonly onWork: (work: Work | undefined) => void
 }
@@ -51,12 +54,16 @@ const SOON_MS = 1_000
 const STORED_MS = 10_000
 /** How soon a change of limits counts. */
 const LIMITS_MS = 15_000
+/** How soon the keys of NATS are made, and a step of their rotation is taken. */
+const KEYS_MS = 60_000
 const SWEEP_QUEUES_MS = 60_000
+/** Namespaces without Jobs may have queues of Jobs that were deleted. */
+const SWEEP_LEFT_MS = 600_000
 const SWEEP_COPIES_MS = 900_000
 
 /** Runs the controller of the leader: watches the cluster and reconciles every Job until the signal aborts. */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
-  const { config, kube, log } = options
+  const { config, kube, log, keysMs = KEYS_MS } = options
   const reconcile = Promise.withResolvers<Reconcile>()
   const queue = createWorkQueue({
     // Reconciles wait until all caches are synced: an object that is not cached yet would look as if it did not exist.
@@ -64,24 +71,6 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     concurrency: CONCURRENCY,
     onError: (key, err, retryMs) => log.error({ key, err, retryMs }, 'Could not reconcile'),
   })
-  const nats = linkNats(
-    { url: config.natsUrl, credsFile: config.natsCredsFile, name: `jobico-operator ${config.podName}` },
-    {
-      log,
-      onUp: () => {
-        storage.follow(nats)
-        changes.follow(nats.use())
-        addAll(queue, cluster)
-      },
-    },
-  )
-  const changes = createNatsChanges(
-    (change) => {
-      for (const key of jobsAffectedByNats(change, cluster.jobs.list())) queue.addAfter(key, SOON_MS)
-    },
-    ({ namespace, job }) => queue.addAfter(keyOf(namespace, job), STORED_MS),
-  )
-  const storage = createStorageView(() => addAll(queue, cluster))
   const cluster: Cluster = watchCluster(
     { kube, namespaces: config.namespaces, log, signal },
     {
@@ -90,37 +79,68 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       onConfigMapGone: (configMap) => resolvers.forget(configMap),
     },
   )
+  const work: Work = { queue, cluster, storage: createStorageView(() => addAll(work)) }
+  const { nats, whenStored, unfollow } = followNats(options, work)
   const limits = createLimits(kube, config.podNamespace, log)
   const checks = createChecks(log, (key) => queue.add(key))
   const resolvers = resolversOf(options, { cluster, nats, limits, checks })
-  options.onWork({ queue, cluster, storage })
-  await Promise.all([whenSynced(cluster), limits.readFirst(signal)])
+  options.onWork(work)
+  await Promise.all([keepKeys(options, nats, work), whenSynced(cluster), limits.readFirst(signal)])
   log.info({ jobs: cluster.jobs.list().length }, 'Caches are synced')
   reconcile.resolve(
     createReconcile({
       ...options,
-      cluster,
-      nats,
-      ...resolvers,
-      lowStorage: () => storage.low(),
-      whenStored: (job) => changes.whenStored(job),
+      ...{ cluster, nats, whenStored, ...resolvers },
+      lowStorage: () => work.storage.low(),
       limits: (namespace) => limits.of(namespace),
       record: eventRecorder({ kube, instance: config.podName, log }),
       queueReplicas: config.queueReplicas,
     }),
   )
-  const sweeps = [
+  const swept: Swept = { nats, cluster, queue, namespaces: config.namespaces }
+  await Promise.all([
     repeat(LIMITS_MS, signal, log, async () => {
-      if (await limits.read()) addAll(queue, cluster)
+      if (await limits.read()) addAll(work)
     }),
-    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(nats, cluster, queue, config.namespaces)),
+    repeat(keysMs, signal, log, () => keepKeys(options, nats, work)),
+    repeat(SWEEP_QUEUES_MS, signal, log, () => sweepQueues(swept)),
+    repeat(SWEEP_LEFT_MS, signal, log, () => sweepLeftQueues(swept)),
     repeat(SWEEP_COPIES_MS, signal, log, () => collectUnusedCopies({ kube, cluster, nats }, new Date())),
-  ]
-  await Promise.all(sweeps)
+  ])
   await queue.stop()
   checks.close()
   options.onWork(undefined)
+  unfollow()
   await nats.close()
+}
+
+/** Opens what the leader has of NATS, and requests reconciles of the Jobs that are concerned by what happens there. */
+function followNats(options: ControllerOptions, work: Work) {
+  const { config, kube, links, installation, log } = options
+  const { queue, cluster, storage } = work
+  const nats: LeaderNats = openLeaderNats({
+    ...{ kube, links, installation, log },
+    ...{ url: config.natsUrl, name: `jobico-operator ${config.podName}` },
+    access:
+      installation === undefined
+        ? { kind: 'shared', credsFile: config.natsCredsFile }
+        : { kind: 'accounts', keys: () => installation.get() },
+    onStorage: () => storage.follow(nats.storage),
+  })
+  const changes = createNatsChanges(
+    (change) => {
+      for (const key of jobsAffectedByNats(change, cluster.jobs.list())) queue.addAfter(key, SOON_MS)
+    },
+    ({ namespace, job }) => queue.addAfter(keyOf(namespace, job), STORED_MS),
+  )
+  const unfollow = links.follow({
+    needs: (namespace) => cluster.jobs.list(namespace).length > 0,
+    onUp: (connection, namespace) => {
+      changes.follow(connection, namespace)
+      addAll(work, namespace)
+    },
+  })
+  return { nats, whenStored: (job: JobRef) => changes.whenStored(job), unfollow }
 }
 
 /** Makes what looks up the things that Jobs refer to. */
@@ -128,7 +148,7 @@ function resolversOf(
   { config, kube }: ControllerOptions,
   parts: {
     readonly cluster: Cluster
-    readonly nats: NatsLink
+    readonly nats: LeaderNats
     readonly limits: Limits
     readonly checks: Checks
   },
@@ -144,6 +164,15 @@ function resolversOf(
   return { schemas, modules, outputs: createOutputs(kube, { reach, never: neverSinks(config) }), forget }
 }
 
+/** Keeps the keys of NATS; when they have changed, namespaces get other credentials. What it throws is logged. */
+async function keepKeys({ log }: ControllerOptions, nats: LeaderNats, work: Work): Promise<void> {
+  try {
+    if (await nats.keep(new Date())) addAll(work)
+  } catch (err) {
+    log.error({ err }, 'Could not make the keys of NATS; tried again')
+  }
+}
+
 async function measured({ metrics }: ControllerOptions, reconcile: Reconcile, key: string) {
   const start = performance.now()
   let ok = false
@@ -156,42 +185,8 @@ async function measured({ metrics }: ControllerOptions, reconcile: Reconcile, ke
   }
 }
 
-function addAll(queue: WorkQueue, cluster: Cluster): void {
-  for (const { metadata } of cluster.jobs.list()) queue.add(keyOf(metadata.namespace ?? '', metadata.name))
-}
-
-/**
- * Requests a reconcile for each queue whose Job is gone. It goes through the work queue, so it never runs while a Job of
- * that name is being reconciled. A queue that is closed already and still has pending events or dead letters is left as it
- * is. Streams of version 0.1.0 are moved. Of other namespaces than these nothing is known.
- */
-async function sweepQueues(
-  nats: NatsLink,
-  cluster: Cluster,
-  queue: WorkQueue,
-  namespaces: readonly string[] | undefined,
-): Promise<void> {
-  const isOrphan = (stream: string) => {
-    const ref = jobOfAnyStream(stream)
-    if (ref === undefined || namespaces?.includes(ref.namespace) === false) return false
-    return cluster.jobs.get({ namespace: ref.namespace, name: ref.job }) === undefined
-  }
-  for (const { ref, closed } of await listQueues(nats.use(), isOrphan)) {
-    const backlog = closed ? await readBacklog(nats.use(), ref) : undefined
-    if (backlog === undefined || backlog.pending + backlog.dead === 0)
-      queue.add(keyOf(ref.namespace, ref.job))
-  }
-  for (const { namespace, job } of await listOldStreams(nats.use(), isOrphan))
-    queue.add(keyOf(namespace, job))
-}
-
-/** Runs a sweep at intervals until the signal aborts; what it throws is logged. */
-async function repeat(ms: number, signal: AbortSignal, log: Log, sweep: () => Promise<void>): Promise<void> {
-  while (await passed(ms, signal))
-    await sweep().catch((err: unknown) => log.warn({ err }, 'Could not sweep; tried again later'))
-}
-
-/** Waits that long; false when the signal aborted first. */
-async function passed(ms: number, signal: AbortSignal): Promise<boolean> {
-  return await delay(ms, true, { signal }).catch(() => false)
+/** Requests a reconcile of all Jobs, or of those of a namespace. */
+function addAll({ queue, cluster }: Work, namespace?: string): void {
+  for (const { metadata } of cluster.jobs.list(namespace))
+    queue.add(keyOf(metadata.namespace ?? '', metadata.name))
 }

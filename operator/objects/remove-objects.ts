@@ -2,14 +2,14 @@ import type { JobRef } from '../../functions/queues/names.ts'
 import type { Kube } from '../../knative/kube/client.ts'
 import type { Kind } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
-import type { NatsLink } from '../nats-link.ts'
+import type { LeaderNats } from '../nats/leader-nats.ts'
 import type { LiveJob, Cluster } from '../watch/cluster-state.ts'
 
 /** What is needed to remove the children of a Job. */
 export interface RemovalDeps {
   readonly kube: Kube
   readonly cluster: Cluster
-  readonly nats: NatsLink
+  readonly nats: Pick<LeaderNats, 'open'>
 }
 
 /** Deletes objects in the background. The uid makes sure that no newer object of the same name is deleted. */

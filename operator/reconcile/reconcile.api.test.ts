@@ -21,7 +21,8 @@ const operator = await startOperator(t)
 const { kube } = operator
 /** Enough on a busy machine, where several looks of the operator, 10 s apart, are waited for. */
 const LIMIT = { timeout: 180_000 }
-const manager = await jetstreamManager(operator.nats)
+const nats = await operator.connect()
+const manager = await jetstreamManager(nats)
 
 /** Where an event of the Job shop is stored in its queue. */
 function queuedIn(namespace: string): string {
@@ -284,7 +285,7 @@ t.test(
     const namespace = await operator.newNamespace()
     await readyJob(namespace, 'shop', ['a', 'b'])
     const { queue } = streamNames({ namespace, job: 'shop' })
-    operator.nats.publish(queuedIn(namespace), 'x')
+    nats.publish(queuedIn(namespace), 'x')
     await until(async () => (await manager.streams.info(queue)).state.messages === 1)
     await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['b']))
     await until(() => gone(KINDS.knativeService, namespace, 'listener-a'))
@@ -326,8 +327,8 @@ t.test('a Job whose dead letters are full says so, until there is room again', L
   await readyJob(namespace, 'shop', ['a'])
   const ref = { namespace, job: 'shop', event: 'a' }
   for (const key of ['a', 'b'])
-    operator.nats.publish(eventSubjects(ref).record(key.repeat(26), 'dead'), 'x'.repeat(600_000))
-  operator.nats.publish(wakeSubject(ref)) // as NATS does when an event comes, of which they are made
+    nats.publish(eventSubjects(ref).record(key.repeat(26), 'dead'), 'x'.repeat(600_000))
+  nats.publish(wakeSubject(ref)) // as NATS does when an event comes, of which they are made
   const full = { type: 'QueueReady', status: 'False', reason: 'DeadLettersFull' } as const
   const { status } = await operator.condition(namespace, 'shop', full)
   t.match(
@@ -348,7 +349,7 @@ for (const { name, message, keeps } of deletions) {
     await readyJob(namespace, 'shop', ['a'])
     const { queue } = streamNames({ namespace, job: 'shop' })
     if (message !== undefined) {
-      operator.nats.publish(queuedIn(namespace), message)
+      nats.publish(queuedIn(namespace), message)
       await until(async () => (await manager.streams.info(queue)).state.messages === 1)
     }
     await kube.remove(KINDS.job, { namespace, name: 'shop' })

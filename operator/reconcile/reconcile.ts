@@ -5,6 +5,7 @@ import type { Log } from '../../functions/process/log.ts'
 import { ensureQueues } from '../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../functions/queues/names.ts'
 import { grantedTo, LIMIT_EXCEEDED, limitFault, type NamespaceSettings } from './namespace-limits.ts'
+import { credentialsFault, openFault } from './identity-fault.ts'
 import { lowStorageFault, roomFault } from './room-fault.ts'
 import type { StorageReport } from '../../functions/storage/report.ts'
 import { STREAM_METADATA, type QueuePlan } from '../../functions/queues/stream-config.ts'
@@ -18,8 +19,10 @@ import { eventsOfOtherJobs, type EventOwner } from './event-ownership.ts'
 import { dispositionMessage, FINALIZER, continueDeletion } from '../removal/finalizer.ts'
 import type { RecordEvent } from '../event-recorder.ts'
 import type { Fault } from '../faults/fault.ts'
+import { settleOrphanedQueue } from '../removal/orphaned-queue.ts'
 import { cleanUpRemovedEvents } from '../removal/removed-events.ts'
 import { jobRef, type RemovalDeps } from '../objects/remove-objects.ts'
+import type { LeaderNats } from '../nats/leader-nats.ts'
 import type { Modules } from '../resolve/modules.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import type { Outputs } from '../resolve/outputs.ts'
@@ -27,13 +30,13 @@ import { refusedSecrets } from '../resolve/reach.ts'
 import type { Schemas } from '../resolve/schemas.ts'
 import { serveEvent, type ServeDeps } from './serve-event.ts'
 import { nextLookMs, type Looked } from './next-look.ts'
-import { settleOrphanedQueue } from './orphaned-queue.ts'
 import { nextStatus, sameStatus, transitions, type EventReport, type JobReport } from './job-status.ts'
 import { UPGRADED, upgradeJob, type JobUpgrade } from './upgrade-job.ts'
 import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What a reconcile needs. */
 export interface ReconcileDeps extends ServeDeps, RemovalDeps {
+  readonly nats: Pick<LeaderNats, 'open' | 'prepare' | 'isOpen'>
   readonly schemas: Schemas
   readonly modules: Modules
   readonly outputs: Outputs
@@ -118,10 +121,19 @@ async function serveJob(deps: ReconcileDeps, job: LiveJob, previous: Previous): 
   })
   if (refused !== undefined) return await refuseJob(deps, job, previous, refused)
   await ensureFinalizer(deps, job)
+  const without = await credentialsFault(deps.nats, jobRef(job).namespace)
+  if (without === undefined) return await serveAdmitted(deps, job, previous)
+  const report = { ...asBefore(job), granted: grantedTo(job, deps.queueReplicas), queue: without }
+  return { ...(await tell(deps, job, previous, report)), upgraded: previous.upgraded === true }
+}
+
+async function serveAdmitted(deps: ReconcileDeps, job: LiveJob, previous: Previous): Promise<Previous> {
   const taken = eventsOfOtherJobs(job, deps.cluster.jobs.list(job.metadata.namespace), (event) =>
     ownerOf(deps, job, event),
   )
-  const made = await answerOrFault(() => ensureQueues(deps.nats.use(), queuePlan(deps, job, taken)))
+  const made = await answerOrFault(async () => {
+    await ensureQueues(await deps.nats.open(jobRef(job).namespace), queuePlan(deps, job, taken))
+  })
   const fault = 'fault' in made ? made.fault : undefined
   const current = new Set(job.spec.events.flatMap(({ name }) => (taken.has(name) ? [] : [name])))
   const isUpgraded = previous.upgraded === true
@@ -146,7 +158,7 @@ async function tell(
   const { backlog } = counted
   const isDue = performance.now() - (previous.countedAt ?? -Infinity) >= COUNTS_MS
   const before = previous.status ?? job.status
-  const queue = report.queue ?? storageFault(deps, backlog)
+  const queue = report.queue ?? storageFault(deps, backlog) ?? openFault(deps.nats)
   const status = nextStatus(
     { ...job, ...(before === undefined ? {} : { status: before }) },
     { ...report, queue, backlog: isDue ? backlog : undefined },
@@ -198,7 +210,9 @@ async function count(
   const last = backlog === undefined ? {} : { backlog, countedUntil, isFresh: false }
   const start = performance.now()
   if (start < countedUntil) return last
-  const counted = await answerOrFault(() => readBacklog(nats.use(), jobRef(job)))
+  const counted = await answerOrFault(async () =>
+    readBacklog(await nats.open(jobRef(job).namespace), jobRef(job)),
+  )
   if (!('answer' in counted)) return last
   const now = performance.now()
   return counted.answer === undefined

@@ -53,8 +53,8 @@ export async function upgradeJob(
     const note = `${moved} messages of version 0.1.0 are moved, ${left} are left; events go on meanwhile`
     notes.push(recordOf(deps, job, 'Upgrading', note))
   }
-  const moved = await answerOrFault(() =>
-    upgradeStreams(nats.use(), {
+  const moved = await answerOrFault(async () =>
+    upgradeStreams(await nats.open(ref.namespace), {
       ref,
       outputs: outputsOf(job.spec.events),
       served: mayUseOldStreams(cluster, job) ? served : undefined,

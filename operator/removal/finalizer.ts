@@ -35,12 +35,16 @@ export async function continueDeletion(deps: RemovalDeps, job: LiveJob, now: Dat
   const childrenAmong = <T extends KubeObject>(objects: readonly T[]) =>
     objects.filter((object) => isChildOf(object, job))
   await removeObjects(kube, KINDS.knativeService, childrenAmong(cluster.services.list(namespace)))
-  const closed = await answerOrFault(() => closeQueue(nats.use(), jobRef(job)))
+  const closed = await answerOrFault(async () => {
+    await closeQueue(await nats.open(jobRef(job).namespace), jobRef(job))
+  })
   await removeObjects(kube, KINDS.scaledObject, childrenAmong(cluster.scaledObjects.list(namespace)))
   await removeObjects(kube, KINDS.deployment, childrenAmong(cluster.deployments.list(namespace)))
   const isOver = now.getTime() - Date.parse(job.metadata.deletionTimestamp ?? '') >= MAX_WAIT_MS
   if (!isOver && ('fault' in closed || hasPods(deps, job))) return { requeueMs: POLL_MS }
-  const end = await answerOrFault(() => endQueues(nats.use(), jobRef(job), outputsOf(job.spec.events)))
+  const end = await answerOrFault(async () =>
+    endQueues(await nats.open(jobRef(job).namespace), jobRef(job), outputsOf(job.spec.events)),
+  )
   if ('answer' in end) return { queue: end.answer }
   return isOver ? { queue: { deleted: false, unreachable: end.fault.message } } : { requeueMs: POLL_MS }
 }

@@ -4,6 +4,7 @@ import type { Kube } from '../../knative/kube/client.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { ANNOTATIONS, LABELS, MANAGER, OURS } from '../../knative/resources/labels.ts'
+import { eachNamespace } from '../each-namespace.ts'
 import type { RemovalDeps } from '../objects/remove-objects.ts'
 import { markAndSweep } from './mark-and-sweep.ts'
 import type { Cluster } from '../watch/cluster-state.ts'
@@ -31,10 +32,11 @@ export async function collectUnusedCopies(deps: RemovalDeps, now: Date): Promise
     ...cluster.jobs.list(),
     ...cluster.configMaps.list().filter(isSchemaCopy),
   ]
-  for (const namespace of new Set(objects.map(({ metadata }) => metadata.namespace ?? ''))) {
+  const namespaces = new Set(objects.map(({ metadata }) => metadata.namespace ?? ''))
+  await eachNamespace(namespaces, async (namespace) => {
     await collectSchemas(deps, namespace, now)
     await collectModules(deps, namespace, now)
-  }
+  })
 }
 
 async function collectSchemas({ kube, cluster }: RemovalDeps, namespace: string, now: Date): Promise<void> {
@@ -61,7 +63,7 @@ async function collectSchemas({ kube, cluster }: RemovalDeps, namespace: string,
 }
 
 async function collectModules({ cluster, nats }: RemovalDeps, namespace: string, now: Date): Promise<void> {
-  const store = await openModuleStore(nats.use(), namespace)
+  const store = await openModuleStore(await nats.open(namespace), namespace)
   const copies = (await store.list()).filter(({ name }) => isDigest(name))
   const { mark, unmark, remove } = markAndSweep(copies, new Set(modulesInUse(cluster, namespace)), now)
   for (const name of mark) await store.markUnused(name, now.toISOString())

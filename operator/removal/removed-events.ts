@@ -41,7 +41,7 @@ export async function cleanUpRemovedEvents(
       await removeObjects(kube, KINDS.deployment, deployments.filter(ofEvent))
       // A Job that has the event now may need to create a copy of this very name.
       await removeObjects(kube, KINDS.configMap, copies.filter(ofEvent))
-      await removeConsumers(deps.nats.use(), jobRef(job), event)
+      await removeConsumers(await deps.nats.open(jobRef(job).namespace), jobRef(job), event)
     }
   }
   return waiting
@@ -53,7 +53,9 @@ async function eventsWithBacklog(
   events: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>()
-  for (const event of events) if (await hasBacklog(nats.use(), jobRef(job), event)) found.add(event)
+  const ref = jobRef(job)
+  for (const event of events)
+    if (await hasBacklog(await nats.open(ref.namespace), ref, event)) found.add(event)
   return found
 }
 

@@ -15,7 +15,7 @@ import type { Checks } from '../checks/checks.ts'
 import { createVerdicts, type Verdict } from '../checks/verdicts.ts'
 import { keepServing, unsure, wrong, type Fault, type Resolved } from '../faults/fault.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
-import type { NatsLink } from '../nats-link.ts'
+import type { LeaderNats } from '../nats/leader-nats.ts'
 import { configMapMemo, type ConfigMap } from '../watch/config-map-memo.ts'
 import { keyOf, type LiveJob, type Cluster } from '../watch/cluster-state.ts'
 import { leftOut, mayHoldModules, type Reach } from './reach.ts'
@@ -31,7 +31,7 @@ export interface Modules {
 export interface ModulesOptions {
   readonly kube: Kube
   readonly cluster: Pick<Cluster, 'configMaps' | 'jobs'>
-  readonly nats: NatsLink
+  readonly nats: Pick<LeaderNats, 'open'>
   readonly checks: Checks
   /** What the Jobs of a namespace may reach. */
   readonly reach: (namespace: string) => Reach
@@ -77,7 +77,7 @@ export function createModules(options: ModulesOptions): Modules {
     return { ...first, read: () => readConfigMap(kube, first.metadata, wasm) }
   }
   const inStore = async (namespace: string, wasm: string): Promise<FoundModule | Fault> => {
-    const store = await openModuleStore(nats.use(), namespace)
+    const store = await openModuleStore(await nats.open(namespace), namespace)
     const stored = await store.find(wasm)
     if (stored === undefined) {
       const out = labelled(namespace)
@@ -107,7 +107,7 @@ export function createModules(options: ModulesOptions): Modules {
     const request = { kind: 'module', name: wasm, memoryBytes: parseQuantity(memory) } as const
     const answer = await checks.check(namespace, request, bytes)
     if ('emits' in answer) {
-      const store = await openModuleStore(nats.use(), namespace, { create: { replicas } })
+      const store = await openModuleStore(await nats.open(namespace), namespace, { create: { replicas } })
       await store.put(module.digest, bytes)
     }
     return answer
@@ -121,7 +121,7 @@ export function createModules(options: ModulesOptions): Modules {
       () => checkAndStore(namespace, module, event),
     )
     if (known.kind !== 'known' || 'fault' in known.value) return known
-    const store = await openModuleStore(nats.use(), namespace)
+    const store = await openModuleStore(await nats.open(namespace), namespace)
     if ((await store.find(module.digest)) !== undefined) return known
     verdicts.forget(key) // to be stored again, which takes as long as a check
     return { kind: 'pending' } as const

@@ -9,7 +9,7 @@ import { moduleBucket } from '../../functions/modules/module-store.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../knative/kube/object.ts'
 import { OURS } from '../../knative/resources/labels.ts'
-import { NAMESPACE, until } from '../../scripts/testing/api-server.fixture.ts'
+import { until } from '../../scripts/testing/api-server.fixture.ts'
 import {
   jobObject,
   moduleBytes,
@@ -25,7 +25,7 @@ const { kube } = operator
 const LIMIT = { timeout: 180_000 }
 await operator.install('knative')
 await operator.install('keda')
-await operator.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'jobico-system' } })
+const nats = await operator.connect()
 
 /** Valid, but its patterns take more memory or time than a check has. */
 const costly = (salt: number) =>
@@ -62,12 +62,10 @@ t.test('schemas that take too much are faults of their own Jobs only', LIMIT, as
 t.test('an object that is no module is not read', LIMIT, async (t) => {
   const namespace = await operator.newNamespace()
   await operator.apply(KINDS.configMap, schemaConfigMap(namespace, 'a', '{}'))
-  const buckets = new Objm(jetstream(operator.nats))
+  const buckets = new Objm(jetstream(nats))
   const bucket = await buckets.create(moduleBucket(namespace))
   await bucket.putBlob({ name: 'a.wasm' }, new Uint8Array(65 * 2 ** 20))
-  const { state } = await (
-    await jetstreamManager(operator.nats)
-  ).streams.info(`OBJ_${moduleBucket(namespace)}`)
+  const { state } = await (await jetstreamManager(nats)).streams.info(`OBJ_${moduleBucket(namespace)}`)
   t.ok(state.bytes > 65 * 2 ** 20)
   await operator.apply(KINDS.job, jobObject(namespace, 'shop', ['a']))
   const job = await operator.condition(namespace, 'shop', {

@@ -1,6 +1,7 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node'
+import type { Subscription } from '@nats-io/transport-node'
 
 import { wakeSubject, type EventRef } from '../../functions/queues/names.ts'
+import { connectionOf, type NatsLinks } from '../nats/links.ts'
 import {
   listens,
   LOOK_AFTER_MS,
@@ -20,21 +21,25 @@ export type Say = (isActive: boolean) => void
 export interface ScaledEvents {
   /** Calls `say` with what is known already, and whenever it changes, until the returned function is called. */
   follow(ref: EventRef, say: Say): () => unknown
-  /** Whether something of the event is pending. Throws as countPending, and what `use` throws. */
+  /** Whether something of the event is pending. Throws as countPending, and as NatsLinks. */
   isActive(ref: EventRef): Promise<boolean>
-  /** How many messages of the event wait or run. Throws as countPending, and what `use` throws. */
+  /** How many messages of the event wait or run. Throws as countPending, and as NatsLinks. */
   pending(ref: EventRef): Promise<number>
-  /** Looks at all events that are followed: the connection came up, or a server did, so NATS may not have told of a message. */
-  lookAtAll(): void
+  /**
+   * Looks at all events that are followed, or at those of a namespace: the connection came up, or a server did, so NATS may not
+   * have told of a message.
+   */
+  lookAtAll(namespace?: string): void
   /** How many events are followed. */
   followed(): number
+  /** Whether events of a namespace are followed. */
+  needs(namespace: string): boolean
   close(): void
 }
 
 /** What the events need. */
 export interface ScaledEventsOptions {
-  /** The connection to NATS; throws a JobicoError while there is none. */
-  readonly use: () => NatsConnection
+  readonly links: Pick<NatsLinks, 'use' | 'open'>
   /** Called with the number of requests that are sent to NATS. */
   readonly onRequests: (count: number) => void
 }
@@ -53,13 +58,13 @@ const LOOKS_AT_A_TIME = 16
 const SPREAD = 0.2
 
 /** Follows no event yet. */
-export function createScaledEvents({ use, onRequests }: ScaledEventsOptions): ScaledEvents {
+export function createScaledEvents({ links, onRequests }: ScaledEventsOptions): ScaledEvents {
   const watches = new Map<string, Watch>()
   const due = new Set<Watch>()
   let looking = 0
 
   const count = async (ref: EventRef): Promise<Pending> => {
-    const connection = use()
+    const connection = await links.open(ref.namespace)
     onRequests(REQUESTS_A_COUNT)
     return await countPending(connection, ref)
   }
@@ -75,7 +80,7 @@ export function createScaledEvents({ use, onRequests }: ScaledEventsOptions): Sc
     else watch.subscription ??= subscribe(watch)
   }
   const subscribe = (watch: Watch): Subscription | undefined => {
-    const connection = connectionIfUp(use)
+    const connection = connectionOf({ use: () => links.use(watch.ref.namespace) })
     // The server sends one message and no more, however many are stored.
     return connection?.subscribe(wakeSubject(watch.ref), {
       max: 1,
@@ -144,25 +149,27 @@ export function createScaledEvents({ use, onRequests }: ScaledEventsOptions): Sc
       return () => watch.sayers.delete(say)
     },
     async isActive(ref) {
-      use()
+      await links.open(ref.namespace)
       const word = watches.get(pathOf(ref))?.activity.word
       if (word !== undefined) return word
       const { waiting, running } = await count(ref)
       return waiting + running > 0
     },
     async pending(ref) {
-      use()
+      await links.open(ref.namespace)
       if (watches.get(pathOf(ref))?.activity.phase === 'idle') return 0
       const { waiting, running } = await count(ref)
       return waiting + running
     },
-    lookAtAll() {
+    lookAtAll(namespace) {
       for (const watch of watches.values()) {
+        if (namespace !== undefined && watch.ref.namespace !== namespace) continue
         silence(watch) // its connection may be gone
         apply(watch, 'up')
       }
     },
     followed: () => [...watches.values()].filter(({ sayers }) => sayers.size > 0).length,
+    needs: (namespace) => [...watches.values()].some(({ ref }) => ref.namespace === namespace),
     close() {
       for (const watch of watches.values()) forget(watch)
     },
@@ -172,14 +179,6 @@ export function createScaledEvents({ use, onRequests }: ScaledEventsOptions): Sc
 function silence(watch: Watch): void {
   watch.subscription?.unsubscribe()
   watch.subscription = undefined
-}
-
-function connectionIfUp(use: () => NatsConnection): NatsConnection | undefined {
-  try {
-    return use()
-  } catch {
-    return undefined
-  }
 }
 
 function pathOf({ namespace, job, event }: EventRef): string {

@@ -8,6 +8,7 @@ import { createLog } from '../../functions/process/log.ts'
 import { startNatsServer, type NatsServer } from '../../scripts/nats-server/start.ts'
 import { eventually } from '../../scripts/testing/eventually.fixture.ts'
 import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
+import { createNatsLinks } from '../nats/links.ts'
 import { startScaler } from './scaler.ts'
 import { connectKeda, eventStreams, type EventStreams, type KedaClient } from './scaler.fixture.ts'
 
@@ -31,18 +32,17 @@ async function startPlace(t: Test): Promise<Place> {
 /** Starts a scaler, as an operator's pod does, and gives a client of it. */
 async function startPod(t: Test, { server }: Place) {
   let requests = 0
-  const scaler = await startScaler({
-    natsUrl: server.url,
-    natsCredsFile: undefined,
-    podName: 'operator-0',
-    port: 0,
-    log: createLog('silent', {}),
-    onRequests: (count) => (requests += count),
+  const log = createLog('silent', {})
+  const links = createNatsLinks({
+    ...{ url: server.url, name: 'jobico-operator operator-0', log },
+    access: { kind: 'shared', credsFile: undefined },
   })
+  const scaler = await startScaler({ links, log, port: 0, onRequests: (count) => (requests += count) })
   const keda = connectKeda(scaler.port)
   t.teardown(async () => {
     keda.close()
     await scaler.close()
+    await links.close()
   })
   return { scaler, keda, requests: () => requests }
 }

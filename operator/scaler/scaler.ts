@@ -12,7 +12,7 @@ import {
 import { JobicoError, messageOf, type ErrorCode } from '../../functions/process/errors.ts'
 import type { Log } from '../../functions/process/log.ts'
 import { parseTrigger, type Trigger } from '../../knative/resources/trigger.ts'
-import { linkNats } from '../nats-link.ts'
+import type { NatsLinks } from '../nats/links.ts'
 import {
   EXTERNAL_SCALER,
   type ExternalScaler,
@@ -32,9 +32,8 @@ export interface Scaler {
 
 /** What a scaler needs. */
 export interface ScalerOptions {
-  readonly natsUrl: string
-  readonly natsCredsFile: string | undefined
-  readonly podName: string
+  /** The connections to NATS. They are not closed here. */
+  readonly links: NatsLinks
   /** The port; 0 picks a free one. */
   readonly port: number
   readonly log: Log
@@ -56,12 +55,13 @@ const STATUS_OF: Partial<Record<ErrorCode, status>> = {
 
 /** Serves KEDA's external scaler. Resolves once it listens, whether NATS can be reached or not; rejects if it can't listen. */
 export async function startScaler(options: ScalerOptions): Promise<Scaler> {
-  const { natsUrl, natsCredsFile, podName, port, log, onRequests } = options
-  const link = linkNats(
-    { url: natsUrl, credsFile: natsCredsFile, name: `jobico-scaler ${podName}` },
-    { log, onUp: () => events.lookAtAll(), onServers: () => events.lookAtAll() },
-  )
-  const events = createScaledEvents({ use: () => link.use(), onRequests })
+  const { links, port, onRequests } = options
+  const events = createScaledEvents({ links, onRequests })
+  const unfollow = links.follow({
+    needs: (namespace) => events.needs(namespace),
+    onUp: (_connection, namespace) => events.lookAtAll(namespace),
+    onServers: (namespace) => events.lookAtAll(namespace),
+  })
   const streams = new Set<ServerWritableStream<ScaledObjectRef, IsActiveResponse>>()
   const scaler: ExternalScaler = {
     IsActive: answers(async (scaledObject) => ({
@@ -108,8 +108,8 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
       const forced = setTimeout(() => server.forceShutdown(), CLOSE_LIMIT_MS)
       await promisify(server.tryShutdown.bind(server))().catch(() => undefined)
       clearTimeout(forced)
+      unfollow()
       events.close()
-      await link.close()
     },
   }
 }

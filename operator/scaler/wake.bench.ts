@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { createLog } from '../../functions/process/log.ts'
 import type { EventRef } from '../../functions/queues/names.ts'
+import { createNatsLinks } from '../nats/links.ts'
 import { startScaler } from './scaler.ts'
 import { connectKeda, eventStreams } from './scaler.fixture.ts'
 
@@ -24,14 +25,9 @@ for (let job = 0; job < JOBS; job++)
       Array.from({ length: EVENTS }, (_, event) => `ev${event}`),
     )),
   )
-const scaler = await startScaler({
-  natsUrl: url,
-  natsCredsFile: undefined,
-  podName: 'bench',
-  port: 0,
-  log: createLog('silent', {}),
-  onRequests: () => undefined,
-})
+const log = createLog('silent', {})
+const links = createNatsLinks({ url, name: 'bench', log, access: { kind: 'shared', credsFile: undefined } })
+const scaler = await startScaler({ links, log, port: 0, onRequests: () => undefined })
 const keda = connectKeda(scaler.port)
 const followed = refs.map((ref) => ({ ref, stream: keda.stream(ref) }))
 for (const { stream } of followed) await stream.next() // that it is idle
@@ -50,4 +46,5 @@ process.stdout.write(
 )
 keda.close()
 await scaler.close()
+await links.close()
 await connection.close()

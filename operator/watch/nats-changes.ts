@@ -36,8 +36,8 @@ export function changeOf(subject: string): NatsChange | undefined {
 
 /** Follows what changes in NATS. What is missed while the connection is down is found by looking at everything again. */
 export interface NatsChanges {
-  /** Follows a connection, which came up or came back. */
-  follow(connection: NatsConnection): void
+  /** Follows a connection, which came up or came back: that for a namespace, or without one, that for all. */
+  follow(connection: NatsConnection, namespace?: string): void
   /**
    * Calls `onStored` once, the next time that something is stored which a runner of the Job can run. Gives false if it waits
    * for that already.
@@ -45,20 +45,25 @@ export interface NatsChanges {
   whenStored(job: JobRef): boolean
 }
 
+const ALL = ''
+
 /** Makes the follower. */
 export function createNatsChanges(
   onChange: (change: NatsChange) => void,
   onStored: (job: JobRef) => void,
 ): NatsChanges {
-  let followed: NatsConnection | undefined
-  /** Jobs for which a subscription waits. */
-  const waiting = new Set<string>()
+  /** Connections by namespace; that for all namespaces under ALL. */
+  const followed = new Map<string, NatsConnection>()
+  /** Jobs for which a subscription waits, with its connection. */
+  const waiting = new Map<string, NatsConnection>()
   return {
-    follow(connection) {
+    follow(connection, namespace = ALL) {
       // A connection that comes back has its subscriptions still.
-      if (connection === followed) return
-      followed = connection
-      waiting.clear()
+      if (connection === followed.get(namespace)) return
+      // Namespaces come and go: what a closed connection had is gone with it.
+      for (const connections of [followed, waiting])
+        for (const [key, each] of connections) if (each.isClosed()) connections.delete(key)
+      followed.set(namespace, connection)
       for (const subject of SUBJECTS)
         connection.subscribe(subject, {
           callback: (_fault, message) => {
@@ -69,9 +74,11 @@ export function createNatsChanges(
     },
     whenStored(job) {
       const subject = wakeSubject({ ...job, event: '*' })
-      if (waiting.has(subject) || followed === undefined || followed.isClosed()) return false
-      waiting.add(subject)
-      followed.subscribe(subject, {
+      const connection = followed.get(job.namespace) ?? followed.get(ALL)
+      if (connection === undefined || connection.isClosed() || waiting.get(subject) === connection)
+        return false
+      waiting.set(subject, connection)
+      connection.subscribe(subject, {
         max: 1,
         callback: () => {
           waiting.delete(subject)

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 
 import { openApiServer, type ApiServer } from './api-server.ts'
 
-export { NAMESPACE, OPERATOR_ACCOUNT, until, type ApiServer } from './api-server.ts'
+export { NAMESPACE, until, type ApiServer } from './api-server.ts'
 
 const TEST_TIMEOUT_MS = 5 * 60_000
 

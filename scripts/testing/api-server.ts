@@ -16,16 +16,12 @@ import { kubernetesPrograms } from './kubernetes.ts'
 
 const START_TIMEOUT_MS = 120_000
 const POLL_MS = 50
-/** The account of the operator as it is installed. */
-export const OPERATOR_ACCOUNT = 'system:serviceaccount:jobico-system:jobico-operator'
-/**
- * The users of the API server, each with its group: `admin` may do everything, `stranger` nothing, and the operator what its
- * roles say.
- */
+/** The users of the API server, each with its name and group: `admin` may do everything, `stranger` nothing. */
 const USERS = {
-  admin: 'system:masters',
-  stranger: 'strangers',
-  [OPERATOR_ACCOUNT]: 'system:serviceaccounts',
+  admin: { name: 'admin', group: 'system:masters' },
+  stranger: { name: 'stranger', group: 'strangers' },
+  /** The service account of the operator, which may do what knative/install gives it, once that is applied. */
+  operator: { name: 'system:serviceaccount:jobico-system:jobico-operator', group: 'system:serviceaccounts' },
 }
 
 /** The kind Namespace. */
@@ -39,7 +35,7 @@ export const NAMESPACE: Kind = {
 /** A kube-apiserver and its etcd, each a process that listens on loopback; there is nothing else of Kubernetes. */
 export interface ApiServer {
   readonly url: string
-  /** The path of a kubeconfig with the contexts `admin` and `stranger`. */
+  /** The path of a kubeconfig with the contexts `admin`, `stranger` and `operator`. */
   readonly kubeconfig: string
   /** Writes a kubeconfig that reaches the API server through another port, and gives its path. */
   kubeconfigFor(port: number): Promise<string>
@@ -127,7 +123,9 @@ async function writeFiles(folder: string, url: string): Promise<Files> {
     tokens: join(folder, 'tokens.csv'),
     key: join(folder, 'service-accounts.pem'),
   }
-  const tokens = Object.entries(USERS).map(([user, group]) => `${user}-token,${user},${user},"${group}"`)
+  const tokens = Object.entries(USERS).map(
+    ([user, { name, group }]) => `${user}-token,${name},${user},"${group}"`,
+  )
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   await writeFile(files.tokens, tokens.join('\n'))
   await writeFile(files.key, privateKey.export({ type: 'pkcs1', format: 'pem' }))

@@ -2,20 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { NatsConnection } from '@nats-io/transport-node'
 
-import { JobicoError } from '../functions/process/errors.ts'
+import { JobicoError, messageOf } from '../../functions/process/errors.ts'
 import {
   closeNats,
   connectNats,
   isRecent,
   tooOld,
   type NatsOptions,
-} from '../functions/jetstream/connection.ts'
-import type { Log } from '../functions/process/log.ts'
+} from '../../functions/jetstream/connection.ts'
+import type { Log } from '../../functions/process/log.ts'
 
 /** A connection to NATS. The operator keeps running while it is down, or while the server is too old. */
 export interface NatsLink {
   /** The connection. Throws QUEUE_UNAVAILABLE while it is down, NATS_TOO_OLD while the server is too old. */
   use(): NatsConnection
+  /** The same, but while the first connection is being made, waits for it a little. */
+  open(): Promise<NatsConnection>
   close(): Promise<void>
 }
 
@@ -28,11 +30,17 @@ export interface LinkReporting {
   readonly onServers?: () => void
 }
 
-const RETRY_MS = 5_000
+const RETRY_MS = 1_000
+/** How long the first connection is waited for. */
+const FIRST_MS = 2_000
+/** How long one try to connect may take. A client that tried for ever by itself could not be closed meanwhile. */
+const TRY_MS = 5_000
 
 /** Connects to NATS, and reconnects after every failure until the link is closed. */
 export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkReporting): NatsLink {
   const closing = new AbortController()
+  const tried = Promise.withResolvers<unknown>()
+  setTimeout(tried.resolve, FIRST_MS, undefined).unref()
   let made: NatsConnection | undefined
   /** The same while it can be used. */
   let connection: NatsConnection | undefined
@@ -56,6 +64,7 @@ export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkRep
     }
     made = up
     connection = up
+    tried.resolve(undefined)
     onUp()
     for await (const status of up.status()) {
       if (status.type === 'disconnect') onDown()
@@ -66,25 +75,42 @@ export function linkNats(options: NatsOptions, { log, onUp, onServers }: LinkRep
   const stayConnected = async () => {
     while (!closing.signal.aborted) {
       try {
-        await follow(await connectNats(options))
+        await follow(await connectNats({ ...options, firstWithinMs: TRY_MS }))
       } catch (thrown) {
-        if (thrown instanceof JobicoError) fault = thrown
-        log.error({ err: thrown }, 'Could not use NATS')
+        const next = thrown instanceof JobicoError ? thrown : faultOf(options.url, thrown)
+        if (next.message !== fault.message)
+          log.error({ err: thrown, connection: options.name }, 'Could not use NATS')
+        fault = next
       }
+      tried.resolve(undefined)
       await delay(RETRY_MS, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
     }
   }
   void stayConnected()
+  const use = () => {
+    if (connection === undefined) throw fault
+    return connection
+  }
   return {
-    use() {
-      if (connection === undefined) throw fault
-      return connection
+    use,
+    async open() {
+      await tried.promise
+      return use()
     },
     async close() {
       closing.abort()
       if (made !== undefined) await closeNats(made)
     },
   }
+}
+
+function faultOf(url: string, thrown: unknown): JobicoError {
+  if (!/authorization|authentication/i.test(messageOf(thrown))) return unreachable(url)
+  return new JobicoError(
+    'QUEUE_UNAVAILABLE',
+    `NATS at ${url} did not let the operator in (${messageOf(thrown)}); it is tried again`,
+    { cause: thrown },
+  )
 }
 
 function unreachable(url: string): JobicoError {

@@ -4,7 +4,7 @@ import { KINDS } from '../../knative/kube/kinds.ts'
 import type { ObjectName } from '../../knative/kube/object.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
 import type { RemovalDeps } from '../objects/remove-objects.ts'
-import { endQueues } from '../removal/finalizer.ts'
+import { endQueues } from './finalizer.ts'
 
 /** What is needed to settle the queue of a Job that is gone. */
 export interface OrphanDeps extends Pick<RemovalDeps, 'kube' | 'nats'> {
@@ -19,9 +19,7 @@ function closedAt403(thrown: unknown): 'closed' {
   throw thrown
 }
 
-/**
- * Deletes the queue of a Job that is gone, unless it has pending events or dead letters; logs how many if that changed.
- */
+/** Deletes the queue of a Job that is gone, unless it has pending events or dead letters; logs how many if that changed. */
 export async function settleOrphanedQueue(
   { kube, nats, log }: OrphanDeps,
   { namespace, name }: ObjectName,
@@ -31,7 +29,9 @@ export async function settleOrphanedQueue(
   const job = await kube.get(KINDS.job, { namespace, name }).catch(closedAt403)
   if (job === 'closed') return undefined
   if (job !== undefined) return SOON_MS
-  const end = await answerOrFault(() => endQueues(nats.use(), { namespace, job: name }, undefined))
+  const end = await answerOrFault(async () =>
+    endQueues(await nats.open(namespace), { namespace, job: name }, undefined),
+  )
   const key = `${namespace}/${name}`
   if ('fault' in end || end.answer.deleted) {
     reported.delete(key)
