@@ -26,10 +26,11 @@ use \`pods/portforward\`, besides those to read Jobs, and for \`deploy\` to appl
 | command | namespace of the port-forward |
 |---|---|
 | \`send\` | \`knative-serving\` |
-| \`get\`, \`tail\`, \`dead\`, \`push\`, \`deploy\` | \`jobico-system\` |
+| \`get\`, \`tail\`, \`dead\`, \`push\`, \`deploy\`, \`backup\`, \`restore\` | \`jobico-system\` |
 | \`status\`, \`push --check\`, \`send\` and \`get\` with \`--url\` | none |
 
-[operating.md](../operating.md) has a role for them.
+[operating.md](../operating.md) has a role for them. Those that forward to \`jobico-system\` also read the Secret \`jobico-nats\` of
+the namespace, which has its credentials for NATS; \`backup\` and \`restore\` with \`-A\` those of all namespaces.
 
 ## Environment variables
 
@@ -38,7 +39,7 @@ use \`pods/portforward\`, besides those to read Jobs, and for \`deploy\` to appl
 | \`JOBICO_TOKEN\` | the bearer token for events with auth, if there is no \`--token\`; not sent to a \`jobico dev\` |
 | \`KUBECONFIG\` | the kubeconfig, as for kubectl |
 | \`NATS_SERVER\` | the nats-server program that \`jobico dev\` starts, instead of the one on PATH |
-| \`NATS_CREDS_FILE\` | a credentials file with which the CLI connects to the NATS of a cluster |
+| \`NATS_CREDS_FILE\` | a credentials file with which the CLI connects to the NATS of a cluster, instead of those of the Secret \`jobico-nats\` |
 | \`XDG_CACHE_HOME\` | where Jobico keeps what it downloads, compiles and believes, in a folder \`jobico\`; \`~/.cache\` by default |
 | \`NO_COLOR\` | no colours |
 | \`JOBICO_DEBUG\` | print the stack traces of errors |

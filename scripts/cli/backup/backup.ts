@@ -33,9 +33,8 @@ export async function backupCommand(
   const signal = stopSignal()
   const report = await atPlace(options, async (platform, progress) => {
     const sought = await soughtJobs(platform, jobs, options)
-    const connection = await platform.nats()
     return await writingTo(output, (write) =>
-      backup(connection, {
+      backup((namespace) => platform.nats(namespace), {
         ...{ jobs: sought, write, signal, limitMs: NATS_LIMIT_MS },
         onWait: (reason) => progress.show(`waiting: ${reason}`),
         onProgress: ({ messages, total, bytes }) =>

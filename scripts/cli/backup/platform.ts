@@ -1,5 +1,7 @@
 import { listQueues } from '../../../functions/queues/lifecycle.ts'
 import type { JobRef } from '../../../functions/queues/names.ts'
+import type { ClusterTarget } from '../target/cluster.ts'
+import { namespacesWithAccess } from '../target/nats-access.ts'
 import { queuesOf } from '../target/queues.ts'
 import { atCluster, atPlatform, type ClusterOptions, type Platform } from '../target/target.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
@@ -35,9 +37,19 @@ export async function soughtJobs(
   names: readonly string[],
   { allNamespaces = false }: PlaceOptions,
 ): Promise<readonly JobRef[]> {
-  if (allNamespaces) return (await listQueues(await platform.nats())).map(({ ref }) => ref)
+  if (allNamespaces && platform.kind === 'cluster') return await jobsOfAll(platform)
   if (names.length === 0) return await queuesOf(platform)
   const found: JobRef[] = []
   for (const name of new Set(names)) found.push(...(await queuesOf(platform, name)))
   return found
+}
+
+/** The Jobs with a queue of all namespaces: of those that have an account of NATS, or of an open NATS. */
+async function jobsOfAll(cluster: ClusterTarget): Promise<readonly JobRef[]> {
+  const found: JobRef[] = []
+  for (const namespace of await namespacesWithAccess(cluster.kube)) {
+    const queues = (await listQueues(await cluster.nats(namespace))).map(({ ref }) => ref)
+    found.push(...queues.filter((ref) => ref.namespace === namespace))
+  }
+  return found.length > 0 ? found : (await listQueues(await cluster.nats())).map(({ ref }) => ref)
 }

@@ -39,7 +39,7 @@ export async function restoreCommand(
       })
       if (options.allNamespaces !== true) checkPlace(platform, backup)
       await checkJobs(platform, backup, options)
-      return await restore(await platform.nats(), {
+      return await restore((namespace) => platform.nats(namespace), {
         ...{ backup, replicas, dryRun, signal, limitMs: NATS_LIMIT_MS },
         onWait: (reason) => progress.show(`waiting: ${reason}`),
         onProgress: ({ messages, total }) => progress.show(`restoring: ${messages} of ${total} messages`),

@@ -7,6 +7,7 @@ import { type Format, print, tell } from '../terminal/output.ts'
 import { createProgress } from '../terminal/progress.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import { atCluster, type ClusterOptions } from '../target/target.ts'
+import { hasAccount, untilAccounts } from './accounts.ts'
 import { applyAll } from './apply.ts'
 import { nextSteps } from './next-steps.ts'
 import { changedSince, withOwners } from './owners.ts'
@@ -29,7 +30,7 @@ interface Deployed {
 
 /**
  * Deploys the Jobs, ConfigMaps and Secrets of files into a cluster: pushes the modules, applies the objects, and waits until
- * the Jobs serve. If a module is bad or the API server refuses an object, it changes nothing. Throws an Error when a Job does
+ * the Jobs serve. Modules for a namespace without any Job are pushed last. If a module is bad or the API server refuses an object, it changes nothing. Throws an Error when a Job does
  * not serve in time.
  */
 export async function deploy(files: readonly string[], options: DeployOptions): Promise<void> {
@@ -58,13 +59,25 @@ async function deployInto(
   const { kube } = cluster
   const owned = await withOwners(kube, objects)
   await applyAll(kube, owned, { dryRun: true, force })
-  const pushed = await pushAll(modules, read)
+  // The operator makes the account of a namespace for its first Job: there is no version yet that a push could come too late for.
+  const later = new Set<string>()
+  for (const of of new Set(read.map((module) => module.namespace)))
+    if (!(await hasAccount(cluster, of))) later.add(of)
+  const pushed = await pushAll(
+    modules,
+    read.filter((module) => !later.has(module.namespace)),
+  )
   await applyAll(kube, owned, { dryRun: false, force })
   // A Job that is new has its uid only now.
   await applyAll(kube, changedSince(owned, await withOwners(kube, objects)), { dryRun: false, force })
   for (const { kind, namespace: of, name } of objects) log(`applied ${kind} ${of}/${name}`)
-  const serving = await unshadowed(modules, pushed)
   const how = { timeoutMs: timeout * 1_000, progress: log }
+  await untilAccounts(cluster, later, how.timeoutMs)
+  const first = await pushAll(
+    modules,
+    read.filter((module) => later.has(module.namespace)),
+  )
+  const serving = await unshadowed(modules, [...pushed, ...first])
   return await Promise.all(
     jobs.map(async (job) => ({
       job,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 
 import t from 'tap'
 import { parse } from 'yaml'
@@ -12,12 +11,11 @@ import { openModuleStore } from '../../../functions/modules/module-store.ts'
 import { MiB, startNatsFixture } from '../../testing/nats.fixture.ts'
 import { testFolder } from '../../testing/test-folder.fixture.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
-import { startKubelet } from '../../../knative/kube/kubelet.fixture.ts'
-import { NAMESPACE, startApiServer, until } from '../../testing/api-server.fixture.ts'
+import { playNats } from '../../testing/forwarded-nats.fixture.ts'
+import { startApiServer, until } from '../../testing/api-server.fixture.ts'
 import { runCli } from '../cli.fixture.ts'
 
 const LIMIT = 64 * MiB
-const NODE: Kind = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
 const CRD: Kind = {
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
@@ -52,42 +50,6 @@ function padded(module: Uint8Array, length: number): Buffer {
   return Buffer.concat([module, Buffer.of(0, ...leb), name, randomBytes(body - name.length)])
 }
 
-/** A pod of NATS whose node passes everything on to a real nats-server. */
-async function playCluster(): Promise<void> {
-  const kubelet = await startKubelet(t, server.certificates, (_port, pod) => {
-    const socket = connect(nats.server.port, '127.0.0.1')
-    pod.onData((data) => socket.write(data))
-    socket.on('data', (data) => {
-      pod.send(data)
-    })
-    socket.on('close', () => {
-      pod.close()
-    })
-  })
-  await kube.create(NODE, { metadata: { name: 'node' } })
-  const status = {
-    addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
-    daemonEndpoints: { kubeletEndpoint: { Port: kubelet } },
-  }
-  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node' }, status }
-  await kube.apply(NODE, node, { ...USER, subresource: 'status' })
-  await kube.apply(
-    NAMESPACE,
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'jobico-system' } },
-    USER,
-  )
-  const metadata = {
-    namespace: 'jobico-system',
-    name: 'nats-0',
-    labels: { 'app.kubernetes.io/name': 'nats' },
-  }
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata }
-  const spec = { nodeName: 'node', containers: [{ name: 'nats', image: 'nats' }] }
-  await kube.apply(KINDS.pod, { ...pod, spec }, USER)
-  const ready = { conditions: [{ type: 'Ready', status: 'True' }] }
-  await kube.apply(KINDS.pod, { ...pod, status: ready }, { ...USER, subresource: 'status' })
-}
-
 /** A Job whose events run ev1.wasm and ev2.wasm, the latter with 2 MiB of memory. */
 async function applyJob(): Promise<void> {
   const definition = new URL('../../../crds/jobs.jobico.coeux.dev.yaml', import.meta.url)
@@ -102,7 +64,7 @@ async function applyJob(): Promise<void> {
 }
 
 t.before(async () => {
-  await playCluster()
+  await playNats(t, server, nats.server.port)
   await applyJob()
 })
 

@@ -3,10 +3,10 @@ import { KubeError, type Kube } from '../../../knative/kube/client.ts'
 import { connectKube } from '../../../knative/kube/connect.ts'
 import type { Address } from './address.ts'
 import { listJobs } from './jobs.ts'
-import { lazyNats } from './lazy-nats.ts'
 import { findRevision } from './listener.ts'
+import { natsAccess } from './nats-access.ts'
 import type { ClusterOptions, PlatformSides } from './target.ts'
-import { ACTIVATOR, createTunnels, NATS, type Tunnels } from './tunnels.ts'
+import { ACTIVATOR, createTunnels } from './tunnels.ts'
 
 /** A namespace of a cluster. */
 export interface ClusterTarget extends PlatformSides {
@@ -29,7 +29,7 @@ export async function clusterTarget(options: ClusterOptions, soughtDev: boolean)
   const { namespace } = kube
   const tunnels = createTunnels(kube)
   const jobs = () => listJobs(kube, namespace)
-  const link = lazyNats(() => natsUrls(tunnels), 'try again, or see: kubectl get pods -n jobico-system')
+  const access = natsAccess(kube, tunnels)
   return {
     kind: 'cluster',
     kube,
@@ -41,14 +41,14 @@ export async function clusterTarget(options: ClusterOptions, soughtDev: boolean)
       const [port = 0] = await tunnels.to(ACTIVATOR, 1)
       return address({ namespace, event, revision, port })
     },
-    nats: link.nats,
+    nats: (of = namespace) => access.nats(of),
     holds: (ref) => ref.namespace === namespace,
     events: async () =>
       (await jobs()).flatMap(({ metadata, spec }) =>
         spec.events.map(({ name }) => ({ namespace, job: metadata.name, event: name })),
       ),
     async close() {
-      await link.close()
+      await access.close()
       await tunnels.close()
     },
   }
@@ -64,15 +64,6 @@ async function connect(options: ClusterOptions, soughtDev: boolean): Promise<Kub
       { cause: fault },
     )
   }
-}
-
-/**
- * Uses all NATS pods, so that the connection outlives any of them. `onlyGiven`: the addresses that the servers announce can
- * not be reached from outside the cluster.
- */
-async function natsUrls(tunnels: Tunnels): Promise<{ url: string; onlyGiven: true }> {
-  const ports = await tunnels.to(NATS)
-  return { url: ports.map((port) => `127.0.0.1:${port}`).join(','), onlyGiven: true }
 }
 
 interface ListenerRoute {

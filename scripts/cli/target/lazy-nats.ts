@@ -15,13 +15,21 @@ export interface LazyNats {
 export interface NatsPlace extends Pick<NatsOptions, 'url' | 'onlyGiven' | 'credentials'> {
   /** Whether it was found in a folder: no credentials are sent there. */
   readonly isFound?: boolean
+  /** The error to throw when NATS does not let the user in. */
+  readonly refusal?: (cause: unknown) => Error
 }
 
 /** `find` returns the options of the connection; `hint` says what to do when NATS does not answer. */
 export function lazyNats(find: () => Promise<NatsPlace>, hint: string): LazyNats {
   let connection: Promise<NatsConnection> | undefined
   return {
-    nats: () => (connection ??= connect(find, hint)),
+    nats() {
+      connection ??= connect(find, hint).catch((fault: unknown) => {
+        connection = undefined // it may succeed later
+        throw fault
+      })
+      return connection
+    },
     async close() {
       if (connection === undefined) return
       const { closeNats } = await import('../../../functions/jetstream/connection.ts')
@@ -32,7 +40,7 @@ export function lazyNats(find: () => Promise<NatsPlace>, hint: string): LazyNats
 
 async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Promise<NatsConnection> {
   const { connectNats } = await import('../../../functions/jetstream/connection.ts')
-  const { isFound = false, ...options } = await find()
+  const { isFound = false, refusal, ...options } = await find()
   const credsFile = isFound ? undefined : process.env['NATS_CREDS_FILE']
   try {
     return await connectNats({
@@ -42,6 +50,7 @@ async function connect(find: Parameters<typeof lazyNats>[0], hint: string): Prom
     })
   } catch (cause) {
     if (cause instanceof JobicoError) throw cause
+    if (refusal !== undefined && /authorization violation/i.test(messageOf(cause))) throw refusal(cause)
     throw new Error(`NATS does not answer (${messageOf(cause)}); ${hint}`, { cause })
   }
 }

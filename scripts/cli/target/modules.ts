@@ -5,6 +5,7 @@ import { LABELS } from '../../../knative/resources/labels.ts'
 import { holdsModule } from '../../job-files/cluster-files.ts'
 import type { Progress } from '../terminal/progress.ts'
 import type { ClusterTarget } from './cluster.ts'
+import { NoAccountError } from './nats-access.ts'
 
 /** The modules of a cluster; each namespace has its own. */
 export interface ClusterModules {
@@ -27,16 +28,23 @@ export function clusterModules(
   }
   const store = async (namespace: string, create = {}): Promise<ModuleStore> => {
     const { openModuleStore } = await import('../../../functions/modules/module-store.ts')
-    return await openModuleStore(await nats(), namespace, create)
+    return await openModuleStore(await nats(namespace), namespace, create)
+  }
+  const isStored = async (namespace: string, name: string) => {
+    try {
+      return (await (await store(namespace)).find(name)) !== undefined
+    } catch (fault) {
+      if (fault instanceof NoAccountError) return false
+      throw fault
+    }
   }
   return {
     shadows,
     has: async (namespace, name) =>
-      (await shadows(namespace, name)).length > 0 ||
-      (await (await store(namespace)).find(name)) !== undefined,
+      (await shadows(namespace, name)).length > 0 || (await isStored(namespace, name)),
     async push(namespace, name, bytes) {
       const { assertStorage } = await import('./storage.ts')
-      await assertStorage(await nats())
+      await assertStorage(await nats(namespace))
       const target = await store(namespace, { create: {} })
       try {
         return await target.put(name, bytes, (sent) => progress?.show(sendingLine(name, sent, bytes.length)))

@@ -32,8 +32,11 @@ export interface PlatformSides {
   readonly place: string
   /** The address of an event's listener. If there is none, throws an Error that names the fix. */
   listener(event: string): Promise<Address>
-  /** The connection to NATS; all calls share one. If NATS does not answer, throws an Error that names the fix. */
-  nats(): Promise<NatsConnection>
+  /**
+   * The connection to NATS for a namespace, by default that of the platform; all calls share it. If NATS does not answer or does
+   * not let the user in, throws an Error that names the fix.
+   */
+  nats(namespace?: string): Promise<NatsConnection>
   /** Whether a Job that NATS has a queue of belongs to this platform. */
   holds(ref: JobRef): boolean
   /** The events that all Jobs of this platform declare. */
