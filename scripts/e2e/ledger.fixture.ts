@@ -70,12 +70,12 @@ export async function ledgerCase(t: Test, ledger: LedgerCase): Promise<void> {
   )
   await c.ready(name)
   const ref = { namespace: c.namespace, job: name, event: EVENT }
-  await keepVerdicts((await openNats(t)).manager, ref, (await natsPods()).length)
+  await keepVerdicts((await openNats(t, c.namespace)).manager, ref, (await natsPods()).length)
   const executions = followExecutions(t, c, EVENT)
   const sent = await sendMeanwhile(t, c, ledger)
 
   await mustKubectl(['rollout', 'status', 'statefulset/nats', '-n', SYSTEM, '--timeout=180s'])
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   t.teardown(() => nats.manager.streams.delete(keptVerdictsStream(ref)))
   await eventually('nothing is pending', async () => (await countPending(nats, ref)) === 0, {
     withinMs: DRAIN_LIMIT_MS,

@@ -7,12 +7,13 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
 
-import { closeNats, connectNats } from '../../functions/jetstream/connection.ts'
+import { closeNats } from '../../functions/jetstream/connection.ts'
 import { streamNames, type EventRef, type JobRef } from '../../functions/queues/names.ts'
 import { createRequests, type Requests } from '../../functions/jetstream/requests.ts'
 import { eventState } from '../../functions/outcomes/event-state.ts'
 import type { Verdict } from '../../functions/outcomes/verdict.ts'
 import { KINDS } from '../../knative/kube/kinds.ts'
+import { allStreams as streamsOfAll, openAccount, type ClusterNats } from '../testing/cluster-nats.ts'
 import { eventually, type Patience } from '../testing/eventually.fixture.ts'
 import {
   heldVerdicts,
@@ -49,10 +50,9 @@ export async function natsPods(): Promise<readonly PodObject[]> {
   return items.filter(({ status }) => status.podIP !== undefined)
 }
 
-/** Connects to the cluster's NATS until the test ends. */
-export async function openNats(t: Test): Promise<Nats> {
-  const urls = (await natsPods()).map(({ status }) => `nats://${status.podIP ?? ''}:${URL_PORT}`)
-  const connection = await connectNats({ url: urls.join(','), name: 'e2e' })
+/** Connects to the account of a namespace in the cluster's NATS until the test ends; makes the account if it is not there yet. */
+export async function openNats(t: Test, namespace: string): Promise<Nats> {
+  const connection = await openAccount(await clusterNats(), namespace)
   const requests = createRequests(connection)
   const manager = await jetstreamManager(connection)
   t.teardown(async () => {
@@ -103,6 +103,18 @@ export async function openNats(t: Test): Promise<Nats> {
       return states
     },
   }
+}
+
+async function clusterNats(): Promise<ClusterNats> {
+  return {
+    kube,
+    url: (await natsPods()).map(({ status }) => `nats://${status.podIP ?? ''}:${URL_PORT}`).join(','),
+  }
+}
+
+/** The names of the streams of all accounts. */
+export async function allStreams(): Promise<readonly string[]> {
+  return await streamsOfAll(await clusterNats())
 }
 
 async function inTurns(keys: readonly string[], look: (key: string) => Promise<void>): Promise<void> {

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import type { NatsConnection } from '@nats-io/transport-node'
+
 import { openModuleStore } from '../../../functions/modules/module-store.ts'
 import type { EventRef } from '../../../functions/queues/names.ts'
 import { KINDS, type Kind } from '../../../knative/kube/kinds.ts'
@@ -55,13 +57,15 @@ export function anotherVersion(module: Uint8Array, version: number): Uint8Array 
 }
 
 /** Where Jobs are made. */
-export interface JobsPlace extends Pick<Installation, 'kube' | 'nats'> {
+export interface JobsPlace extends Pick<Installation, 'kube'> {
+  /** A connection to the NATS of a namespace. */
+  readonly natsOf: (namespace: string) => Promise<NatsConnection>
   /** How many copies of modules NATS keeps. */
   readonly copies: number
 }
 
 /** Begins without a Job. */
-export function createJobs({ kube, nats, copies }: JobsPlace, module: Uint8Array): Jobs {
+export function createJobs({ kube, natsOf, copies }: JobsPlace, module: Uint8Array): Jobs {
   const refs: EventRef[] = []
   const ready = new Set<string>()
   const stopping = new AbortController()
@@ -75,7 +79,7 @@ export function createJobs({ kube, nats, copies }: JobsPlace, module: Uint8Array
   }
   const makeWithModule = async (namespace: string) => {
     await makeNamespace(kube, namespace)
-    const store = await openModuleStore(nats, namespace, { create: { replicas: copies } })
+    const store = await openModuleStore(await natsOf(namespace), namespace, { create: { replicas: copies } })
     await store.put(MODULE, module)
   }
   const make = async (): Promise<void> => {

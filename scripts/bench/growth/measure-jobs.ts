@@ -72,7 +72,10 @@ export async function measureJobs(
   const installation = await openInstallation(servers, environment)
   const folder = await mkdtemp(join(tmpdir(), 'jobico-growth-'))
   const module = await compileModule(folder)
-  const jobs = createJobs({ ...installation, copies: servers }, module)
+  const jobs = createJobs(
+    { kube: installation.kube, natsOf: () => Promise.resolve(installation.nats), copies: servers },
+    module,
+  )
   const keda = startKeda(installation.natsUrl, installation.standby.scalerPort)
   const parts = { installation, jobs, keda, module, folder }
   try {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connectNats } from '../../../functions/jetstream/connection.ts'
+import type { NatsConnection } from '@nats-io/transport-node'
+
 import { messageOf } from '../../../functions/process/errors.ts'
 import type { Kube } from '../../../knative/kube/client.ts'
 import { connectKube } from '../../../knative/kube/connect.ts'
@@ -11,6 +12,7 @@ import { KINDS } from '../../../knative/kube/kinds.ts'
 import type { KubeObject } from '../../../knative/kube/object.ts'
 import { send } from '../../e2e/http.fixture.ts'
 import { NAMESPACE } from '../../testing/api-server.ts'
+import { openAccount } from '../../testing/cluster-nats.ts'
 import { mustRun } from '../../testing/program.ts'
 import { median } from '../accept.ts'
 import { compileModule, createJobs, type Jobs, type MakingTimes } from './jobs.ts'
@@ -56,16 +58,22 @@ interface PodWithAddress extends KubeObject {
 
 async function measure(count: number, restSeconds: number): Promise<ClusterFigures> {
   const kube = await connectKube()
-  const nats = await connectNats({ url: await natsUrl(kube), name: 'bench' })
+  const url = await natsUrl(kube)
+  const opened: NatsConnection[] = []
+  const natsOf = async (namespace: string) => {
+    const connection = await openAccount({ kube, url }, namespace)
+    opened.push(connection)
+    return connection
+  }
   const folder = await mkdtemp(join(tmpdir(), 'jobico-growth-'))
-  const jobs = createJobs({ kube, nats, copies: 1 }, await compileModule(folder))
+  const jobs = createJobs({ kube, natsOf, copies: 1 }, await compileModule(folder))
   try {
     return await figuresOf(kube, jobs, count, restSeconds)
   } finally {
     await jobs.close()
     for (const name of new Set(jobs.refs.map(({ namespace }) => namespace)))
       await kube.remove(NAMESPACE, { namespace: '', name })
-    await nats.close()
+    await Promise.all(opened.map((connection) => connection.close()))
     await rm(folder, { recursive: true, force: true })
   }
 }

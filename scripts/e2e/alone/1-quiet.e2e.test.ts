@@ -7,7 +7,7 @@ import { startCase, type Case } from '../case.fixture.ts'
 import { caseConfig } from '../config.ts'
 import { eventually } from '../../testing/eventually.fixture.ts'
 import { mustKubectl } from '../kube.fixture.ts'
-import { openNats, type Nats } from '../nats.fixture.ts'
+import { allStreams } from '../nats.fixture.ts'
 import { event, job, modules, MODULE, schema } from '../objects.fixture.ts'
 import { requestsSoFar } from '../operator.fixture.ts'
 
@@ -25,7 +25,7 @@ const OURS: readonly Kind[] = [
 const EVENTS = ['a', 'b', 'c', 'd']
 
 /** Waits until nothing is left of the cases before this one: what they made goes with their namespaces. */
-async function othersAreGone(nats: Nats, own: string): Promise<void> {
+async function othersAreGone(own: string): Promise<void> {
   const { run } = caseConfig()
   await eventually(
     'the namespaces are gone',
@@ -46,9 +46,7 @@ async function othersAreGone(nats: Nats, own: string): Promise<void> {
   await eventually(
     'their streams are gone',
     async () => {
-      const left: string[] = []
-      for await (const { config } of nats.manager.streams.list())
-        if (isOfOthers(config.name, own)) left.push(config.name)
+      const left = (await allStreams()).filter((name) => isOfOthers(name, own))
       if (left.length > 0) throw new Error(left.join(', '))
       return true
     },
@@ -79,7 +77,7 @@ t.test('what cases made is gone, and where nothing happens, nothing is written',
   await c.apply(await modules({ [MODULE]: 'v1' }), schema())
   await c.apply(job('one', [event('a')]), job('two', [event('b')]), job('three', [event('c'), event('d')]))
   await Promise.all(['one', 'two', 'three'].map((name) => c.ready(name)))
-  await othersAreGone(await openNats(t), c.namespace)
+  await othersAreGone(c.namespace)
   t.pass('nothing is left of the cases before')
   await Promise.all(EVENTS.flatMap((name) => [c.atZero('listener', name), c.atZero('runner', name)]))
   await eventually('the last changes are written', async () => {

@@ -13,7 +13,7 @@ const NAMES = ['a', 'b', 'c', 'd', 'e']
 
 t.test('operators die', async (t) => {
   const c = await startCase(t, 'operator')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   t.teardown(operatorRolledOut)
   const jobs = NAMES.map((name) => job(`job-${name}`, [event(name)]))
   const versionOf = async (name: string) => {

@@ -15,7 +15,7 @@ const RESTART = fileURLToPath(new URL('../../cluster/restart', import.meta.url))
 t.test('the API server is started anew', async (t) => {
   const lasting = await startResilientJob(t, 'api')
   const { c, name, url } = lasting
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   await lasting.works(t, nats, 'it works before')
   const flow = startFlow(url, (n) => ({ n }))
   await mustRun(RESTART, ['kube-apiserver'])

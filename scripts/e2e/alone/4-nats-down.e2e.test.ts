@@ -25,7 +25,7 @@ t.test('NATS is down', async (t) => {
   const gone = { namespace: c.namespace, job: 'goner' }
   await c.apply(job('goner', [event('goner')]))
   await c.ready('goner')
-  const before = await openNats(t)
+  const before = await openNats(t, c.namespace)
   await lasting.works(t, before, 'it works before')
   const waiting = await accepted(url, { n: 2, spinMs: 3_000 })
   const restarts = await operatorRestarts()
@@ -64,7 +64,7 @@ t.test('NATS is down', async (t) => {
     await scaleNats(1)
     await c.ready(name)
   })
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   t.match(await nats.ended(ref, [waiting]), [{ kind: 'done' }], 'what was accepted before is done')
   await lasting.works(t, nats, 'it works after')
   t.same(await operatorRestarts(), restarts, 'and no operator was started anew')

@@ -45,5 +45,5 @@ t.test('NATS is too old', async (t) => {
   await operatorRolledOut()
   await c.ready('fresh')
   await c.ready(lasting.name)
-  await lasting.works(t, await openNats(t), 'it works with the right one')
+  await lasting.works(t, await openNats(t, c.namespace), 'it works with the right one')
 })

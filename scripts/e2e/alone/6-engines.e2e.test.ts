@@ -54,7 +54,7 @@ for (const engine of ENGINES) {
   t.test(`${engine.name} is not installed`, async (t: Test) => {
     const lasting = await startResilientJob(t, engine.slug)
     const { c, name } = lasting
-    const nats = await openNats(t)
+    const nats = await openNats(t, c.namespace)
     const restarts = await operatorRestarts()
     const definition = await definitionOf(engine.crd)
     t.teardown(() => restore(definition))

@@ -13,7 +13,7 @@ const SERVERS = 3
 t.test('a Job has its queue in three copies, and works while one of three servers is away', async (t) => {
   const lasting = await startResilientJob(t, 'three')
   const ref = { namespace: lasting.c.namespace, job: lasting.name }
-  const nats = await openNats(t)
+  const nats = await openNats(t, lasting.c.namespace)
   await lasting.works(t, nats, 'it works with three')
   const { queue, events } = streamNames(ref)
   const infos = await eventually('all copies are current', async () => {
@@ -35,7 +35,7 @@ t.test('a Job has its queue in three copies, and works while one of three server
     const { cluster } = await nats.manager.streams.info(queue)
     return cluster?.leader !== undefined && cluster.leader !== leader
   })
-  await lasting.works(t, await openNats(t), 'it works while its leader starts again')
+  await lasting.works(t, await openNats(t, lasting.c.namespace), 'it works while its leader starts again')
   await lasting.c.ready(lasting.name)
   await mustKubectl(['rollout', 'status', 'statefulset/nats', '-n', SYSTEM, '--timeout=180s'])
 })

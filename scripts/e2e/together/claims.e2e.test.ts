@@ -21,7 +21,7 @@ async function versionOf(c: Case, nats: Nats, name: string, jobName: string): Pr
 async function start(t: Test, slug: string): Promise<{ readonly c: Case; readonly nats: Nats }> {
   const c = await startCase(t, slug)
   await c.apply(await modules({ 'old.wasm': 'v1', 'new.wasm': 'v2' }), schema())
-  return { c, nats: await openNats(t) }
+  return { c, nats: await openNats(t, c.namespace) }
 }
 
 t.jobs = 2

@@ -29,7 +29,7 @@ async function start(t: Test): Promise<{ readonly c: Case; readonly nats: Nats }
   const c = await startCase(t, 'dead')
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job(JOB, [event(EVENT)]))
   await c.ready(JOB)
-  return { c, nats: await openNats(t) }
+  return { c, nats: await openNats(t, c.namespace) }
 }
 
 /** Sends events that v1 rejects, each with a trace of its own. */
@@ -112,7 +112,7 @@ t.test('dead letters are purged on a cluster', { buffered: true }, async (t) => 
   const c = await startCase(t, 'purge')
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job(JOB, [event(EVENT)]))
   await c.ready(JOB)
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = { namespace: c.namespace, job: JOB, event: EVENT }
   const outgoing = binaryEvent({ reject: 'never' })
   t.match(await send(await c.url(JOB, EVENT), outgoing), { status: 202 })

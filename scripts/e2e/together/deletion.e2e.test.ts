@@ -37,7 +37,7 @@ interface Scene {
 
 async function startScene(t: Test, slug: string, runner: object): Promise<Scene> {
   const c = await startCase(t, slug)
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const applyJob = async () => {
     await c.apply(job(JOB, [event(EVENT, { runner })]))
     await c.ready(JOB)

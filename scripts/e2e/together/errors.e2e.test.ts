@@ -224,7 +224,7 @@ function objectsOf(name: string, setup: Setup): object[] {
 }
 
 const c = await startCase(t, 'errors')
-const nats = await openNats(t)
+const nats = await openNats(t, c.namespace)
 const restarts = await operatorRestarts()
 
 t.test('what goes wrong, and what it says', { jobs: 3, timeout: 1_400_000 }, (t) => {

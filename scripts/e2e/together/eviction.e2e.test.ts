@@ -32,7 +32,7 @@ t.jobs = 2
 for (const { name, slug, end } of ways) {
   t.test(`a runner ${name} during executions`, { buffered: true }, async (t) => {
     const c = await startCase(t, slug)
-    const nats = await openNats(t)
+    const nats = await openNats(t, c.namespace)
     const ref = { namespace: c.namespace, job: 'long', event: 'ev1' }
     const runner = { concurrency: 2, maxReplicas: 1, cooldownSeconds: 30 }
     await c.apply(

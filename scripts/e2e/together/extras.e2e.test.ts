@@ -22,7 +22,7 @@ t.jobs = 3
 async function start(t: Test, slug: string): Promise<{ readonly c: Case; readonly nats: Nats }> {
   const c = await startCase(t, slug)
   await c.apply(await modules({ [MODULE]: 'v1' }), schema())
-  return { c, nats: await openNats(t) }
+  return { c, nats: await openNats(t, c.namespace) }
 }
 
 t.test('a Secret in the environment of a module', { buffered: true }, async (t) => {

@@ -13,7 +13,7 @@ const NUMBERED = { type: 'object', properties: { n: { type: 'integer' } }, requi
 
 t.test('events in every form', async (t) => {
   const c = await startCase(t, 'forms')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = { namespace: c.namespace, job: 'forms', event: 'ev1' }
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(NUMBERED), job('forms', [event('ev1')]))
   await c.ready('forms')

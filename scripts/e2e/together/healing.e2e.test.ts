@@ -14,7 +14,7 @@ const JOB = 'heal'
 
 t.test('children that are deleted or edited by hand are restored', async (t) => {
   const c = await startCase(t, 'heal')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = { namespace: c.namespace, job: JOB, event: 'ev1' }
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job(JOB, [event('ev1')]))
   await c.ready(JOB)

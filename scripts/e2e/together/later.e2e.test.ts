@@ -17,7 +17,7 @@ const AFTER_S = 180
 
 t.test('a retry that is due in three minutes lets the runner go to zero, and wakes it', async (t) => {
   const c = await startCase(t, 'later')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = { namespace: c.namespace, job: JOB, event: EVENT }
   const retry = { maxAttempts: 2 }
   await c.apply(await modules({ [MODULE]: 'faults' }), schema(), job(JOB, [event(EVENT, { retry })]))

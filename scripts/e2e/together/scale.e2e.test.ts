@@ -13,7 +13,7 @@ const SPIN_MS = 150
 
 t.test('from zero to several runners and back', async (t) => {
   const c = await startCase(t, 'scale')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = { namespace: c.namespace, job: 'burst', event: 'ev1' }
   const runner = { concurrency: 2, maxReplicas: 4, cooldownSeconds: 30 }
   await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job('burst', [event('ev1', { runner })]))

@@ -41,7 +41,7 @@ const routes: readonly {
 for (const { name, slug, bring } of routes) {
   t.test(`the example of the original system, ${name}`, { buffered: true }, async (t) => {
     const c = await startCase(t, slug)
-    const nats = await openNats(t)
+    const nats = await openNats(t, c.namespace)
     const ref = { namespace: c.namespace, job: JOB, event: EVENT }
     await bring(t, c)
     const live = await timed('apply to Ready', async () => {

@@ -21,7 +21,7 @@ async function consumersOf(nats: Nats, stream: string): Promise<string[]> {
 
 t.test('events leave a Job, come to it, and change their name', async (t) => {
   const c = await startCase(t, 'shape')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const ref = (name: string) => ({ namespace: c.namespace, job: 'shape', event: name })
   const slow = { runner: { concurrency: 1, maxReplicas: 1, cooldownSeconds: 30 } }
   await c.apply(

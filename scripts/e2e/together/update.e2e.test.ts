@@ -29,7 +29,7 @@ interface Scene {
 
 async function startScene(t: Test): Promise<Scene> {
   const c = await startCase(t, 'update')
-  const nats = await openNats(t)
+  const nats = await openNats(t, c.namespace)
   const folder = t.testdir({})
   const push = async (version: string) => {
     const file = join(folder, `${PUSHED}.wasm`)
