@@ -93,6 +93,13 @@ t.test('which Secrets a Job may name', (t) => {
       variable: 'my-jobico-',
       want: { runner: /env V names the Secret my-/ },
     },
+    {
+      setting: 'jobico-',
+      token: 'jobico-nats',
+      variable: 'jobico-nats-keys',
+      want: { listener: /jobico-nats, with which Jobico itself/, runner: /-keys, with which Jobico itself/ },
+    },
+    { setting: undefined, token: 'db', variable: 'jobico-nats', want: { runner: /use another Secret$/ } },
     { setting: 'none', token: 'a', variable: 'b', want: { listener: /no Secrets/, runner: /no Secrets/ } },
   ]
   for (const { setting, token, variable, want } of cases) {

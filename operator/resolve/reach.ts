@@ -1,5 +1,6 @@
 import type { JobEvent } from '../../crds/job.ts'
 import type { NeverSinks } from '../../functions/process/never-sinks.ts'
+import { NATS_CREDENTIALS, NATS_KEYS } from '../../knative/resources/nats-identity.ts'
 import { wrong, type Fault } from '../faults/fault.ts'
 
 /** What the Jobs of a namespace may reach, by settings of the installation. What is left out is not limited. */
@@ -78,16 +79,15 @@ export interface RefusedParts {
   readonly runner?: Fault
 }
 
+/** Secrets of Jobico's own: whoever has them has all queues and modules of the namespace, or of all namespaces. */
+const OWN_SECRETS: readonly string[] = [NATS_CREDENTIALS, NATS_KEYS.secret]
+
 /** The faults of an event that names a Secret which it may not have. Pure. */
 export function refusedSecrets({ env, listener }: JobEvent, { secrets }: Reach): RefusedParts {
-  if (secrets === undefined) return {}
-  const isRefused = (name: string) => !secrets.some((prefix) => name.startsWith(prefix))
+  const isRefused = (name: string) =>
+    OWN_SECRETS.includes(name) || secrets?.some((prefix) => name.startsWith(prefix)) === false
   const fault = (field: string, name: string) =>
-    wrong(
-      'SecretNotAllowed',
-      `${field} names the Secret ${name}, and Jobs of this namespace may name ${allowedSecrets(secrets)}; use another ` +
-        `Secret, or have the setting changed: ${setting('secrets')}. What was made before stays as it is`,
-    )
+    wrong('SecretNotAllowed', `${field} names the Secret ${name}, ${whyRefused(name, secrets ?? [])}`)
   const tokens = listener.auth?.secretKeyRef.name
   const named = env.flatMap(({ name, valueFrom }) =>
     valueFrom?.secretKeyRef === undefined ? [] : [{ variable: name, secret: valueFrom.secretKeyRef.name }],
@@ -97,6 +97,14 @@ export function refusedSecrets({ env, listener }: JobEvent, { secrets }: Reach):
     ...(tokens !== undefined && isRefused(tokens) ? { listener: fault('listener.auth', tokens) } : {}),
     ...(refused === undefined ? {} : { runner: fault(`env ${refused.variable}`, refused.secret) }),
   }
+}
+
+function whyRefused(name: string, prefixes: readonly string[]): string {
+  if (OWN_SECRETS.includes(name)) return 'with which Jobico itself gets into NATS; use another Secret'
+  return (
+    `and Jobs of this namespace may name ${allowedSecrets(prefixes)}; use another Secret, or have the setting changed: ` +
+    `${setting('secrets')}. What was made before stays as it is`
+  )
 }
 
 function allowedSecrets(prefixes: readonly string[]): string {
