@@ -43,7 +43,7 @@ export interface OperatorFixture {
   /** Connects to NATS with such credentials, or without any, until the test ends. */
   connect(credentials?: string): Promise<NatsConnection>
   /** Ends the NATS server and starts it, with the configuration that the operator has made for it. */
-  restartNats(): Promise<void>
+  restartNats(how?: { readonly forgetAccounts?: boolean }): Promise<void>
   /** Creates a new namespace, and gives its name. */
   newNamespace(): Promise<string>
   apply<T extends KubeObject>(kind: Kind, object: object): Promise<T>
@@ -155,8 +155,9 @@ export async function startOperator(
     api: server,
     connect,
     natsUrl: url,
-    async restartNats() {
+    async restartNats({ forgetAccounts = false } = {}) {
       await nats?.stop()
+      if (forgetAccounts) await rm(join(folder, 'accounts'), { recursive: true })
       nats = await startNats()
     },
     async newNamespace() {

@@ -126,6 +126,7 @@ function followNats(options: ControllerOptions, work: Work) {
         ? { kind: 'shared', credsFile: config.natsCredsFile }
         : { kind: 'accounts', keys: () => installation.get() },
     onStorage: () => storage.follow(nats.storage),
+    onServers: () => addAll(work),
   })
   const changes = createNatsChanges(
     (change) => {

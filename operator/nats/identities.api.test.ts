@@ -150,6 +150,17 @@ t.test('a Job says that its namespace could not be given credentials', async (t)
   t.match(JSON.stringify(job.status), /refused the Secret jobico-nats/)
 })
 
+t.test('a server that has lost the accounts gets them again', async (t) => {
+  const namespace = await newJob('found')
+  await operator.restartNats({ forgetAccounts: true })
+  const cli = await eventually('the namespace is let in again', () =>
+    as(namespace, 'cli').catch(() => undefined),
+  )
+  const { queue } = streamNames({ namespace, job: 'found' })
+  const manager = await jetstreamManager(cli)
+  t.ok(await eventually('its streams are there', () => manager.streams.info(queue)))
+})
+
 t.test('keys are rotated while events come', async (t) => {
   const namespace = await newJob('busy')
   const subjects = eventSubjects({ namespace, job: 'busy', event: 'ev1' })

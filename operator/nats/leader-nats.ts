@@ -41,6 +41,8 @@ export interface LeaderNatsOptions {
   readonly log: Log
   /** What the guards report can be heard, anew or again. */
   readonly onStorage: () => void
+  /** The servers may have lost the accounts of namespaces; those that are opened are made again. */
+  readonly onServers: () => void
 }
 
 /** How long a server may take to let somebody in who asks whether it would. */
@@ -48,7 +50,7 @@ const PROBE_MS = 3_000
 
 /** Begins to connect. */
 export function openLeaderNats(options: LeaderNatsOptions): LeaderNats {
-  const { url, access, name, installation, links, log, onStorage } = options
+  const { url, access, name, installation, links, log, onStorage, onServers } = options
   const storage = linkNats(
     { url, name: `${name} storage`, ...accessTo(access, 'storage') },
     { log, onUp: onStorage },
@@ -66,8 +68,12 @@ export function openLeaderNats(options: LeaderNatsOptions): LeaderNats {
     }
   const system = linkNats(
     { url, name: `${name} system`, ...accessTo(access, 'system') },
-    { log, onUp: () => accounts.forget(), onServers: () => accounts.forget() },
+    { log, onUp: () => forget(), onServers: () => forget() },
   )
+  const forget = () => {
+    accounts.forget()
+    onServers()
+  }
   const servers = url.split(',').length
   const accounts: Accounts = createAccounts({ kube: options.kube, keys: installation, system, servers })
   return {

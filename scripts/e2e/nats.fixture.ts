@@ -105,11 +105,13 @@ export async function openNats(t: Test, namespace: string): Promise<Nats> {
   }
 }
 
+/** The URLs of the current pods of NATS. */
+export async function natsUrl(): Promise<string> {
+  return (await natsPods()).map(({ status }) => `nats://${status.podIP ?? ''}:${URL_PORT}`).join(',')
+}
+
 async function clusterNats(): Promise<ClusterNats> {
-  return {
-    kube,
-    url: (await natsPods()).map(({ status }) => `nats://${status.podIP ?? ''}:${URL_PORT}`).join(','),
-  }
+  return { kube, url: await natsUrl() }
 }
 
 /** The names of the streams of all accounts. */

@@ -16,11 +16,11 @@ export interface ResilientJob {
 
 const EVENT = 'lasting'
 
-/** Creates a Job in a namespace of its own, and waits until it is Ready. */
-export async function startResilientJob(t: Test, slug: string): Promise<ResilientJob> {
+/** Creates a Job with such a queue in a namespace of its own, and waits until it is Ready. */
+export async function startResilientJob(t: Test, slug: string, queue: object = {}): Promise<ResilientJob> {
   const c = await startCase(t, slug)
   const name = 'lasting'
-  await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job(name, [event(EVENT)]))
+  await c.apply(await modules({ [MODULE]: 'v1' }), schema(), job(name, [event(EVENT)], queue))
   await c.ready(name)
   const url = await c.url(name, EVENT)
   return {
