@@ -2,6 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import t from 'tap'
 
+import { report } from '../../scripts/security/report.fixture.ts'
 import { digestOf } from '../modules/digest.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 import { ensureQueues } from '../queues/lifecycle.ts'
@@ -134,6 +135,11 @@ t.test('each request of each part, to its own namespace and to a foreign one', a
     'nothing has come to the rival',
   )
   t.equal(allowed, 0)
+  const tried = rows.length * NAMESPACE_PARTS.length
+  report({
+    ...{ attack: 'requests to a foreign namespace', bound: '0 allowed' },
+    measured: `${allowed} of ${tried} allowed`,
+  })
   t.comment(tableOf(['request to the foreign namespace', ...NAMESPACE_PARTS], rows))
 })
 

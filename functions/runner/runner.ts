@@ -12,6 +12,7 @@ import type { Log } from '../process/log.ts'
 import { replaceLostConsumer } from '../queues/consumers.ts'
 import { streamNames } from '../queues/names.ts'
 import { longestAttemptMs } from '../process/attempt-limit.ts'
+import { threadHeap } from '../process/runner-memory.ts'
 import { createRequests } from '../jetstream/requests.ts'
 import type { RunnerConfig } from './config.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
@@ -72,6 +73,7 @@ export async function startRunner(
       module,
       concurrency,
       timeoutMs,
+      heapBytes: threadHeap(config),
       env: config.guestEnv,
       events: [...emits.keys()],
       onLog: ({ level, message, key }) => log[level]({ guest: true, key }, message),

@@ -2,6 +2,7 @@ import { parseQuantity } from '../../crds/quantity.ts'
 import { HEALTH } from '../../functions/process/health.ts'
 import { dnsLabel } from '../../functions/queues/names.ts'
 import { longestAttemptMs } from '../../functions/process/attempt-limit.ts'
+import { podLimit } from '../../functions/process/runner-memory.ts'
 import { childMetadata, eventRef } from './child.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { ANNOTATIONS, LABELS, LAYOUT } from './labels.ts'
@@ -47,12 +48,8 @@ const EMIT_FOLDER = '/etc/jobico/emit'
 /** The grace period of a pod is this much longer than the process may take to stop. */
 const STOP_MARGIN_S = 10
 
-/** Memory of a runner without instances. Measured: 150 MB under load, 400 MB while it starts with a module of 64 MiB. */
-const PROCESS_BYTES = 512 * 2 ** 20
 /** Memory of a runner process that has not run an event yet. */
 const IDLE_BYTES = 96 * 2 ** 20
-/** How many instances a worker thread holds: the running one, and earlier ones until they are collected; measured. */
-const INSTANCES_PER_THREAD = 4
 
 /**
  * The Deployment of an event's runner. It has no `replicas`, since KEDA owns that field; whoever creates the Deployment sets
@@ -147,7 +144,7 @@ function schemasOf({ module, output, others }: RunnerPlan): Schemas {
 /** Requests are small, so that many idle runners fit on a node; limits allow what a busy runner needs. */
 function resourcesOf({ event: { memory, runner } }: RunnerPlan) {
   const instance = parseQuantity(memory)
-  const most = PROCESS_BYTES + INSTANCES_PER_THREAD * instance * runner.concurrency
+  const most = podLimit({ memoryBytes: instance, concurrency: runner.concurrency })
   return {
     requests: { cpu: '50m', memory: quantity(IDLE_BYTES + instance) },
     limits: { memory: quantity(most) },

@@ -15,6 +15,7 @@ t.test('the name of a test file says what it needs', (t) => {
     { file: 'knative/kube/client.api.test.ts', want: 'api' },
     { file: 'functions/process/rate-limit.test.ts', want: 'unit' },
     { file: 'scripts/faults/cases/disk.faults.test.ts', want: undefined },
+    { file: 'scripts/security/tenants.security.test.ts', want: undefined },
     { file: 'scripts/e2e/alone/1-quiet.e2e.test.ts', want: undefined },
   ]
   for (const { file, want } of cases) t.equal(kindOf(file), want, file)

@@ -9,7 +9,7 @@ export type Kind = (typeof KINDS)[number]
 
 const KIND = /\.(?:([a-z0-9]+)\.)?test\.ts$/
 
-/** The kind of a test file; undefined for fault cases and end-to-end cases, which have their own test runners. Pure. */
+/** The kind of a test file; undefined for fault cases, attacks and end-to-end cases, which have their own test runners. Pure. */
 export function kindOf(file: string): Kind | undefined {
   const kind = KIND.exec(file)?.[1] ?? 'unit'
   return KINDS.find((known) => known === kind)

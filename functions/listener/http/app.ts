@@ -73,17 +73,19 @@ export function createApp(options: AppOptions): FastifyInstance {
     // A request whose path can not be decoded comes here, and no hook is called for it.
     frameworkErrors: (_fault, request, reply) => answerFault(notFound(request.url, ref.event), reply),
   })
-  prepareServer(app.server, options.maxConnections)
+  prepareServer(app.server)
+  limitConnections(app.server, {
+    most: options.maxConnections,
+    memory: load.requests,
+    refuse: clientErrors.refuse,
+    onRequest: clientErrors.track,
+  })
   app.server.on('connect', clientErrors.refuseTunnel)
   // The handlers read the bodies themselves, because their size limit is known only once NATS is connected.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
   app.setErrorHandler((thrown, _request, reply) => answerFault(thrown, reply))
   app.setNotFoundHandler((request, reply) => refuseRoute(request, reply, ref.event))
-  app.addHook('onRequest', (_request, reply, done) => {
-    clientErrors.track(reply.raw)
-    done()
-  })
   app.addHook('onRequest', admission({ ...options, load }))
   app.addHook('onClose', (_app, done) => {
     sender.close()
@@ -93,10 +95,9 @@ export function createApp(options: AppOptions): FastifyInstance {
   return app
 }
 
-function prepareServer(server: Server, maxConnections: number): void {
+function prepareServer(server: Server): void {
   // Node silently drops the headers beyond this number: one more than is taken, so that admission sees that there are more.
   server.maxHeadersCount = MAX_HEADERS + 1
-  limitConnections(server, maxConnections)
   // Node would answer an unknown Expect with 417, which no client waits for; RFC 9110, section 10.1.1, lets us ignore it.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 }

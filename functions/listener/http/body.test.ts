@@ -4,11 +4,14 @@ import { Socket } from 'node:net'
 import t from 'tap'
 
 import { JobicoError } from '../../process/errors.ts'
-import { readBody, type BodyMemory } from './body.ts'
+import { readBody, type BodyLimits } from './body.ts'
 
 const LIMIT = 1_000
 const free = () => undefined
-const memory = (take: BodyMemory['take'] = free): BodyMemory => ({ take, arriving: free, arrived: free })
+const limits = (take: BodyLimits['take'] = free): BodyLimits => ({
+  ...{ take, arriving: free, arrived: free },
+  restMs: () => 0,
+})
 
 function request(): IncomingMessage {
   return new IncomingMessage(new Socket())
@@ -22,7 +25,7 @@ function arrive(incoming: IncomingMessage, parts: readonly string[]): void {
 
 t.test('a body is what came', async (t) => {
   const incoming = request()
-  const body = readBody(incoming, LIMIT, memory())
+  const body = readBody(incoming, LIMIT, limits())
   arrive(incoming, ['{"a"', ':1}'])
   t.equal((await body).toString(), '{"a":1}')
 })
@@ -35,7 +38,7 @@ t.test('small parts are put together, so that they take no more memory than thei
   const body = readBody(
     incoming,
     100_000,
-    memory((bytes) => void (taken += bytes)),
+    limits((bytes) => void (taken += bytes)),
   )
   arrive(incoming, sent)
   t.equal((await body).toString(), sent.join(''))
@@ -45,8 +48,8 @@ t.test('small parts are put together, so that they take no more memory than thei
 
 t.test('a body that loses its memory to another is refused', async (t) => {
   const incoming = request()
-  const lost = Promise.withResolvers<Parameters<BodyMemory['arriving']>[0]>()
-  const body = readBody(incoming, LIMIT, { ...memory(), arriving: lost.resolve })
+  const lost = Promise.withResolvers<Parameters<BodyLimits['arriving']>[0]>()
+  const body = readBody(incoming, LIMIT, { ...limits(), arriving: lost.resolve })
   incoming.push('x')
   ;(await lost.promise)(new JobicoError('TOO_MANY_REQUESTS', 'another is quicker'))
   await t.rejects(body, { code: 'TOO_MANY_REQUESTS' })
@@ -78,7 +81,7 @@ function noRoom(): never {
 for (const [name, code, take, arriving] of faults) {
   t.test(name, async (t) => {
     const incoming = request()
-    const body = readBody(incoming, LIMIT, memory(take))
+    const body = readBody(incoming, LIMIT, limits(take))
     arriving(incoming)
     await t.rejects(body, { code })
   })

@@ -11,26 +11,28 @@ const PART_BYTES = 256
 /** Parts below this size are put together, since a body may come in a million parts of one byte. */
 const SMALL_PART = 4 * 1024
 const BLOCK_BYTES = 16 * 1024
-/** After so many small parts a connection is not read for a moment, so that it does not take all of the time. */
+/** After each so many small parts, but for the first, a connection rests, so that it does not take all of the time. */
 const PARTS_AT_A_TIME = 500
-const REST_MS = 20
 
-/** Where the memory of a body comes from. */
-export interface BodyMemory {
+/** What a body may take of its listener. */
+export interface BodyLimits {
   /** Takes memory for the next part. Throws TOO_MANY_REQUESTS. */
   take(bytes: number): void
   /** The body is arriving: `evict` is called, with what to answer, if its memory is given to another. */
   arriving(evict: (error: JobicoError) => void): void
   /** The body is complete. */
   arrived(): void
+  /** How long its connection has to rest after so many small parts, in milliseconds. */
+  restMs(smallParts: number): number
 }
 
 /**
  * Reads the body of a request. Throws TOO_LARGE if it has more than `limit` bytes, REQUEST_INVALID if it ends before it is
- * complete, and what its memory throws.
+ * complete, and what its limits throw.
  */
-export function readBody(request: IncomingMessage, limit: number, memory: BodyMemory): Promise<Buffer> {
-  const parts = createParts(memory)
+export function readBody(request: IncomingMessage, limit: number, limits: BodyLimits): Promise<Buffer> {
+  const parts = createParts(limits)
+  const rest = restOf(request)
   let length = 0
   let small = 0
   return new Promise((resolve, reject) => {
@@ -46,16 +48,17 @@ export function readBody(request: IncomingMessage, limit: number, memory: BodyMe
         fail(asJobicoError(fault))
       }
     }
-    memory.arriving(fail)
+    limits.arriving(fail)
     request.on('data', (part: Buffer) => {
       length += part.length
       if (length <= limit) keep(part)
       else parts.drop()
       if (length > MAX_DRAIN) fail(tooLarge(limit))
-      if (part.length < SMALL_PART && ++small % PARTS_AT_A_TIME === 0) rest(request)
+      if (part.length < SMALL_PART && ++small % PARTS_AT_A_TIME === 0 && small > PARTS_AT_A_TIME)
+        rest(limits.restMs(PARTS_AT_A_TIME))
     })
     request.once('end', () => {
-      memory.arrived()
+      limits.arrived()
       if (length > limit) fail(tooLarge(limit))
       else resolve(parts.joined())
     })
@@ -66,7 +69,7 @@ export function readBody(request: IncomingMessage, limit: number, memory: BodyMe
 }
 
 /** Parts of a body. Small ones are copied into blocks, but the first part is kept as it is: mostly there is only one. */
-function createParts({ take }: Pick<BodyMemory, 'take'>) {
+function createParts({ take }: Pick<BodyLimits, 'take'>) {
   let parts: Buffer[] = []
   let block: Buffer | undefined
   let used = 0
@@ -102,10 +105,24 @@ function createParts({ take }: Pick<BodyMemory, 'take'>) {
   }
 }
 
-/** Reads no more of a request's connection for a moment. */
-function rest({ socket }: IncomingMessage): void {
-  socket.pause()
-  setTimeout(() => socket.resume(), REST_MS)
+/** Gives the function that reads no more of a request's connection for some milliseconds. */
+function restOf({ socket }: IncomingMessage): (ms: number) => void {
+  let until = 0
+  let resting = false
+  const end = () => {
+    const left = until - performance.now()
+    resting = left > 0
+    if (resting) setTimeout(end, left)
+    else socket.resume()
+  }
+  return (ms) => {
+    until = performance.now() + ms
+    if (resting) return
+    resting = true
+    // The request resumes its connection after each part, so this comes after what has been read already.
+    setImmediate(() => resting && socket.pause())
+    setTimeout(end, ms)
+  }
 }
 
 function tooLarge(limit: number): JobicoError {

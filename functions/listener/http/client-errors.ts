@@ -12,6 +12,8 @@ export interface ClientErrors {
   track(response: ServerResponse): void
   /** The server's `clientError` handler. */
   handle(fault: Error & { code?: string }, socket: Socket): void
+  /** Answers on a connection after the requests that are tracked, and ends it. No more of it is read then. */
+  refuse(socket: Socket, error: JobicoError): void
   /** The server's `connect` handler, which refuses: a listener is no proxy. */
   refuseTunnel(request: IncomingMessage, socket: Duplex): void
 }
@@ -45,6 +47,12 @@ export function createClientErrors(onRefused: (error: JobicoError) => void): Cli
       const error = errorOf(fault)
       onRefused(error)
       void allClosed(earlier).then(() => endWith(error, socket, arriving.length > 0))
+    },
+    refuse(socket, error) {
+      if (ended.has(socket)) return
+      ended.add(socket)
+      onRefused(error)
+      void allClosed([...(open.get(socket) ?? [])]).then(() => endWith(error, socket, true))
     },
     refuseTunnel({ socket: connection }, socket) {
       const error = new JobicoError('METHOD_NOT_ALLOWED', 'CONNECT is not allowed here; allowed is POST')

@@ -11,7 +11,7 @@ import { isVerdict, newestRecord } from '../../outcomes/event-state.ts'
 import { checkEvents, type CheckedEvent } from '../storing/check-events.ts'
 import { acceptedResponse, verdictResponse, type ResponseParts } from './responses.ts'
 import { bareDataDefaults } from '../decoding/bare-data.ts'
-import { readBody, type BodyMemory } from './body.ts'
+import { readBody, type BodyLimits } from './body.ts'
 import { decodeRequest } from '../decoding/decode.ts'
 import type { StateOptions } from './get-state.ts'
 import type { LoadLimits } from './load-limits.ts'
@@ -54,7 +54,7 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
   return async (exchange) => {
     const limit = sizeLimit(openRequests(options.requests).maxPayload())
     assertStorage(options.lowStorage())
-    const body = await readBody(exchange.request, limit, memoryOf(exchange))
+    const body = await readBody(exchange.request, limit, limitsOf(exchange))
     const answer = await options.load.handle(() => accept(exchange, body, limit))
     if (typeof answer !== 'function') return answer
     // What is stored need not be held while its outcome is waited for.
@@ -62,12 +62,13 @@ export function postEvents(options: PostEventsOptions): (exchange: Exchange) => 
     return await answer()
   }
 
-  function memoryOf({ response }: Exchange): BodyMemory {
-    const { requests } = options.load
+  function limitsOf({ response }: Exchange): BodyLimits {
+    const { requests, restMs } = options.load
     return {
       take: (bytes) => requests.take(bytes, response),
-      arriving: (evict) => requests.arriving(response, evict),
-      arrived: () => requests.arrived(response),
+      arriving: (evict) => requests.mayEvict(response, evict),
+      arrived: () => requests.keep(response),
+      restMs,
     }
   }
 

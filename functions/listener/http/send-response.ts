@@ -13,8 +13,8 @@ const SWEEP_MS = 500
 const SMALL_RESPONSE = 4 * 1024
 
 /**
- * Sends answers, and disconnects clients that do not read theirs in time. While too many bytes are unread, a large answer is
- * replaced by TOO_MANY_REQUESTS.
+ * Sends answers, and disconnects clients that do not read theirs in time. While too many bytes are unread, the slowest readers
+ * of large answers are disconnected, or a large answer is replaced by TOO_MANY_REQUESTS.
  */
 export interface ResponseSender {
   send(reply: FastifyReply, answer: ResponseParts): FastifyReply
@@ -37,7 +37,10 @@ export function createResponseSender({ responses: answers }: LoadLimits): Respon
   return {
     send(reply, answer) {
       const response = reply.raw
-      const { status, headers, body } = bounded(answer, (bytes) => answers.take(bytes, response))
+      const { status, headers, body } = bounded(answer, (bytes) => {
+        answers.take(bytes, response)
+        answers.mayEvict(response, () => response.destroy())
+      })
       // A response that is closed already emits no other `close`, so it would stay in the map.
       if (!response.destroyed) {
         unread.set(response, performance.now() + RESPONSE_TIMEOUT_MS)

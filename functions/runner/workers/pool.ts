@@ -19,6 +19,8 @@ export interface PoolOptions {
   readonly module: Pick<CheckedModule, 'abi' | 'bytes'>
   readonly concurrency: number
   readonly timeoutMs: number
+  /** The most bytes of the heap of a thread, where an event and its result are; 512 MiB by default. */
+  readonly heapBytes?: number
   /** The module's own environment variables. */
   readonly env: Readonly<Record<string, string>>
   /** The other events of its Job, to which it may emit; none by default. */
@@ -63,9 +65,10 @@ const WORKER_OPTIONS: WorkerOptions = {
   stdin: false,
   stdout: true,
   stderr: true,
-  // Linear memory is not among these: the heap holds an event, its result, and a guest's tables.
-  resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 4 },
 }
+const STACK_MIB = 4
+const MiB = 2 ** 20
+const DEFAULT_HEAP = 512 * MiB
 
 /**
  * Starts a pool; resolves when its first thread is ready. Throws MODULE_INVALID if the module does not compile, and
@@ -73,11 +76,16 @@ const WORKER_OPTIONS: WorkerOptions = {
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const module = await compiled(options.module.bytes)
-  const { env, events = [] } = options
+  const { env, events = [], heapBytes = DEFAULT_HEAP } = options
   const setup: Omit<WorkerSetup, 'claims'> = { abi: options.module.abi, module, env, events }
   const url = options.workerUrl ?? besideThisFile()
+  // Linear memory is not among these: the heap holds an event, its result, and a guest's tables.
+  const resourceLimits = { maxOldGenerationSizeMb: Math.floor(heapBytes / MiB), stackSizeMb: STACK_MIB }
   const newWorker = (claims: Int32Array) =>
-    new Worker(url, { ...WORKER_OPTIONS, workerData: { ...setup, claims } satisfies WorkerSetup })
+    new Worker(url, {
+      ...{ ...WORKER_OPTIONS, resourceLimits },
+      workerData: { ...setup, claims } satisfies WorkerSetup,
+    })
   const pool = startPool(options, newWorker)
   try {
     await pool.ready
