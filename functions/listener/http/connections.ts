@@ -96,7 +96,7 @@ export function limitConnections(
     onRequest(response)
     const handle = () => handlers.forEach((each) => each(request, response))
     if (before === undefined) handle()
-    else before.once('close', () => response.destroyed || handle())
+    else before.once('close', () => request.socket.destroyed || handle())
   })
 }
 
