@@ -147,7 +147,7 @@ t.test('the operator gives NATS and its namespaces what they need', async (t) =>
 })
 
 const shut = (object: KubeObject) => changed(object, { 'metadata.namespace': 'shut' })
-const secretVolume = [{ name: 'a', hostPath: { path: '/' } }]
+const secretVolume = [{ name: 'nats', hostPath: { path: '/' } }]
 const refusals: readonly {
   readonly name: string
   readonly act: () => Promise<unknown>
@@ -236,7 +236,7 @@ const refusals: readonly {
         KINDS.deployment,
         changed(runner, {
           [`${POD}.volumes`]: [
-            { name: 'a', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+            { name: 'nats', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
           ],
         }),
       ),
