@@ -20,6 +20,7 @@ import { NAMESPACE, startApiServer, until, type ApiServer } from '../scripts/tes
 import { becomeReady, CONTROLLED_KINDS } from '../scripts/testing/controllers.ts'
 import { CRD, jobDefinition, openDefinition } from '../scripts/testing/definitions.ts'
 import { installAccess } from '../scripts/testing/installed-access.fixture.ts'
+import './checks/as-started.fixture.ts'
 import { runController } from './controller/controller.ts'
 import { createOperatorMetrics } from './metrics.ts'
 import { createInstallation } from './nats/installation.ts'
