@@ -19,6 +19,7 @@ import { startNatsServer } from '../scripts/nats-server/start.ts'
 import { NAMESPACE, startApiServer, until, type ApiServer } from '../scripts/testing/api-server.fixture.ts'
 import { becomeReady, CONTROLLED_KINDS } from '../scripts/testing/controllers.ts'
 import { CRD, jobDefinition, openDefinition } from '../scripts/testing/definitions.ts'
+import { eventually } from '../scripts/testing/eventually.fixture.ts'
 import { installAccess } from '../scripts/testing/installed-access.fixture.ts'
 import './checks/as-started.fixture.ts'
 import { runController } from './controller/controller.ts'
@@ -30,6 +31,7 @@ import type { LiveJob } from './watch/cluster-state.ts'
 const USER = { manager: 'a-user', force: true }
 /** The namespace of the operator. */
 export const SYSTEM = 'jobico-system'
+const CONDITION = { withinMs: 120_000, everyMs: 50 }
 
 /** A valid module; another `version` has another digest. */
 export function moduleBytes(version = 0, imports = ''): Uint8Array {
@@ -50,7 +52,7 @@ export interface OperatorFixture {
   apply<T extends KubeObject>(kind: Kind, object: object): Promise<T>
   /** Installs the CRDs of Knative or of KEDA. */
   install(what: 'knative' | 'keda'): Promise<void>
-  /** Waits until a condition of a Job is as wanted, and gives the Job. */
+  /** Waits until a condition of a Job is as wanted, and gives the Job. Throws an Error with its conditions after two minutes. */
   condition(namespace: string, name: string, wanted: Wanted): Promise<LiveJob>
   /** Sets the status of all listeners and runners of a namespace to ready, as Knative and KEDA do. */
   sayReady(namespace: string): Promise<void>
@@ -174,13 +176,12 @@ export async function startOperator(
       }
     },
     async condition(namespace, name, wanted) {
-      let found: LiveJob | undefined
-      await until(async () => {
-        found = await kube.get<LiveJob>(KINDS.job, { namespace, name })
-        return found !== undefined && hasCondition(found, wanted)
-      })
-      if (found === undefined) throw new Error(`the Job ${name} is gone`)
-      return found
+      const look = async () => {
+        const job = await kube.get<LiveJob>(KINDS.job, { namespace, name })
+        if (job === undefined || hasCondition(job, wanted)) return job
+        throw new Error(JSON.stringify(job.status?.conditions ?? []))
+      }
+      return await eventually(`${namespace}/${name} has ${JSON.stringify(wanted)}`, look, CONDITION)
     },
     sayReady: (namespace) => sayReady(kube, namespace),
   }

@@ -106,6 +106,7 @@ t.test('each namespace has an account, and its Secret', async (t) => {
     'a neighbour can not store anything',
   )
   t.equal((await (await jetstreamManager(await as(shop, 'cli'))).streams.info(events)).state.messages, 0)
+  await operator.condition(shop, 'orders', { type: 'ModulesReady', status: 'True' })
   const deployment = await eventually('the runner has its credentials', () =>
     kube.get<KubeObject & { readonly spec: object }>(KINDS.deployment, {
       namespace: shop,
