@@ -167,7 +167,7 @@ async function tell(
   await writeStatus(deps, job, before, status)
   return {
     ...counted,
-    ...(isDue ? { countedAt: performance.now() } : lastCounted(previous)),
+    ...(isDue && backlog !== undefined ? { countedAt: performance.now() } : lastCounted(previous)),
     status,
   }
 }
