@@ -29,8 +29,10 @@ export interface Modules {
 
 /** What is needed to find, check and store modules. */
 export interface ModulesOptions {
-  readonly kube: Kube
-  readonly cluster: Pick<Cluster, 'configMaps' | 'jobs'>
+  readonly kube: Pick<Kube, 'get'>
+  readonly cluster: {
+    readonly [kind in 'configMaps' | 'jobs']: Pick<Cluster[kind], 'list'>
+  }
   readonly nats: Pick<LeaderNats, 'open'>
   readonly checks: Checks
   /** What the Jobs of a namespace may reach. */
@@ -114,17 +116,22 @@ export function createModules(options: ModulesOptions): Modules {
   }
   const verdictOn = async (job: LiveJob, event: JobEvent, module: FoundModule) => {
     const { namespace = '', name } = job.metadata
+    const ask = (key: string) =>
+      verdicts.ask(
+        { tenant: namespace, key, large: isLarge(module.size), wake: keyOf(namespace, name) },
+        () => checkAndStore(namespace, module, event),
+      )
     // The name is part of the key because it is part of the fault's message.
     const key = `${module.digest} ${event.memory} ${event.wasm}`
-    const known = await verdicts.ask(
-      { tenant: namespace, key, large: isLarge(module.size), wake: keyOf(namespace, name) },
-      () => checkAndStore(namespace, module, event),
-    )
+    const known = await ask(key)
     if (known.kind !== 'known' || 'fault' in known.value) return known
     const store = await openModuleStore(await nats.open(namespace), namespace)
     if ((await store.find(module.digest)) !== undefined) return known
-    verdicts.forget(key) // to be stored again, which takes as long as a check
-    return { kind: 'pending' } as const
+    // Another namespace has asked, or the store has lost it: it is stored now, which takes as long as a check. The verdict
+    // that all namespaces share stays: were it forgotten, they could keep each other from ever having one.
+    const own = `${namespace} ${key}`
+    verdicts.forget(own)
+    return await ask(own)
   }
   const resolve = async (
     job: LiveJob,
@@ -166,7 +173,7 @@ function faultOf(verdict: Verdict<CheckAnswer>, wasm: string): Fault {
   return unsure('ModuleUnchecked', `${wasm} ${why}; ${later}; if that does not help, make it smaller`)
 }
 
-async function readConfigMap(kube: Kube, { metadata }: KubeObject, wasm: string) {
+async function readConfigMap(kube: ModulesOptions['kube'], { metadata }: KubeObject, wasm: string) {
   const { namespace = '', name } = metadata
   const configMap = await kube.get<ConfigMap>(KINDS.configMap, { namespace, name })
   return configMap && fileIn(configMap, wasm)

@@ -54,7 +54,10 @@ t.test('schemas that take too much are faults of their own Jobs only', LIMIT, as
     reason: 'SchemaInvalid',
   })
   const { message = '' } = bad.status?.conditions?.find(({ type }) => type === 'SchemasReady') ?? {}
-  t.match(message, /event [a-d]: .*(10 s|too much memory) to compile; make the schema smaller.* after 2\d{3}-/)
+  t.match(
+    message,
+    /event [a-d]: .*(10 s|too much memory) to compile; make the schema smaller.* after 2\d{3}-/,
+  )
   await operator.apply(KINDS.configMap, schemaConfigMap(hostile, 'a', '{"type":"array"}'))
   await operator.condition(hostile, 'bad', { type: 'SchemasReady', status: 'False' })
 })

@@ -33,7 +33,7 @@ const MOST_KEYS = 1_000
  * keys are forgotten, and so are the texts.
  */
 export function configMapMemo<T>(
-  kube: Kube,
+  kube: Pick<Kube, 'get'>,
   inTurn: InTurn,
   derive: (configMap: ConfigMap, key: string) => T | undefined,
 ): ConfigMapMemo<T> {
