@@ -4,7 +4,7 @@ import t from 'tap'
 
 import type { CheckRequest } from './check-request.ts'
 import { startCheckProcess } from './check-process.ts'
-import './as-started.fixture.ts'
+import '../../scripts/testing/as-started.fixture.ts'
 
 const PROGRAM = {
   entry: join(import.meta.dirname, 'hostile.fixture.ts'),

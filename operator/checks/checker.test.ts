@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { fromWat, handle, RUNTIME } from '../../functions/guests/test-modules.ts'
-import './as-started.fixture.ts'
+import '../../scripts/testing/as-started.fixture.ts'
 import { createChecker } from './checker.ts'
 import type { CheckRequest } from './check-request.ts'
 

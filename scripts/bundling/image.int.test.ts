@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
+import '../testing/as-started.fixture.ts'
 import { bundleImage, IMAGE_ENTRIES } from './image.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
