@@ -25,9 +25,9 @@ const PASSWORD = `c${'0123456789ab'.repeat(4)}`
 async function startServer(
   t: Test,
   host: string,
-  { identities, password }: { identities: string; password: string },
+  { place, identities, password }: { place: string; identities: string; password: string },
 ) {
-  const folder = join(testFolder(t), host)
+  const folder = join(place, host)
   mkdirSync(join(folder, 'accounts'), { recursive: true })
   const file = (name: string) => readFileSync(join(BASE, name), 'utf8')
   const config = file('nats.conf')
@@ -69,7 +69,8 @@ t.test(
     if (process.platform !== 'linux') return // others have no such addresses
     const keys = newKeys(new Date())
     const identities = serverConfig(keys, '/data/accounts')
-    for (const host of HOSTS) await startServer(t, host, { identities, password: PASSWORD })
+    const place = testFolder(t)
+    for (const host of HOSTS) await startServer(t, host, { place, identities, password: PASSWORD })
     const connect = async (host: string, text?: string) => {
       const connection = await connectNats({
         ...{ url: `${host}:${CLIENT}`, name: 'test', onlyGiven: true, firstWithinMs: 5_000 },
@@ -105,7 +106,7 @@ t.test(
     await t.rejects(connect(HOSTS[2] ?? ''), { message: /Authorization Violation/ })
 
     // A route is in all accounts: whoever forwards this port of a server must not get in by it.
-    const stranger = await startServer(t, STRANGER, { identities: '', password: 'wrong' })
+    const stranger = await startServer(t, STRANGER, { place, identities: '', password: 'wrong' })
     await eventually('a server without the password is refused', () =>
       Promise.resolve(/authorization|authentication/i.test(stranger.log())),
     )
