@@ -143,16 +143,18 @@ t.test('a lost server is noticed at once, and found again', async (t) => {
   t.ok((await asked.send({ subject: '$JS.API.INFO' })).data.length > 0)
 })
 
-for (const { name, bytes } of [
+for (const { name, bytes, oneOfMany = false } of [
   { name: 'that has little to send', bytes: 10 },
   { name: 'that has more to send than the socket takes', bytes: 4 * MiB },
+  { name: 'with many connections, one of which has something to send', bytes: 10, oneOfMany: true },
+  { name: 'with many connections that are idle', bytes: 0, oneOfMany: true },
 ]) {
   t.test(`a server that stands still is left for another one, by a client ${name}`, async (t) => {
     const folder = testFolder(t)
     const servers = await Promise.all(
       ['one', 'two'].map((name) => startNatsServer({ storeDir: join(folder, name) })),
     )
-    const link = await connectNats({ url: servers.map(({ url }) => url).join(','), name: 'test' })
+    const link = await connectNats({ url: servers.map(({ url }) => url).join(','), name: 'test', oneOfMany })
     t.teardown(() => closeNats(link))
     const first = link.getServer()
     const stopped = servers.find(({ url }) => url === `nats://${first}`)

@@ -18,6 +18,8 @@ export interface NatsOptions extends CredentialsSource {
   readonly name: string
   /** Connects only to the given URLs, never to other servers of the cluster, which may be unreachable from here. */
   readonly onlyGiven?: boolean
+  /** Asks less often while nothing else moves, so a silent server is noticed some ten seconds later: for one of many connections. */
+  readonly oneOfMany?: boolean
   /** How long the first connection may take; a refused one fails at once. Without it, the client tries for ever. */
   readonly firstWithinMs?: number
 }
@@ -30,6 +32,10 @@ const LOOK_EVERY_MS = 1_000
 const SILENT_LOOKS = 3
 /** The same for a link that may be slow, from outside of the cluster. */
 const SILENT_LOOKS_OUTSIDE = 15
+/** One of many connections on which nothing moves is asked at each of so many looks only. */
+const IDLE_LOOKS = 10
+/** What the question and its answer take: PING, PONG, and the end of a line. */
+const PING_BYTES = 6
 
 /**
  * Connects to NATS, and reconnects for ever. A server that is silent is left within four seconds, for another one if there is
@@ -38,7 +44,7 @@ const SILENT_LOOKS_OUTSIDE = 15
  * caller closes the connection.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
-  const { url, name, onlyGiven = false, firstWithinMs } = options
+  const { url, name, onlyGiven = false, oneOfMany = false, firstWithinMs } = options
   const connection = await connect({
     servers: url.split(','),
     name,
@@ -55,7 +61,10 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   // Credentials that are refused at the start are an error; later, new ones or another server may be right.
   if (connection instanceof NatsConnectionImpl) connection.options.ignoreAuthErrorAbort = true
   void endStaleConnections(connection)
-  leaveSilentServers(connection, onlyGiven ? SILENT_LOOKS_OUTSIDE : SILENT_LOOKS)
+  leaveSilentServers(connection, {
+    most: onlyGiven ? SILENT_LOOKS_OUTSIDE : SILENT_LOOKS,
+    idleLooks: oneOfMany ? IDLE_LOOKS : 1,
+  })
   const version = connection.info?.version ?? ''
   if (!isRecent(version)) {
     await closeNats(connection)
@@ -85,31 +94,46 @@ async function endStaleConnections(connection: NatsConnection): Promise<void> {
     if (type === 'staleConnection' || type === 'forceReconnect') socketOf(connection)?.destroy()
 }
 
+/** When a server is asked for a sign of life, and left without one. */
+interface Patience {
+  /** So many looks at which nothing had moved, though the server was asked. */
+  readonly most: number
+  /** At each of how many looks it is asked while nothing but that moves. */
+  readonly idleLooks: number
+}
+
 /**
- * Asks the server for a sign of life once a second, and ends the connection after so many looks at which nothing had moved.
- * The client's own pings do not serve for that: it takes a server for silent that sends a large backlog before its answer.
+ * Asks the server for a sign of life once a second, or less often while the connection is idle, and ends the connection after
+ * so many looks at which nothing had moved. The client's own pings do not serve for that: it takes a server for silent that
+ * sends a large backlog before its answer.
  */
-function leaveSilentServers(connection: NatsConnection, most: number): void {
-  let before = { read: 0, unsent: 0 }
+function leaveSilentServers(connection: NatsConnection, { most, idleLooks }: Patience): void {
+  let before: Traffic = { read: 0, written: 0, unsent: 0 }
   let silent = 0
+  let unasked = 0
   let isAsked = false
   let last: Socket | undefined
   const timer = setInterval(() => {
-    if (connection.isClosed()) clearInterval(timer)
+    if (connection.isClosed()) {
+      clearInterval(timer)
+      return
+    }
     const socket = socketOf(connection)
-    if (socket === undefined || connection.isClosed()) return
+    if (socket === undefined) return
     // What was asked on an earlier connection may never be answered.
     if (socket !== last) isAsked = false
     last = socket
-    const now = { read: socket.bytesRead, unsent: socket.writableLength }
-    const hasMoved = now.read !== before.read || now.unsent < before.unsent
-    silent = hasMoved ? 0 : silent + 1
+    const now = { read: socket.bytesRead, written: socket.bytesWritten, unsent: socket.writableLength }
+    const { hasMoved, isIdle } = movement(before, now)
     before = now
+    unasked++
+    silent = hasMoved || !isAsked ? 0 : silent + 1
     if (silent >= most) {
       silent = 0
       socket.destroy()
-    } else if (!isAsked) {
+    } else if (!isAsked && (!isIdle || unasked >= idleLooks)) {
       isAsked = true
+      unasked = 0
       connection
         .flush()
         .catch(() => undefined)
@@ -117,6 +141,21 @@ function leaveSilentServers(connection: NatsConnection, most: number): void {
     }
   }, LOOK_EVERY_MS)
   timer.unref()
+}
+
+/** The bytes of a connection: that have come, that were sent, and that wait to be sent. */
+interface Traffic {
+  readonly read: number
+  readonly written: number
+  readonly unsent: number
+}
+
+/** Whether the server has read or sent anything between two looks, and whether at most a question and its answer were sent. */
+function movement(before: Traffic, now: Traffic) {
+  return {
+    hasMoved: now.read !== before.read || now.unsent < before.unsent,
+    isIdle: now.read - before.read <= PING_BYTES && now.written - before.written <= PING_BYTES,
+  }
 }
 
 /** The client has no other way to its socket. */

@@ -60,7 +60,10 @@ export function createNatsLinks(options: LinksOptions): NatsLinks {
 
   const make = (key: string): NatsLink => {
     const link: NatsLink = linkNats(
-      { url, name: key === ALL ? name : `${name} ${key}`, ...accessFor(access, key) },
+      {
+        ...{ url, name: key === ALL ? name : `${name} ${key}`, oneOfMany: key !== ALL },
+        ...accessFor(access, key),
+      },
       {
         log,
         onUp: () => {
