@@ -18,7 +18,7 @@ import { streamConfigs } from '../queues/stream-config.ts'
 import { startGuard } from './guard.ts'
 import { readHealth } from './health.ts'
 import { measureDisk } from './measure.ts'
-import { usedRatio, type StorageReport } from './report.ts'
+import { ASK_SUBJECT, STORAGE_SUBJECT, usedRatio, type StorageReport } from './report.ts'
 import { askStorage, watchStorage } from './watch.ts'
 
 const MiB = 2 ** 20
@@ -99,6 +99,24 @@ t.test('everybody hears that a disk is nearly full, and that it is not any more'
   )
   t.same(faults, [])
   watch.close()
+})
+
+t.test('a thousand questions at once have one answer, and what is asked later has another one', async (t) => {
+  const { connection } = await openDisk(t, testFolder(t))
+  t.match(await askStorage(connection, 1_200), [{ closed: false }])
+  let reports = 0
+  connection.subscribe(STORAGE_SUBJECT, {
+    callback: () => {
+      reports++
+    },
+  })
+  for (let count = 0; count < 1_000; count++) connection.publish(ASK_SUBJECT)
+  await eventually('an answer', () => Promise.resolve(reports > 0))
+  await connection.flush()
+  t.ok(reports < 5, `${reports} reports`)
+  const before = reports
+  t.match(await askStorage(connection, 1_200), [{ closed: false }])
+  t.ok(reports > before)
 })
 
 t.test('after a full disk the server works again once there is room', async (t) => {

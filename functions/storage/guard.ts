@@ -39,6 +39,8 @@ export interface Guard {
 const MEASURE_MS = 500
 /** So often a guard reports when nothing changes; see also FORGET_MS of the watch. */
 const REPORT_MS = 5_000
+/** A report goes to all who listen, so questions are answered together: whoever may ask could ask without an end. */
+const ANSWERS_APART_MS = 200
 const HEALTH_MS = 2_000
 /** A server needs time to start and to recover its streams before it is judged again. */
 const RESTART_MS = 30_000
@@ -82,9 +84,14 @@ export function startGuard(options: GuardOptions): Guard {
       await delay(MEASURE_MS, undefined, { signal, ref: false }).catch(() => undefined)
     }
   }
+  let answer: NodeJS.Timeout | undefined
   const questions = connection.subscribe(ASK_SUBJECT, {
     callback: () => {
-      if (last !== undefined) report(last)
+      const waitMs = Math.max(0, reportedAt + ANSWERS_APART_MS - performance.now())
+      answer ??= setTimeout(() => {
+        answer = undefined
+        if (last !== undefined) report(last)
+      }, waitMs)
     },
   })
   const guarded = guard()
@@ -92,6 +99,7 @@ export function startGuard(options: GuardOptions): Guard {
     async close() {
       closing.abort()
       questions.unsubscribe()
+      clearTimeout(answer)
       await guarded
     },
   }
