@@ -10,15 +10,9 @@ import { testFolder } from '../../scripts/testing/test-folder.fixture.ts'
 import { connectNats } from '../jetstream/connection.ts'
 import { openModuleStore } from '../modules/module-store.ts'
 import { readBacklog } from '../queues/backlog.ts'
-import { ensureQueues } from '../queues/lifecycle.ts'
-import { eventSubjects } from '../queues/names.ts'
 import { accountOf, accountToken, credentials } from './issue.ts'
 import { newKeys } from './keys.ts'
-
-const REFS = [
-  { namespace: 'shop', job: 'orders' },
-  { namespace: 'default', job: 'echo' },
-]
+import { STORED_JOBS, storeWithoutIdentities } from './unidentified.fixture.ts'
 
 /** Runs the process as the pod of a server does before the server starts. */
 async function adopt(folder: string, store: string) {
@@ -35,22 +29,7 @@ t.test('events of an installation without identities survive', async (t) => {
   writeFileSync(join(folder, 'id'), keys.id)
   t.match(await adopt(folder, join(storeDir, 'jetstream')), { code: 0 }, 'there may be nothing yet')
 
-  const before = await startNatsServer({ storeDir, environment })
-  const open = await connectNats({ url: before.url, name: 'test' })
-  for (const ref of REFS) {
-    await ensureQueues(open, {
-      ref,
-      queue: { storage: 'File', maxBytes: 8 * 2 ** 20, duplicateWindowSeconds: 120, replicas: 1 },
-      events: ['ev1'],
-      metadata: {},
-    })
-    const subjects = eventSubjects({ ...ref, event: 'ev1' })
-    await open.request(subjects.queued('a'), 'x')
-    await open.request(subjects.record('b', 'dead'), 'x')
-  }
-  await (await openModuleStore(open, 'shop', { create: {} })).put('a.wasm', Buffer.from('module'))
-  await open.close()
-  await before.stop()
+  await storeWithoutIdentities(storeDir)
 
   for (const streams of [5, 0])
     t.match(await adopt(folder, join(storeDir, 'jetstream')), {
@@ -72,7 +51,7 @@ t.test('events of an installation without identities survive', async (t) => {
     return connection
   }
   const system = await connect(credentials(keys, 'system', 'operator'))
-  for (const ref of REFS) {
+  for (const ref of STORED_JOBS) {
     await system.request('$SYS.REQ.CLAIMS.UPDATE', accountToken(keys, accountOf(ref.namespace)))
     const cli = await connect(credentials(keys, accountOf(ref.namespace), 'cli'))
     const backlog = await eventually('the streams are there', () => readBacklog(cli, ref))

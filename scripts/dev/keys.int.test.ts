@@ -3,11 +3,10 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
+import { STORED_JOBS, storeWithoutIdentities } from '../../functions/identity/unidentified.fixture.ts'
 import { connectNats } from '../../functions/jetstream/connection.ts'
 import { openModuleStore } from '../../functions/modules/module-store.ts'
 import { readBacklog } from '../../functions/queues/backlog.ts'
-import { ensureQueues } from '../../functions/queues/lifecycle.ts'
-import { eventSubjects } from '../../functions/queues/names.ts'
 import { startNatsServer } from '../nats-server/start.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 import { startEchoHere } from './dev.fixture.ts'
@@ -52,34 +51,14 @@ t.test('what a server without identities has stored is found by one with them', 
   const folder = testFolder(t)
   const storeDir = join(folder, 'store')
   const environment = process.env
-  const refs = [
-    { namespace: 'shop', job: 'orders' },
-    { namespace: 'default', job: 'echo' },
-  ]
-  const before = await startNatsServer({ storeDir, environment })
-  const open = await connectNats({ url: before.url, name: 'test' })
-  for (const ref of refs) {
-    await ensureQueues(open, {
-      ref,
-      queue: { storage: 'File', maxBytes: 8 * 2 ** 20, duplicateWindowSeconds: 120, replicas: 1 },
-      events: ['ev1'],
-      metadata: {},
-    })
-    const subjects = eventSubjects({ ...ref, event: 'ev1' })
-    await open.request(subjects.queued('a'), 'x')
-    await open.request(subjects.record('b', 'dead'), 'x')
-  }
-  const store = await openModuleStore(open, 'shop', { create: {} })
-  await store.put('a.wasm', Buffer.from('module'))
-  await open.close()
-  await before.stop()
+  await storeWithoutIdentities(storeDir)
 
   const place = { storeDir, environment: { XDG_CACHE_HOME: folder } }
   const identities = { keys: devKeys(place), accounts: [devAccount()], accountOf: devAccount }
   for (const start of ['first', 'second']) {
     const after = await startNatsServer({ storeDir, environment, identities })
     const connection = await connectNats({ ...devAccess(after.url, place, 'operator'), name: 'test' })
-    for (const ref of refs)
+    for (const ref of STORED_JOBS)
       t.match(await readBacklog(connection, ref), { pending: 1, dead: 1 }, `${start} start: ${ref.job}`)
     const found = await (await openModuleStore(connection, 'shop')).read('a.wasm')
     t.equal(Buffer.from(found ?? []).toString(), 'module')

@@ -7,6 +7,7 @@ import { messageOf } from '../../functions/process/errors.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
 import { debianFile } from '../testing/debian.ts'
 import { runProgram } from '../testing/program.ts'
+import { wholeNumber } from '../testing/whole-number.ts'
 import { BOUNDS, clusterEnvironment, faultsEnvironment, type FaultsConfig } from './config.ts'
 import { auditTable, type Row } from './ledger/table.ts'
 import { openNetwork, removeLeftNetworks } from './system/network.fixture.ts'
@@ -103,13 +104,6 @@ async function runOnCluster(chosen: Pick<FaultsConfig, 'seed' | 'minutes'>): Pro
   return code === 0
 }
 
-function wholeNumber(name: keyof typeof BOUNDS, text: string): number {
-  const { min, max } = BOUNDS[name]
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
-  if (value >= min && value <= max) return value
-  throw new Error(`--${name} is ${text}; it must be a whole number from ${min} to ${max}`)
-}
-
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -125,9 +119,9 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  const seed = wholeNumber('seed', values.seed)
-  const minutes = wholeNumber('minutes', values.minutes)
-  const servers = wholeNumber('servers', values.servers)
+  const seed = wholeNumber('--seed', values.seed, BOUNDS.seed)
+  const minutes = wholeNumber('--minutes', values.minutes, BOUNDS.minutes)
+  const servers = wholeNumber('--servers', values.servers, BOUNDS.servers)
   if (servers === 2)
     throw new Error('--servers is 2; it must be 1 or 3: two have no majority when one is away')
   const same = `--seed ${seed} --minutes ${minutes} --servers ${servers}`

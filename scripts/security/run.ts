@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 
 import { messageOf } from '../../functions/process/errors.ts'
 import { runProgram } from '../testing/program.ts'
+import { wholeNumber } from '../testing/whole-number.ts'
 import { BOUNDS, securityEnvironment } from './config.ts'
 import { SUITES, type Suite } from './suites.ts'
 import { failures, securityTable, type Measured, type Outcome } from './table.ts'
@@ -53,13 +54,6 @@ function chosen(names: readonly string[]): readonly Suite[] {
   )
 }
 
-function wholeNumber(name: keyof typeof BOUNDS, text: string): number {
-  const { min, max } = BOUNDS[name]
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
-  if (value >= min && value <= max) return value
-  throw new Error(`--${name} is ${text}; it must be a whole number from ${min} to ${max}`)
-}
-
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -75,8 +69,8 @@ async function main(): Promise<void> {
     return
   }
   const extent = {
-    seconds: wholeNumber('seconds', values.seconds),
-    minutes: wholeNumber('minutes', values.minutes),
+    seconds: wholeNumber('--seconds', values.seconds, BOUNDS.seconds),
+    minutes: wholeNumber('--minutes', values.minutes, BOUNDS.minutes),
   }
   const scratch = await mkdtemp(join(tmpdir(), 'jobico-security-'))
   const outcomes: Outcome[] = []

@@ -18,9 +18,9 @@ t.test('what is asked is checked before anything is started', async (t) => {
   t.match(await bench('--help'), { code: 0, stdout: /^npm run bench -- growth \[PART\.\.\.\]/, stderr: '' })
   for (const [args, said] of [
     [['events'], /there is no part events; the parts are jobs, sizes, queue/],
-    [['--jobs', '1,x'], /--jobs is "x", not a positive whole number/],
-    [['--jobs', ''], /--jobs is "", not a positive whole number/],
-    [['--events', '0'], /--events is "0", not a positive whole number/],
+    [['--jobs', '1,x'], /--jobs is "x"; it must be a whole number from 1 to/],
+    [['--jobs', ''], /--jobs is ""; it must be a whole number from 1 to/],
+    [['--events', '0'], /--events is "0"; it must be a whole number from 1 to/],
     [['--servers', '2'], /--servers is "2", not 1 or 3/],
     [['--job', '1'], /Unknown option '--job'/],
     [['--out', import.meta.filename, 'sizes'], /growth\.test\.ts is not what an earlier run wrote/],

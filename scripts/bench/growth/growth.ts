@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { messageOf } from '../../../functions/process/errors.ts'
 import { processEnvironment } from '../../dev/config.ts'
 import { mustRun, runProgram } from '../../testing/program.ts'
+import { wholeNumber } from '../../testing/whole-number.ts'
 import { measureJobs } from './measure-jobs.ts'
 import { measureQueue, measureSizes } from './measure-queue.ts'
 import type { ClusterFigures } from './on-cluster.ts'
@@ -17,6 +18,7 @@ type Part = (typeof PARTS)[number]
 
 /** Exits instead of being ended, so that what it has started ends with it. */
 const ENDED_BY_SIGTERM = 143
+const COUNTS = { min: 1, max: 999_999_999 }
 const ALONE = '1,10,100,500,1000'
 const ON_CLUSTER = '60'
 const CLUSTER = join(import.meta.dirname, '..', '..', 'cluster')
@@ -76,11 +78,11 @@ export async function growth(args: readonly string[]): Promise<void> {
     parts: partsOf(positionals),
     jobs: (values.jobs ?? (values.cluster ? ON_CLUSTER : ALONE))
       .split(',')
-      .map((text) => wholeNumber('--jobs', text)),
+      .map((text) => wholeNumber('--jobs', text, COUNTS)),
     servers: serversOf(values.servers),
-    rest: wholeNumber('--rest', values.rest),
-    events: wholeNumber('--events', values.events),
-    seconds: wholeNumber('--seconds', values.seconds),
+    rest: wholeNumber('--rest', values.rest, COUNTS),
+    events: wholeNumber('--events', values.events, COUNTS),
+    seconds: wholeNumber('--seconds', values.seconds, COUNTS),
   }
   process.once('SIGTERM', () => process.exit(ENDED_BY_SIGTERM))
   let results = values.out === undefined ? NOTHING_MEASURED : await readResults(values.out)
@@ -101,11 +103,6 @@ function partsOf(names: readonly string[]): readonly Part[] {
   if (unknown.length > 0)
     throw new Error(`there is no part ${unknown.join(', ')}; the parts are ${PARTS.join(', ')}`)
   return parts
-}
-
-function wholeNumber(option: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${option} is "${text}", not a positive whole number`)
-  return Number(text)
 }
 
 function serversOf(text: string): 1 | 3 {
