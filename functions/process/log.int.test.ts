@@ -41,3 +41,24 @@ t.test('a process whose log nobody reads any more ends all the same', async (t) 
   child.send('end')
   t.same(await once(child, 'exit'), [3, null])
 })
+
+t.test('a process whose reader goes between two of its last lines ends all the same', async (t) => {
+  const program = `
+import { readFileSync } from 'node:fs'
+import { createLog, exitAfter } from ${JSON.stringify(new URL('./log.ts', import.meta.url).href)}
+const log = createLog('info', {})
+log.info('x'.repeat(5_000)) // so much is written at once, by another thread
+readFileSync(0)
+log.info('last words')
+exitAfter(log, 3)
+`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  const closed = once(child.stdout, 'close')
+  child.stdout.destroy()
+  await closed
+  child.stdin.end()
+  t.same(await once(child, 'exit'), [3, null])
+})

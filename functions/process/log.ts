@@ -44,6 +44,8 @@ function logDestination() {
       destination.write(line)
       timer ??= setTimeout(flush, FLUSH_EVERY_MS).unref()
     },
-    flush: (done?: (fault?: Error) => void) => destination.flush(done),
+    // Twice: what was logged while the last write ran is left by the first. At exit it would be written until it goes, which
+    // is never when the reader has gone.
+    flush: (done?: (fault?: Error) => void) => destination.flush(() => destination.flush(done)),
   }
 }
