@@ -1,14 +1,12 @@
 import { parseJson } from '../../functions/cloudevents/json.ts'
 import { JobicoError, messageOf } from '../../functions/process/errors.ts'
-import { FAULT_CHARS, type CheckAnswer, type CheckHead } from './check-request.ts'
+import { FAULT_CHARS, NEWLINE, type CheckAnswer, type CheckHead } from './check-request.ts'
 
 /**
  * The entry of a check process: reads requests from standard input, each a line of JSON and then the bytes that it counts,
  * and answers each with a line of JSON. It has nothing of the operator: no environment, no token, and files of its own
  * program only. What is thrown here ends the process, and is told about what was checked.
  */
-
-const NEWLINE = 10
 
 /** A request, and its bytes as far as they have come. */
 interface Arriving {
@@ -19,6 +17,7 @@ interface Arriving {
 
 /** Answers what comes in; a request's bytes are kept once, and no longer than it takes to check them. */
 async function serve(): Promise<void> {
+  process.stdout.write('\n')
   let head = Buffer.alloc(0)
   let arriving: Arriving | undefined
   for await (const part of process.stdin as AsyncIterable<Buffer>) {

@@ -43,3 +43,12 @@ t.test(
     })
   },
 )
+
+t.test('a process that does not start is no fault of what is checked', async (t) => {
+  const process = startCheckProcess(LIMITS, { ...PROGRAM, entry: join(PROGRAM.folder, 'missing.ts') })
+  t.teardown(() => process.end())
+  await t.rejects(process.ask(named('look'), Buffer.from('bytes'), 60_000), {
+    message: /^a process that checks did not start: exit code 1: .*missing\.ts/s,
+  })
+  t.notOk(process.isAlive())
+})

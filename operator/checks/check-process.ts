@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { FAULT_CHARS, type CheckAnswer, type CheckHead, type CheckRequest } from './check-request.ts'
+import { FAULT_CHARS, NEWLINE, type CheckAnswer, type CheckHead, type CheckRequest } from './check-request.ts'
 
 /** What a check process may take. */
 export interface CheckLimits {
-  /** How long one check may take, with the start of the process, in milliseconds. */
+  /** How long one check may take, in milliseconds. */
   readonly deadlineMs: number
   /** The heap of JavaScript, in MiB. */
   readonly heapMiB: number
@@ -24,7 +24,10 @@ export interface CheckFailure {
 
 /** A process that checks one thing after another. */
 export interface CheckProcess {
-  /** Asks about these bytes, once the last answer has come. After a failure the process is gone. Throws if it can't start. */
+  /**
+   * Asks about these bytes, once the last answer has come. After a failure the process is gone. Throws if it does not start,
+   * which is no fault of what is checked.
+   */
   ask(request: CheckRequest, bytes: Uint8Array, deadlineMs: number): Promise<CheckAnswer | CheckFailure>
   /** Whether it can be asked again. */
   isAlive(): boolean
@@ -33,6 +36,8 @@ export interface CheckProcess {
 
 /** No answer is longer. */
 const MOST_ANSWER_BYTES = 64 * 1024
+/** A machine that is busy takes long to start a process. */
+const START_MS = 60_000
 const STDERR_CHARS = 4_000
 const KIBIBYTES = 1024
 /** How often it is looked at what a process takes, in milliseconds. Much less than it takes to fill what the pod may have. */
@@ -58,13 +63,22 @@ export function startCheckProcess(
   let told = ''
   let answered = Buffer.alloc(0)
   let isOver = false
+  const started = Promise.withResolvers<undefined>()
+  started.promise.catch(() => undefined) // whoever asks hears of it
+  const startLimit = setTimeout(() => fail({ failed: 'late', detail: 'it took too long' }), START_MS)
   /** Ends the wait for the answer that is due. */
   let settle: ((outcome: CheckAnswer | CheckFailure | Error) => void) | undefined
 
-  const fail = (outcome: CheckFailure | Error) => {
+  const over = (outcome: CheckFailure | Error) => {
     isOver = true
-    child.kill('SIGKILL')
+    clearTimeout(startLimit)
+    const why = outcome instanceof Error ? outcome.message : outcome.detail
+    started.reject(new Error(`a process that checks did not start: ${why}`))
     settle?.(outcome)
+  }
+  const fail = (outcome: CheckFailure | Error) => {
+    child.kill('SIGKILL')
+    over(outcome)
   }
   child.on('spawn', () => yieldToOthers(child.pid))
   child.on('error', (fault) => fail(fault))
@@ -75,7 +89,12 @@ export function startCheckProcess(
   })
   child.stdout.on('data', (part: Buffer) => {
     answered = Buffer.concat([answered, part])
-    const end = answered.indexOf('\n')
+    if (answered[0] === NEWLINE) {
+      clearTimeout(startLimit)
+      started.resolve(undefined)
+      answered = answered.subarray(1)
+    }
+    const end = answered.indexOf(NEWLINE)
     if (end < 0) {
       if (answered.length > MOST_ANSWER_BYTES) fail({ failed: 'ended', detail: 'it answered without an end' })
       return
@@ -86,8 +105,7 @@ export function startCheckProcess(
     else settle?.(answer)
   })
   child.on('close', (code, signal) => {
-    isOver = true
-    settle?.(failureOf(told, code, signal))
+    over(failureOf(told, code, signal))
   })
   return {
     isAlive: () => !isOver,
@@ -96,6 +114,7 @@ export function startCheckProcess(
       child.kill('SIGKILL')
     },
     async ask(request, bytes, deadlineMs) {
+      await started.promise
       const head: CheckHead = { ...request, bytes: bytes.length }
       const answer = Promise.withResolvers<CheckAnswer | CheckFailure | Error>()
       settle = answer.resolve

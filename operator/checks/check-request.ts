@@ -9,5 +9,8 @@ export type CheckHead = CheckRequest & { readonly bytes: number }
 /** The answer of a check process: whether a valid module emits, or what is wrong with what was checked. */
 export type CheckAnswer = { readonly emits: boolean } | { readonly fault: string }
 
+/** Ends each line of either side. A process that checks says one at its start, when it is ready to be asked. */
+export const NEWLINE = 10
+
 /** The most characters of a fault. */
 export const FAULT_CHARS = 2_000

@@ -12,7 +12,7 @@ export interface Checker {
   close(): void
 }
 
-/** A schema has what it has always had; a machine that is busy takes long to start a process. */
+/** A schema has what it has always had. */
 const SCHEMA: CheckLimits = { deadlineMs: 10_000, heapMiB: 160, memoryMiB: 256 }
 const MODULE: CheckLimits = { deadlineMs: 30_000, heapMiB: 160, memoryMiB: 256 }
 /** 62 MiB took ten seconds and 174 MiB on a busy machine. */

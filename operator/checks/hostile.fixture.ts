@@ -42,6 +42,7 @@ const actions: Readonly<Record<string, () => void>> = {
   rubbish: () => void process.stdout.write('{"emits":"yes"}\n'),
 }
 
+process.stdout.write('\n')
 let head = ''
 process.stdin.setEncoding('latin1').on('data', (part: string) => {
   head += part
