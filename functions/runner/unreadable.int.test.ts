@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
@@ -25,15 +26,17 @@ const ATTRIBUTES = { 'ce-specversion': '1.0', 'ce-id': 'i1', 'ce-source': '/s', 
 const KEY = eventKey('/s', 'i1')
 const NO_LIMIT = { limitMs: 10_000, signal: new AbortController().signal, onWait: () => undefined }
 
-/** Publishes with exactly these bytes as headers, which no client does. */
+/** Publishes with exactly these bytes as headers, which no client does; resolves when the stream has the message. */
 async function publishRaw(subject: string, block: Buffer, payload: Buffer): Promise<void> {
   const socket = connect(fixture.port, '127.0.0.1')
   await once(socket, 'connect')
   socket.write('CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\n')
-  socket.write(`HPUB ${subject} ${block.length} ${block.length + payload.length}\r\n`)
-  socket.write(Buffer.concat([block, payload, Buffer.from('\r\nPING\r\n')]))
+  const inbox = `_INBOX.${randomUUID()}`
+  socket.write(`SUB ${inbox} 1\r\n`)
+  socket.write(`HPUB ${subject} ${inbox} ${block.length} ${block.length + payload.length}\r\n`)
+  socket.write(Buffer.concat([block, payload, Buffer.from('\r\n')]))
   let said = ''
-  for await (const chunk of socket) if ((said += String(chunk)).includes('PONG')) break
+  for await (const chunk of socket) if ((said += String(chunk)).includes('"seq":')) break
 }
 
 function block(fields: Readonly<Record<string, string>>): Buffer {

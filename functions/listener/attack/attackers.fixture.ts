@@ -52,5 +52,8 @@ async function attack(port: number, name: string, count: number): Promise<void> 
 }
 
 const [, , port, name, count] = process.argv
-if (name !== undefined && import.meta.filename === process.argv[1])
+if (name !== undefined && import.meta.filename === process.argv[1]) {
+  // The process that has started this one is gone, however it ended.
+  process.stdin.resume().once('end', () => process.exit())
   await attack(Number(port), name, Number(count))
+}

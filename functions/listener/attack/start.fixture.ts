@@ -4,12 +4,23 @@ import { join } from 'node:path'
 
 import type { Scope } from '../process.fixture.ts'
 
-/** Attacks a port of loopback over so many connections of a kind until the test ends; resolves when all have begun. */
-export async function startAttack(test: Scope, port: number, name: string, count: number): Promise<void> {
+/** What to attack: a port of loopback, over so many connections of a kind. */
+export interface AttackOptions {
+  readonly port: number
+  readonly name: string
+  readonly count: number
+  /** Called with the process of the attackers, right after its start. */
+  readonly onLaunch?: (pid: number | undefined) => void
+}
+
+/** Attacks until the test ends; resolves when all connections have begun. */
+export async function startAttack(test: Scope, options: AttackOptions): Promise<void> {
+  const { port, name, count, onLaunch = () => undefined } = options
   const program = join(import.meta.dirname, 'attackers.fixture.ts')
   const child = spawn(process.execPath, [program, String(port), name, String(count)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
+  onLaunch(child.pid)
   const ended = once(child, 'exit')
   test.teardown(async () => {
     child.kill('SIGKILL')

@@ -31,10 +31,20 @@ const PAUSES: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT']
 const STOP_LIMIT_MS = 20_000
 const CACHE = join(import.meta.dirname, '..', 'build', 'cache')
 
-/** Starts a child. Its log lines go to `onLine`, and notes about how it ended go to `notes`. */
+/** Where to tell what becomes of a child. */
+export interface ChildReports {
+  /** Gets how it ended, each time. */
+  readonly notes: string[]
+  /** Called for each of its log lines. */
+  readonly onLine?: LineHandler
+  /** Called with each process of it, right after its start. */
+  readonly onLaunch?: (pid: number | undefined) => void
+}
+
+/** Starts a child. */
 export function openChild(
   spec: ChildSpec,
-  { notes, onLine }: { readonly notes: string[]; readonly onLine: LineHandler },
+  { notes, onLine = () => undefined, onLaunch = () => undefined }: ChildReports,
 ): Child {
   let isServing = false
   const show = (report: Report) => {
@@ -49,7 +59,12 @@ export function openChild(
   // The bundle that is shipped starts in less than half the time.
   const program = fileURLToPath(packageFile(`dist/${spec.component}.js`))
   const environment = { ...process.env, NODE_COMPILE_CACHE: CACHE, ...spec.environment }
-  const kept = supervise(spec, { launch: () => startProcess(program, environment), show }, () => undefined)
+  const launch = () => {
+    const child = startProcess(program, environment)
+    onLaunch(child.pid)
+    return child
+  }
+  const kept = supervise(spec, { launch, show }, () => undefined)
   return {
     spec,
     port: kept.port,
