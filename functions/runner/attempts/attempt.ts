@@ -14,7 +14,7 @@ import type { Report } from '../attempt-report.ts'
 import type { Execution } from '../workers/worker-slot.ts'
 import { resultEvent } from './result-event.ts'
 import { decide, type RetryPolicy } from './retry-policy.ts'
-import type { Lack, Replaced, Written } from './replace-record.ts'
+import { isOlder, type Lack, type Replaced, type Written } from './replace-record.ts'
 import type { Settlement } from './settlement.ts'
 import { lineageFault, resultFault } from './verdict-limits.ts'
 
@@ -128,7 +128,7 @@ async function standingOf({
   history,
   replaces,
 }: Taken): Promise<{ readonly newest: StoredRecord | undefined } | undefined> {
-  const newest = await context.settlement.newest(delivery.key)
+  const newest = await context.settlement.newest(delivery.key, replaces.seq)
   if ((newest?.seq ?? 0) !== replaces.seq) return { newest }
   if (!history.suspect) return undefined
   const outcome = await context.settlement.outcome(delivery.key, history.since ?? history.redrive ?? 0)
@@ -137,6 +137,8 @@ async function standingOf({
 
 /** Leaves an event to another process that was first. */
 async function giveUp(attempt: Taken, newest: StoredRecord | undefined): Promise<Report> {
+  // Nothing shows that another process has it. If what was delivered is there, it comes again; if it is gone, it does not.
+  if (isOlder(newest, attempt.replaces.seq)) return { kind: 'handed-back' }
   const hasEnded = newest !== undefined && isVerdict(newest)
   if (newest?.kind === 'done') await removeRedrivenLetter(attempt)
   await removeDelivered(attempt)

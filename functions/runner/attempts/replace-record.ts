@@ -20,7 +20,10 @@ export interface Replaced {
 export type Written =
   /** It is the newest record of its event now, and `replaced` was the one before, 0 for none. */
   | { readonly kind: 'stored'; readonly seq: number; readonly replaced: number }
-  /** Another process was first: the newest record is its. */
+  /**
+   * Another process was first: the newest record is its. One that is older than the record to be replaced, or none, does not
+   * show that: that record is gone, or the server that answered has not got so far.
+   */
   | { readonly kind: 'superseded'; readonly newest: StoredRecord | undefined }
   /** Nothing was stored, because there is no room for it in the Job's stream of events. */
   | { readonly kind: 'no-room'; readonly lacks: Lack }
@@ -50,6 +53,7 @@ export interface ReplaceOptions {
 export function createReplace({ requests, ref, room, persist }: ReplaceOptions) {
   return async (write: RecordWrite): Promise<Exclude<Written, { kind: 'no-room' }>> => {
     let expected = write.replaces.seq
+    const isBehind = untilCaughtUp()
     let release: (() => void) | undefined
     try {
       return await persist(async () => {
@@ -60,6 +64,7 @@ export function createReplace({ requests, ref, room, persist }: ReplaceOptions) 
           return undefined
         }
         const standing = await newestRecord(requests, ref, write.key)
+        if (isBehind(standing, expected)) return undefined
         const found = judge(write, expected, standing)
         if (typeof found === 'object') return found
         expected = found
@@ -69,6 +74,28 @@ export function createReplace({ requests, ref, room, persist }: ReplaceOptions) 
       release?.()
     }
   }
+}
+
+/** Far longer than a server takes to store what most of the others have. */
+const CATCH_UP_MS = 5_000
+
+/**
+ * Makes a function that tells whether to ask again for the newest record of an event, when a record is known to be stored.
+ * The server of a consumer may deliver a record before the leader of the stream has stored it, which then refuses what is to
+ * replace it, and knows older records only. The same is so when the record was deleted, so it is asked for a time only.
+ */
+export function untilCaughtUp(): (newest: StoredRecord | undefined, known: number) => boolean {
+  let until: number | undefined
+  return (newest, known) => {
+    if (!isOlder(newest, known)) return false
+    until ??= performance.now() + CATCH_UP_MS
+    return performance.now() < until
+  }
+}
+
+/** Whether a record is older than the one with this sequence, or there is none. */
+export function isOlder(record: StoredRecord | undefined, seq: number): boolean {
+  return (record?.seq ?? 0) < seq
 }
 
 /** What a refused write has to do, given the newest record: try again with an expected sequence, or end. */

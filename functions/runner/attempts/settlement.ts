@@ -19,6 +19,7 @@ import { createBatcher } from './batcher.ts'
 import { createFamilies, type Families } from './families.ts'
 import {
   createReplace,
+  untilCaughtUp,
   untilDone,
   writeOf,
   type RecordWrite,
@@ -58,8 +59,11 @@ export interface HandOvers {
  * TOO_LARGE.
  */
 export interface Settlement {
-  /** Reads the newest record of an event, if any. */
-  newest(key: string): Promise<StoredRecord | undefined>
+  /**
+   * Reads the newest record of an event, if any. Waits a little for a server that does not know the record with the sequence
+   * `known`, or a newer one, yet.
+   */
+  newest(key: string, known: number): Promise<StoredRecord | undefined>
   /**
    * Reads the outcome of an event, also if it is not the newest record: a process that died after it had stored it may have
    * left a retry, which has become due since. Outcomes up to the sequence `since` do not count: they are of attempts before.
@@ -114,8 +118,14 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   const batcher = createBatcher(requests)
   const persist = <T>(step: () => Promise<T | undefined>) => untilDone(step, signal)
-  const newest = async (key: string) =>
-    (await persist(async () => ({ found: await newestRecord(requests, ref, key) }))).found
+  const newest = async (key: string, known: number) => {
+    const isBehind = untilCaughtUp()
+    const read = await persist(async () => {
+      const found = await newestRecord(requests, ref, key)
+      return isBehind(found, known) ? undefined : { found }
+    })
+    return read.found
+  }
   const replace = createReplace({ requests, ref, room, persist })
   const families = createFamilies({
     ...{ requests, ref, persist, mostBytes: room.familyBytes },
