@@ -13,6 +13,9 @@ import { kube, mustKubectl, SYSTEM } from '../kube.fixture.ts'
 import { natsUrl, openNats } from '../nats.fixture.ts'
 import { startResilientJob } from '../resilient-job.fixture.ts'
 
+/** The image has no program but Node. */
+const PRINT_CREDENTIALS = `process.stdout.write(require('node:fs').readFileSync('/etc/jobico/nats/nats.creds'))`
+
 type Part = 'listener' | 'runner' | 'cli'
 
 async function credentialsOf(namespace: string, part: Part = 'cli'): Promise<string> {
@@ -83,7 +86,7 @@ t.test('keys are rotated while events come', async (t) => {
           const wanted = await credentialsOf(c.namespace, part)
           const pods = await c.pods(part, 'lasting')
           const have = pods.map(({ metadata }) =>
-            c.kubectl('exec', metadata.name, '-c', part, '--', 'cat', '/etc/jobico/nats/nats.creds'),
+            c.kubectl('exec', metadata.name, '-c', part, '--', 'node', '-e', PRINT_CREDENTIALS),
           )
           return pods.length > 0 && (await Promise.all(have)).every((text) => text.trim() === wanted.trim())
         }),
