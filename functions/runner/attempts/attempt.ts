@@ -92,7 +92,7 @@ function historyOf({ headers, deliveries, source, seq }: Delivery): History {
 async function keepUnreadable(taken: Taken, fault: string): Promise<Report> {
   const { context, delivery, history, replaces } = taken
   const standing = await standingOf(taken)
-  if (standing !== undefined) return await giveUp(taken, standing.newest)
+  if (standing !== undefined) return await giveUp(taken, standing)
   const message = await context.settlement.stored(delivery.source, delivery.seq)
   if (message === undefined) return { kind: 'superseded' }
   const { attempts, errors } = history
@@ -102,7 +102,7 @@ async function keepUnreadable(taken: Taken, fault: string): Promise<Report> {
   const time = new Date(context.now()).toISOString()
   const verdict = { kind: 'dead', code, reason, errors, attempts, module: context.module, time } as const
   const written = await context.settlement.writeUnreadable(delivery.key, message, verdict, replaces)
-  if (written.kind === 'superseded') return await giveUp(taken, written.newest)
+  if (written.kind === 'superseded') return await giveUp(taken, inPlaceOf(taken, written.newest))
   if (written.kind === 'no-room') return { kind: 'waits', lacks: written.lacks }
   return await removeReplaced(taken, written, {
     kind: 'dead',
@@ -115,32 +115,40 @@ async function keepUnreadable(taken: Taken, fault: string): Promise<Report> {
 async function resume(attempt: Attempt): Promise<Report> {
   const { context, history } = attempt
   const standing = await standingOf(attempt)
-  if (standing !== undefined) return await giveUp(attempt, standing.newest)
+  if (standing !== undefined) return await giveUp(attempt, standing)
   return history.suspect && history.attempts >= context.retry.maxAttempts
     ? await deadLetterUnrun(attempt)
     : await run(attempt)
 }
 
+/** What stands in the place of a record that a process has in hand. */
+interface Standing {
+  readonly record: StoredRecord | undefined
+  /** Whether it shows that another process has ended the event, or goes on with it. */
+  readonly takesOver: boolean
+}
+
+/** An older record, or none, shows nothing: the server that answered may not know yet what was delivered. */
+function inPlaceOf({ replaces }: Taken, newest: StoredRecord | undefined): Standing {
+  return { record: newest, takesOver: !isOlder(newest, replaces.seq) }
+}
+
 /** What stands in the place of a delivered message, if another process was first; undefined if it is the newest still. */
-async function standingOf({
-  context,
-  delivery,
-  history,
-  replaces,
-}: Taken): Promise<{ readonly newest: StoredRecord | undefined } | undefined> {
+async function standingOf(taken: Taken): Promise<Standing | undefined> {
+  const { context, delivery, history, replaces } = taken
   const newest = await context.settlement.newest(delivery.key, replaces.seq)
-  if ((newest?.seq ?? 0) !== replaces.seq) return { newest }
+  if ((newest?.seq ?? 0) !== replaces.seq) return inPlaceOf(taken, newest)
   if (!history.suspect) return undefined
   const outcome = await context.settlement.outcome(delivery.key, history.since ?? history.redrive ?? 0)
-  return outcome && { newest: outcome }
+  return outcome && { record: outcome, takesOver: true }
 }
 
 /** Leaves an event to another process that was first. */
-async function giveUp(attempt: Taken, newest: StoredRecord | undefined): Promise<Report> {
-  // Nothing shows that another process has it. If what was delivered is there, it comes again; if it is gone, it does not.
-  if (isOlder(newest, attempt.replaces.seq)) return { kind: 'handed-back' }
-  const hasEnded = newest !== undefined && isVerdict(newest)
-  if (newest?.kind === 'done') await removeRedrivenLetter(attempt)
+async function giveUp(attempt: Taken, { record, takesOver }: Standing): Promise<Report> {
+  // If what was delivered is there, it comes again; if it is gone, it does not.
+  if (!takesOver) return { kind: 'handed-back' }
+  const hasEnded = record !== undefined && isVerdict(record)
+  if (record?.kind === 'done') await removeRedrivenLetter(attempt)
   await removeDelivered(attempt)
   return { kind: hasEnded ? 'known' : 'superseded' }
 }
@@ -165,7 +173,7 @@ async function run(attempt: Attempt): Promise<Report> {
   try {
     if (history.suspect) {
       const written = await recordBeforeRun(attempt)
-      if (written.kind !== 'stored') return await giveUp(attempt, written.newest)
+      if (written.kind !== 'stored') return await giveUp(attempt, inPlaceOf(attempt, written.newest))
       begun = { ...attempt, replaces: { seq: written.seq, write: written.write } }
     }
     execution = await context.execute(delivery.key, event)
@@ -281,7 +289,7 @@ const WAIT_FOR_ROOM_MS: Readonly<Record<Lack, number>> = { 'hand-overs': 3_000, 
 async function conclude(attempt: Attempt, written: Written, report: Report): Promise<Report> {
   const { context, event, history } = attempt
   if (written.kind === 'superseded')
-    return withLate(await giveUp(attempt, written.newest), report, written.newest)
+    return withLate(await giveUp(attempt, inPlaceOf(attempt, written.newest)), report, written.newest)
   if (written.kind === 'no-room') {
     // As it was before: what has no room was no attempt.
     const later = await context.settlement.scheduleRetry(

@@ -2,11 +2,15 @@ import { clusterModules, shadowWarning } from '../target/modules.ts'
 import { type Format, print, tell } from '../terminal/output.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { tableLines } from '../terminal/table.ts'
+import { untilAccounts } from '../target/accounts.ts'
 import type { ClusterTarget } from '../target/cluster.ts'
 import { atPlatform, type ClusterOptions } from '../target/target.ts'
 import { check } from './check.ts'
 import { checkFiles, faultsOf, isGood } from './files.ts'
 import { pushedForPrograms, pushedTable, type Pushed } from './view.ts'
+
+/** How long the operator may take to make the account of a namespace with Jobs. */
+const ACCOUNT_MS = 30_000
 
 /** The options of `jobico push`. */
 export interface PushOptions extends ClusterOptions {
@@ -45,9 +49,12 @@ async function pushInto(
   output: Format,
 ): Promise<readonly Pushed[]> {
   const { namespace } = cluster
-  const checked = await checkFiles(files, await cluster.jobs())
+  const jobs = await cluster.jobs()
+  const checked = await checkFiles(files, jobs)
   const faults = faultsOf(checked)
   if (faults.length > 0) throw new AggregateError(faults)
+  // The first Job of the namespace may have been applied a moment ago.
+  if (jobs.length > 0) await untilAccounts(cluster, [namespace], ACCOUNT_MS)
   const target = clusterModules(cluster, output === 'text' ? createProgress(process.stderr) : undefined)
   const pushed: Pushed[] = []
   for (const { name, bytes, usedBy } of checked.filter(isGood)) {

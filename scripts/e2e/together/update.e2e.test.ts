@@ -37,7 +37,6 @@ async function startScene(t: Test): Promise<Scene> {
     const { code, stderr } = await jobico(c.namespace, folder, 'push', file)
     if (code !== 0) throw new Error(stderr)
   }
-  await push('v1')
   await c.apply(
     await modules({ [`${MAP}.wasm`]: 'v1' }),
     schema(ANYTHING),
@@ -46,6 +45,7 @@ async function startScene(t: Test): Promise<Scene> {
       EVENTS.map((name) => event(name, { wasm: `${name}.wasm` })),
     ),
   )
+  await push('v1')
   await c.ready(JOB)
   const urls = { [MAP]: await c.url(JOB, MAP), [PUSHED]: await c.url(JOB, PUSHED) }
   return { c, nats, urls, push }

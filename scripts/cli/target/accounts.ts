@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { ClusterTarget } from '../target/cluster.ts'
-import { NoAccountError } from '../target/nats-access.ts'
+import type { ClusterTarget } from './cluster.ts'
+import { NoAccountError } from './nats-access.ts'
 
 const LOOK_MS = 500
 
