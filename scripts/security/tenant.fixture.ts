@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { jetstreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/transport-node'
 import type { Test } from 'tap'
 
 import { accountOf, credentials } from '../../functions/identity/issue.ts'
@@ -31,14 +30,16 @@ export interface TenantOptions {
   /** The file of the module of all its events. */
   readonly module: string
   readonly folder: string
+  /** Called with each of its processes, right after its start. */
+  readonly onLaunch: (component: Component, pid: number | undefined) => void
 }
 
 /** A namespace with one Job, whose processes have the credentials of that namespace only. */
 export interface Tenant {
   /** With all rights in its account, which only tests use. */
   readonly store: Store
-  /** With the rights of the CLI. */
-  readonly cli: NatsConnection
+  /** A file with the credentials of the CLI. */
+  readonly cliCredentials: string
   ref(event: string): EventRef
   /** The port of the listener of an event. */
   port(event: string): number
@@ -52,7 +53,7 @@ const JOB = 'orders'
 export async function startTenant(
   t: Test,
   { keys, server, as }: IdentityServer,
-  { namespace, events, maxBytes, module, folder }: TenantOptions,
+  { namespace, events, maxBytes, module, folder, onLaunch }: TenantOptions,
 ): Promise<Tenant> {
   const account = accountOf(namespace)
   const owner = await as(account, 'operator')
@@ -85,6 +86,7 @@ export async function startTenant(
             PORT: '0',
             JOBICO_SCHEMA: schemas.get(name) ?? '',
             JOBICO_EXPOSE_RESULTS: 'true',
+            JOBICO_MAX_IN_FLIGHT: '100',
           }
         : { JOBICO_MODULE: module, JOBICO_TIMEOUT_MS: '5000', JOBICO_EMIT: JSON.stringify(mayEmit) }),
     }
@@ -94,7 +96,9 @@ export async function startTenant(
   const children: Child[] = []
   for (const event of events)
     for (const component of ['listener', 'runner'] as const)
-      children.push(openChild(await specOf(component, event), { notes, onLine: () => undefined }))
+      children.push(
+        openChild(await specOf(component, event), { notes, onLaunch: (pid) => onLaunch(component, pid) }),
+      )
   t.teardown(() => Promise.all(children.map((child) => child.stop())))
   await Promise.all(children.map((child) => child.serves()))
   const ports = new Map<string, number>()
@@ -103,7 +107,7 @@ export async function startTenant(
       ports.set(spec.event, await eventually('it listens', () => Promise.resolve(port())))
   return {
     store: { requests, manager: await jetstreamManager(owner) },
-    cli: await as(account, 'cli'),
+    cliCredentials: await place('cli.creds', credentials(keys, account, 'cli')),
     ref: (event) => ({ namespace, job: JOB, event }),
     port: (event) => ports.get(event) ?? 0,
     notes,

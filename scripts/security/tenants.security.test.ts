@@ -1,23 +1,25 @@
+import { spawn } from 'node:child_process'
 import { Agent } from 'node:http'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import t, { type Test } from 'tap'
 
-import { startIdentityServer } from '../../functions/identity/server.fixture.ts'
+import { startIdentityServer, type IdentityServer } from '../../functions/identity/server.fixture.ts'
 import { answerOf, percentile99 } from '../../functions/listener/attack/honest.fixture.ts'
 import { startAttack } from '../../functions/listener/attack/start.fixture.ts'
-import { openModuleStore } from '../../functions/modules/module-store.ts'
 import { eventKey } from '../../functions/queues/names.ts'
 import { compileAssemblyScript } from '../assemblyscript.ts'
+import type { Component } from '../dev/desired-processes.ts'
 import { auditEvents } from '../faults/ledger/audit.ts'
-import { createRandom } from '../faults/ledger/random.ts'
-import { startSender } from '../faults/ledger/sender.ts'
 import { readStreamContents } from '../faults/ledger/stream-contents.ts'
+import { openCgroup, type Cgroup, type Share } from '../testing/cgroup.fixture.ts'
 import { eventually } from '../testing/eventually.fixture.ts'
 import { testFolder } from '../testing/test-folder.fixture.ts'
 import { securityConfig } from './config.ts'
+import type { HostileTenant } from './hostile-tenant.fixture.ts'
+import { podShares } from './pods.fixture.ts'
 import { report } from './report.fixture.ts'
 import { startTenant, type Tenant } from './tenant.fixture.ts'
 
@@ -25,7 +27,6 @@ const MiB = 2 ** 20
 const QUIET_MS = 20_000
 const PER_SECOND = 20
 const MOST_TIMES_QUIET = 2
-const MODULE_BYTES = 64 * MiB
 const WAITING = 200
 const HOSTILE = ['rival-a', 'rival-b'] as const
 /** Each of 2,000 keys is looked at by each of 40 patterns. */
@@ -35,9 +36,6 @@ const SLOW_SCHEMA = {
     Array.from({ length: 40 }, (_, at) => [`^(a|b|ab)*${at}$`, { type: 'number' }]),
   ),
 }
-const SLOW_DATA = Object.fromEntries(
-  Array.from({ length: 2_000 }, (_, at) => [`${'ab'.repeat(20)}x${at}`, 1]),
-)
 
 interface Results {
   readonly keys: readonly string[]
@@ -76,38 +74,54 @@ async function sendAndWait(tenant: Tenant, prefix: string, ms: number): Promise<
   return { keys, statuses, times: times.sort((a, b) => a - b) }
 }
 
-/** Does all that a tenant can do to harm its neighbours, until the signal aborts. */
-async function attack(t: Test, tenant: Tenant, namespace: string, signal: AbortSignal): Promise<string> {
-  const random = createRandom(1)
-  const target = (event: string) => () => ({
-    ...{ host: '127.0.0.1', port: tenant.port(event), path: `/listener/${event}` },
-  })
-  const slow = { again: false, mostInFlight: 100, random }
-  const full = startSender({
-    ...{ ...slow, target: target('full'), perSecond: 100, prefix: 'full', actions: ['spin'] },
-    data: { spinMs: 4_000, filler: 'x'.repeat(100_000) },
-  })
-  const loop = startSender({
-    ...{ ...slow, target: target('loop'), perSecond: 1, prefix: 'loop', actions: ['emit'] },
-    data: { to: 'loop', copies: 45, quiet: true, filler: 'x'.repeat(2_000) },
-  })
-  const costly = startSender({
-    ...{ ...slow, target: target('slow'), perSecond: 20, prefix: 'slow', mostInFlight: 10, actions: ['ok'] },
-    data: SLOW_DATA,
-  })
-  await startAttack(t, tenant.port('full'), 'clients that wait', WAITING)
-  const store = await openModuleStore(tenant.cli, namespace)
-  let modules = 0
-  while (!signal.aborted) {
-    await store.put('large.wasm', randomBytes(MODULE_BYTES)).then(
-      () => modules++,
-      () => undefined,
-    )
-    await delay(100)
+/** Has a tenant harm its neighbours in all ways; gives the function that ends that, and says what became of it. */
+async function startHostile(
+  t: Test,
+  tenant: Tenant,
+  { server, namespace }: { readonly server: IdentityServer; readonly namespace: string },
+  launched: Launched,
+) {
+  const options: HostileTenant = {
+    ...{ namespace, natsUrl: server.server.url, credentialsFile: tenant.cliCredentials },
+    ports: { full: tenant.port('full'), loop: tenant.port('loop'), slow: tenant.port('slow') },
   }
-  const senders = await Promise.all([full, loop, costly].map((sender) => sender.stop(5_000)))
-  const counts = senders.map((sent) => `${sent.filter(({ accepted }) => accepted).length} of ${sent.length}`)
-  return `${namespace}: accepted of a full queue ${counts[0]}, of an emit loop ${counts[1]}, of slow data ${counts[2]}; ${modules} modules`
+  await startAttack(t, {
+    ...{ port: tenant.port('full'), name: 'clients that wait', count: WAITING, onLaunch: launched },
+  })
+  const program = join(import.meta.dirname, 'hostile-tenant.fixture.ts')
+  const child = spawn(process.execPath, [program, JSON.stringify(options)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  launched(child.pid)
+  const said = text(child.stdout)
+  t.teardown(() => child.kill('SIGKILL'))
+  return () => {
+    child.stdin.end()
+    return said
+  }
+}
+
+type Launched = (pid: number | undefined) => void
+
+/**
+ * Gives the function that gives each process a share of its own, as a pod has it. Where that can't be, all of them take what
+ * they get of the machine.
+ */
+function openShares(t: Test): (share: Share) => Launched {
+  const groups: Cgroup[] = []
+  t.teardown(async () => {
+    for (const group of groups)
+      await eventually('no process is left in the group', () => {
+        group.close()
+        return Promise.resolve(true)
+      })
+  })
+  return (share) => (pid) => {
+    const group = openCgroup(share)
+    if (group === undefined) return
+    groups.push(group)
+    group.add(pid)
+  }
 }
 
 /** Not the folder of the test below, which the server has. */
@@ -118,8 +132,12 @@ t.test('two hostile tenants beside a third one', async (t) => {
   await compileAssemblyScript({
     ...{ entry: join(import.meta.dirname, '..', 'faults', 'assembly', 'guest.ts'), out: module },
   })
+  const shares = podShares()
+  const inShare = openShares(t)
   const server = await startIdentityServer(t, ['third', ...HOSTILE])
-  const common = { module, folder, maxBytes: 16 * MiB }
+  inShare(shares.nats)(server.server.pid)
+  const onLaunch = (component: Component, pid: number | undefined) => inShare(shares[component])(pid)
+  const common = { module, folder, maxBytes: 16 * MiB, onLaunch }
   const third = await startTenant(t, server, {
     ...{ ...common, namespace: 'third', events: [{ name: 'ev1' }] },
   })
@@ -135,11 +153,13 @@ t.test('two hostile tenants beside a third one', async (t) => {
       }),
     ),
   )
-  const ending = new AbortController()
-  const attacks = rivals.map((tenant, at) => attack(t, tenant, HOSTILE[at] ?? '', ending.signal))
+  const attacks = await Promise.all(
+    rivals.map((tenant, at) =>
+      startHostile(t, tenant, { server, namespace: HOSTILE[at] ?? '' }, inShare(shares.runner)),
+    ),
+  )
   const beside = await sendAndWait(third, 'beside', securityConfig().minutes * 60_000)
-  ending.abort()
-  for (const said of await Promise.all(attacks)) t.comment(said)
+  for (const said of await Promise.all(attacks.map((end) => end()))) t.comment(said)
 
   t.same([...beside.statuses.keys()], [200], `beside them: ${[...beside.statuses].join('; ')}`)
   const ref = third.ref('ev1')

@@ -1,5 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What the processes of a pod may take, as its manifest says. */
@@ -18,30 +17,30 @@ export interface Cgroup {
   /** Moves a process into the group, with all its threads; does nothing when it has ended. */
   add(pid: number | undefined): void
   /** Removes the group, in which no process may be any more. */
-  close(): Promise<void>
+  close(): void
 }
 
 const ROOT = '/sys/fs/cgroup'
 let made = 0
 
 /** Makes a cgroup with this share; undefined where that is not possible, since it needs Linux and root. */
-export async function openCgroup(share: Share): Promise<Cgroup | undefined> {
+export function openCgroup(share: Share): Cgroup | undefined {
   const kind = existsSync(join(ROOT, 'memory')) ? 'version 1' : 'version 2'
   const name = `jobico-test-${process.pid}-${made++}`
   const settings = settingsOf(kind, share)
   const folders = [...new Set(settings.map(({ hierarchy }) => join(ROOT, hierarchy, name)))]
-  const close = async () => {
-    for (const folder of folders) await rmdir(folder)
+  const close = () => {
+    for (const folder of folders) if (existsSync(folder)) rmdirSync(folder)
   }
   try {
-    for (const folder of folders) await mkdir(folder)
+    for (const folder of folders) mkdirSync(folder)
     for (const { hierarchy, file, value } of settings) {
       const path = join(ROOT, hierarchy, name, file)
-      await writeFile(path, String(value))
-      await readFile(path, 'utf8')
+      writeFileSync(path, String(value))
+      readFileSync(path)
     }
   } catch {
-    await close().catch(() => undefined)
+    close()
     return undefined
   }
   const lists = folders.map((folder) => join(folder, 'cgroup.procs'))

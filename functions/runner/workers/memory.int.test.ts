@@ -13,7 +13,7 @@ const WANTED: Readonly<Record<string, readonly string[]>> = {
   'a long string as result': ['RESULT_TOO_LARGE'],
 }
 /** The kernel ends a process that exceeds this, as it does in a cluster; a machine that can't do so only measures it. */
-const limit = await openCgroup({ memoryMiB: POD_LIMIT })
+const limit = openCgroup({ memoryMiB: POD_LIMIT })
 t.teardown(() => limit?.close())
 t.comment(limit === undefined ? 'no cgroups: the peak is only measured' : `in a cgroup, ${limit.kind}`)
 
