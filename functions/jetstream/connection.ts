@@ -34,8 +34,8 @@ const SILENT_LOOKS = 3
 const SILENT_LOOKS_OUTSIDE = 15
 /** One of many connections on which nothing moves is asked at each of so many looks only. */
 const IDLE_LOOKS = 10
-/** What the question and its answer take: PING, PONG, and the end of a line. */
-const PING_BYTES = 6
+/** More than the question and its answer take: PING, PONG, and the ends of their lines. */
+const PING_BYTES = 64
 
 /**
  * Connects to NATS, and reconnects for ever. A server that is silent is left within four seconds, for another one if there is

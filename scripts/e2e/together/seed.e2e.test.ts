@@ -43,9 +43,9 @@ for (const { name, slug, bring } of routes) {
     const c = await startCase(t, slug)
     const nats = await openNats(t, c.namespace)
     const ref = { namespace: c.namespace, job: JOB, event: EVENT }
-    await bring(t, c)
     const live = await timed('apply to Ready', async () => {
       await c.kubectl('apply', '-f', EXAMPLE)
+      await bring(t, c)
       return await c.ready(JOB)
     })
     t.match(live.status, {
