@@ -1,5 +1,6 @@
 import t from 'tap'
 
+import { eventually } from '../../scripts/testing/eventually.fixture.ts'
 import { redrive } from '../dead-letters/redrive.ts'
 import { lastMessage } from '../jetstream/stored-message.ts'
 import { eventState, newestRecord } from '../outcomes/event-state.ts'
@@ -34,7 +35,7 @@ const CASES: readonly Case[] = [
     what: 'queued, and delivered to a process that died',
     async seed(ref, id) {
       await old.accept(ref, id)
-      await old.take(ref)
+      await eventually('it is delivered', () => old.take(ref)) // a consumer hears of a new message a moment later
     },
     moved: 'pending 0 suspect',
     ends: 'done 1 new',

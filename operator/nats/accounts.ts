@@ -18,6 +18,7 @@ import { LABELS, MANAGER } from '../../knative/resources/labels.ts'
 import { credentialsKey, NATS_CREDENTIALS } from '../../knative/resources/nats-identity.ts'
 import type { KnownKeys } from './installation.ts'
 import type { NatsLink } from './link.ts'
+import { connectionOf } from './links.ts'
 
 /** The accounts of namespaces, and the Secrets with the credentials for them. */
 export interface Accounts {
@@ -39,6 +40,8 @@ export interface Accounts {
   withMessages(): Promise<readonly string[]>
   /** Whether NATS lets everybody in, so that nothing keeps namespaces apart. */
   isOpen(): boolean
+  /** Whether NATS is known to let in nobody without credentials. */
+  isClosed(): boolean
   /** The servers may have lost what they knew: the connection to them came up, or came back. */
   forget(): void
 }
@@ -112,6 +115,7 @@ export function createAccounts({ kube, keys, system, servers }: AccountsOptions)
   return {
     giveCredentials,
     isOpen: () => isOpen(system),
+    isClosed: () => connectionOf(system)?.info?.auth_required === true,
     isRenewed: () => renewed !== undefined && renewed === keys.get(),
     forget() {
       made.clear()
@@ -175,12 +179,10 @@ interface Jsz {
   }
 }
 
+/** False also while there is no connection. */
 function isOpen(system: NatsLink): boolean {
-  try {
-    return system.use().info?.auth_required !== true
-  } catch {
-    return false
-  }
+  const connection = connectionOf(system)
+  return connection !== undefined && connection.info?.auth_required !== true
 }
 
 /** A namespace may be gone, closed to the operator, or have an object of its own with that name: its Jobs say so. */

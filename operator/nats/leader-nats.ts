@@ -19,6 +19,8 @@ export interface LeaderNats extends Pick<NatsLinks, 'use' | 'apart'> {
   prepare(namespace: string): Promise<void>
   /** Whether NATS lets everybody in, though namespaces are to have accounts. */
   isOpen(): boolean
+  /** Whether NATS is known to let in nobody but processes that this version has given credentials. */
+  isClosed(): boolean
   /** The namespaces that have messages, whether they have Jobs or not; none where all share one account. */
   withMessages(): Promise<readonly string[]>
   /** Where the guards of the disks report. */
@@ -62,6 +64,7 @@ export function openLeaderNats(options: LeaderNatsOptions): LeaderNats {
       open: (namespace) => links.open(namespace),
       prepare: () => Promise.resolve(),
       isOpen: () => false,
+      isClosed: () => false,
       withMessages: () => Promise.resolve([]),
       keep: () => Promise.resolve(false),
       close: () => storage.close(),
@@ -84,6 +87,7 @@ export function openLeaderNats(options: LeaderNatsOptions): LeaderNats {
     },
     prepare: (namespace) => accounts.giveCredentials(namespace),
     isOpen: () => accounts.isOpen(),
+    isClosed: () => accounts.isClosed(),
     withMessages: () => accounts.withMessages(),
     async keep(now) {
       const facts = {

@@ -36,7 +36,7 @@ import { isChildOf, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What a reconcile needs. */
 export interface ReconcileDeps extends ServeDeps, RemovalDeps {
-  readonly nats: Pick<LeaderNats, 'open' | 'prepare' | 'isOpen'>
+  readonly nats: Pick<LeaderNats, 'open' | 'prepare' | 'isOpen' | 'isClosed'>
   readonly schemas: Schemas
   readonly modules: Modules
   readonly outputs: Outputs

@@ -6,12 +6,14 @@ import type { KnativeServiceObject, PodObject } from '../../knative/status/obser
 import type { RecordEvent } from '../event-recorder.ts'
 import { unsure, type Fault } from '../faults/fault.ts'
 import { answerOrFault } from '../faults/nats-fault.ts'
+import type { LeaderNats } from '../nats/leader-nats.ts'
 import { jobRef, type RemovalDeps } from '../objects/remove-objects.ts'
 import { outputsOf } from '../removal/finalizer.ts'
 import { isChildOf, type Cluster, type LiveJob } from '../watch/cluster-state.ts'
 
 /** What moving the streams of 0.1.0 needs. */
-export interface UpgradeDeps extends RemovalDeps {
+export interface UpgradeDeps extends Omit<RemovalDeps, 'nats'> {
+  readonly nats: Pick<LeaderNats, 'open' | 'isClosed'>
   readonly record: RecordEvent
   readonly log: Log
 }
@@ -42,6 +44,8 @@ export async function upgradeJob(
   served: ReadonlySet<string>,
 ): Promise<JobUpgrade> {
   const { nats, cluster, log } = deps
+  // Pods of 0.1.0 have no credentials, so servers that ask for them keep out those that are still there.
+  const isShared = !nats.isClosed() && mayUseOldStreams(cluster, job)
   const ref = jobRef(job)
   const notes: Promise<void>[] = []
   let recordedAt = -Infinity
@@ -57,7 +61,7 @@ export async function upgradeJob(
     upgradeStreams(await nats.open(ref.namespace), {
       ref,
       outputs: outputsOf(job.spec.events),
-      served: mayUseOldStreams(cluster, job) ? served : undefined,
+      served: isShared ? served : undefined,
       onProgress,
     }),
   )
