@@ -90,7 +90,11 @@ function errorOf(fault: Error & { code?: string }): JobicoError {
   switch (fault.code) {
     case 'HPE_HEADER_OVERFLOW':
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new JobicoError('TOO_LARGE', 'the request has more than 200 headers, or more than 64 KiB of them', { cause: fault })
+      return new JobicoError(
+        'TOO_LARGE',
+        'the request has more than 200 headers, or more than 64 KiB of them',
+        { cause: fault },
+      )
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new JobicoError('REQUEST_TIMEOUT', 'the request did not arrive in time', { cause: fault })
     case 'HPE_INVALID_EOF_STATE':
