@@ -95,14 +95,18 @@ const users: KubeObject = {
 await admin.apply(KINDS.configMap, users, AS_ADMIN)
 
 t.test('policies come into force', { timeout: 60_000 }, async () => {
-  await until(async () => {
-    const foreign = changed(copy, { 'metadata.labels': {} })
-    const refused = await operator.apply(KINDS.configMap, foreign, { ...AS_OPERATOR, dryRun: true }).then(
-      () => undefined,
-      (fault: unknown) => (fault instanceof KubeError ? fault.message : undefined),
-    )
-    return refused?.includes('managed-by') === true
-  })
+  const refuses = (kind: Kind, object: KubeObject, why: string) =>
+    until(async () => {
+      const refused = await operator.apply(kind, object, { ...AS_OPERATOR, dryRun: true }).then(
+        () => undefined,
+        (fault: unknown) => (fault instanceof KubeError ? fault.message : undefined),
+      )
+      return refused?.includes(why) === true
+    })
+  await refuses(KINDS.configMap, changed(copy, { 'metadata.labels': {} }), 'managed-by')
+  // The API server reads what this policy refers to by itself, a moment later.
+  const foreign = changed(runner, { [`${CONTAINER}.image`]: 'evil.example/jobico:1.0.0' })
+  await refuses(KINDS.deployment, withHash(foreign), 'image that the PodTemplate')
 })
 
 t.test('the operator does its work', async (t) => {
